@@ -1,0 +1,54 @@
+"""Name every address of the local cluster and of the world that plays the internet.
+
+All of them exist only inside the two network namespaces that the cluster makes, which have no route out.
+The world lives in the documentation ranges (RFC 5737, RFC 3849); the node, pods and Services live in private
+ranges, so that a gateway which refuses private addresses refuses them without being told.
+"""
+
+from typing import Final
+
+NODE_NETNS: Final = "zaum-node"
+WORLD_NETNS: Final = "zaum-world"
+
+NODE_NAME: Final = "zaum-node"
+NODE_IPV4: Final = "10.90.0.1"
+NODE_IPV6: Final = "fd00:90::1"
+LINK_IPV4_PREFIX: Final = 24
+LINK_IPV6_PREFIX: Final = 64
+WORLD_LINK_IPV4: Final = "10.90.0.254"
+WORLD_LINK_IPV6: Final = "fd00:90::254"
+
+POD_CIDR_IPV4: Final = "10.244.0.0/24"
+POD_CIDR_IPV6: Final = "fd00:10:244::/64"
+SERVICE_CIDR_IPV4: Final = "10.96.0.0/16"
+SERVICE_CIDR_IPV6: Final = "fd00:10:96::/112"
+API_SERVICE_IPV4: Final = "10.96.0.1"
+CLUSTER_DNS_IPV4: Final = "10.96.0.10"
+API_PORT: Final = 6443
+
+WORLD_DNS_IPV4: Final = "198.51.100.53"
+WORLD_DNS_IPV6: Final = "2001:db8:100::53"
+WEBSITE_IPV4: Final = "198.51.100.10"
+WEBSITE_IPV6: Final = "2001:db8:100::10"
+LLM_IPV4: Final = "203.0.113.10"
+LLM_IPV6: Final = "2001:db8:113::10"
+OUTLAW_IPV4: Final = "198.51.100.66"
+OUTLAW_IPV6: Final = "2001:db8:100::66"
+METADATA_IPV4: Final = "169.254.169.254"
+
+WORLD_ADDRESSES_IPV4: Final = (WORLD_DNS_IPV4, WEBSITE_IPV4, LLM_IPV4, OUTLAW_IPV4, METADATA_IPV4)
+WORLD_ADDRESSES_IPV6: Final = (WORLD_DNS_IPV6, WEBSITE_IPV6, LLM_IPV6, OUTLAW_IPV6)
+
+WEBSITE_NAME: Final = "docs.example.com"
+LLM_NAME: Final = "llm.example.com"
+OUTLAW_NAME: Final = "outlaw.example.net"
+INWARD_NAME: Final = "inward.example.com"
+"""A public name that resolves to the node's private address."""
+
+WORLD_RECORDS: Final[dict[str, tuple[str, ...]]] = {
+    WEBSITE_NAME: (WEBSITE_IPV4, WEBSITE_IPV6),
+    "www.example.com": (WEBSITE_IPV4, WEBSITE_IPV6),
+    LLM_NAME: (LLM_IPV4, LLM_IPV6),
+    OUTLAW_NAME: (OUTLAW_IPV4, OUTLAW_IPV6),
+    INWARD_NAME: (NODE_IPV4, NODE_IPV6),
+}
