@@ -1,0 +1,173 @@
+"""The wire contract: every name, number and path on which two parts must agree.
+
+Standard library only. A part that spells one of these itself is wrong even while the spelling matches.
+"""
+
+import hashlib
+from enum import StrEnum
+from typing import Final
+
+GROUP: Final = "zaum.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+KIND_POLICY: Final = "AgentPolicy"
+PLURAL_POLICY: Final = "agentpolicies"
+
+PREFIX: Final = "zaum.dev/"
+"""Reserved: nobody but the operator puts a label or annotation with this prefix on a pod."""
+LABEL_POLICY: Final = "zaum.dev/policy"
+LABEL_AGENT: Final = "zaum.dev/agent"
+LABEL_AGENT_VALUE: Final = "true"
+LABEL_ORDINAL: Final = "zaum.dev/ordinal"
+LABEL_QUARANTINED: Final = "zaum.dev/quarantined"
+LABEL_GUARD: Final = "zaum.dev/guard"
+LABEL_NAMESPACE: Final = "zaum.dev/policy-namespace"
+"""On cluster-scoped children only: which namespace the policy lives in."""
+LABEL_COMPONENT: Final = "app.kubernetes.io/component"
+LABEL_NAME: Final = "app.kubernetes.io/name"
+APP_NAME: Final = "zaum"
+COMPONENT_GATEWAY: Final = "gateway"
+COMPONENT_AUTHORIZER: Final = "authorizer"
+COMPONENT_OPERATOR: Final = "operator"
+
+ANNOTATION_CONFIG_DIGEST: Final = "zaum.dev/config-digest"
+ANNOTATION_TEMPLATE: Final = "zaum.dev/template-digest"
+ANNOTATION_FAILURES: Final = "zaum.dev/failures"
+"""How often in a row this ordinal's pods have failed before this one; the backoff is computed from it."""
+
+NAME_PREFIX: Final = "zaum-"
+"""Reserved for our objects in namespaces with agents."""
+GUARD_NAME: Final = "zaum--guard"
+"""The namespace's guard NetworkPolicy. No policy can make this name: a DNS label cannot start with '-'."""
+POLICY_NAME_MAX: Final = 48
+FIELD_MANAGER: Final = "zaum-operator"
+
+AGENT_UID: Final = 10001
+WATCHDOG_UID: Final = 10002
+COMPONENT_UID: Final = 10010
+"""Operator, gateway and authorizer."""
+
+CONTAINER_AGENT: Final = "agent"
+CONTAINER_WATCHDOG: Final = "watchdog"
+
+PROXY_PORT: Final = 15001
+ROUTES_PORT: Final = 15002
+PROBE_PORT: Final = 15020
+GATEWAY_PORT: Final = 15443
+LEDGER_PORT: Final = 15444
+AUTHORIZER_PORT: Final = 15445
+OPERATOR_METRICS_PORT: Final = 15450
+OPERATOR_HEALTH_PORT: Final = 15451
+AUTHORIZER_HEALTH_PORT: Final = 15452
+GATEWAY_READY_PORT: Final = 15453
+"""Envoy's /ready by a listener of its own, so that the admin interface stays on a unix socket."""
+
+CONFIG_DIR: Final = "/etc/zaum"
+CONFIG_PATH: Final = "/etc/zaum/config.json"
+CONFIG_DIGEST_PATH: Final = "/etc/zaum/digest"
+"""The pod annotation by the downward API, in the same projected volume as the document: both change at once."""
+TOKEN_DIR: Final = "/var/run/zaum"  # noqa: S105 - a path
+TOKEN_PATH: Final = "/var/run/zaum/token"  # noqa: S105 - a path
+WORKSPACE: Final = "/workspace"
+CONFIG_KEY: Final = "config.json"
+
+AUDIENCE_EGRESS: Final = "zaum-egress"
+AUDIENCE_LEDGER: Final = "zaum-ledger"
+AUDIENCE_PREFIX: Final = "zaum"
+TOKEN_SECONDS: Final = 600
+"""The shortest life that the API server grants (TokenRequest, expirationSeconds)."""
+
+GATEWAY_SERVICE: Final = "zaum-gateway"
+AUTHORIZER_SERVICE: Final = "zaum-authorizer"
+GATEWAY_TLS_NAME: Final = "gateway.zaum.dev"
+AUTHORIZER_TLS_NAME: Final = "authorizer.zaum.dev"
+GATEWAY_CLIENT_TLS_NAME: Final = "gateway-client.zaum.dev"
+"""The name in the certificate that Envoy shows to the authorizer."""
+CAGE_HOST: Final = "cage.invalid"
+
+HEADER_RULE: Final = "x-zaum-rule"
+"""On every answer that Zaum itself gives: the rule that decided."""
+
+PROBE_HEALTH: Final = "/healthz"
+"""The watchdog's own startup and liveness."""
+PROBE_AGENT_LIVE: Final = "/agent/live"
+"""The agent container's liveness: a latched verdict answers with its own status."""
+PROBE_AGENT_READY: Final = "/agent/ready"
+PROBE_METRICS: Final = "/metrics"
+
+METRIC_PREFIX: Final = "zaum_"
+
+
+class Rule(StrEnum):
+    """Which rule decided a request. Stable: audit, metrics, headers and status carry these."""
+
+    ALLOWED = "egress.allowed"
+    HOST_NOT_NAMED = "egress.hosts"
+    PORT_NOT_NAMED = "egress.ports"
+    HOST_MALFORMED = "egress.hostSyntax"
+    HOST_IS_ADDRESS = "egress.addressAsHost"
+    PLAIN_HTTP = "egress.plainHTTP"
+    SNI_MISSING = "egress.sniMissing"
+    SNI_MISMATCH = "egress.sniMismatch"
+    SNI_MALFORMED = "egress.clientHello"
+    REQUEST_MALFORMED = "request.malformed"
+    REQUESTS_PER_MINUTE = "limits.requests.perMinute"
+    CONNECTIONS = "limits.connections"
+    TOKEN_MISSING = "identity.tokenMissing"  # noqa: S105 - a rule's name
+    TOKEN_INVALID = "identity.tokenInvalid"  # noqa: S105 - a rule's name
+    POD_UNKNOWN = "identity.podUnknown"
+    SOURCE_ADDRESS = "identity.sourceAddress"
+    POLICY_GONE = "policy.gone"
+    POLICY_NOT_READY = "policy.notReady"
+    QUARANTINED = "containment.quarantined"
+    LATCHED = "containment.latched"
+    GATEWAY_UNAVAILABLE = "gateway.unavailable"
+    UPSTREAM_UNAVAILABLE = "gateway.upstreamUnavailable"
+    CONFIG_REMOVED = "config.removed"
+
+
+class Breach(StrEnum):
+    """Why a watchdog's verdict is latched. Also the reason on events and, later, on Incidents."""
+
+    RUNAWAY_CPU = "RunawayCPU"
+    RUNAWAY_PROCESSES = "RunawayProcesses"
+    RUNAWAY_DENIED = "RunawayDenied"
+
+
+BREACH_STATUS: Final[dict[Breach, int]] = {
+    Breach.RUNAWAY_CPU: 590,
+    Breach.RUNAWAY_PROCESSES: 591,
+    Breach.RUNAWAY_DENIED: 592,
+}
+"""What the agent's liveness probe answers per reason, so that the kubelet's event says why."""
+
+
+def child_name(policy: str) -> str:
+    """Name a policy's namespaced children (ServiceAccount, ResourceQuota, NetworkPolicy, ConfigMap)."""
+    return f"{NAME_PREFIX}{policy}"
+
+
+def pod_name(policy: str, ordinal: int, suffix: str) -> str:
+    """Name one agent pod; `suffix` is five lower-case hex digits, new for each pod."""
+    return f"{NAME_PREFIX}{policy}-{ordinal}-{suffix}"
+
+
+def cluster_name(namespace: str, policy: str) -> str:
+    """Name a policy's cluster-scoped children: no two namespaced names share one (128 bits of SHA-256)."""
+    return NAME_PREFIX + hashlib.sha256(f"{namespace}/{policy}".encode()).hexdigest()[:32]
+
+
+def agent_environment() -> dict[str, str]:
+    """Give the environment of every agent container: the proxy in both cases, and a home it can write to."""
+    proxy = f"http://127.0.0.1:{PROXY_PORT}"
+    bypass = "127.0.0.1,localhost"
+    return {
+        "HOME": WORKSPACE,
+        "HTTPS_PROXY": proxy,
+        "https_proxy": proxy,
+        "HTTP_PROXY": proxy,
+        "http_proxy": proxy,
+        "NO_PROXY": bypass,
+        "no_proxy": bypass,
+        "NODE_USE_ENV_PROXY": "1",
+    }
