@@ -1,0 +1,109 @@
+# `make demo` and `make test` do all their own set-up on a fresh Debian machine with root and Go.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PY := .venv/bin/python
+CACHE := $(or $(ZAUM_CACHE),$(HOME)/.cache/zaum)
+export ZAUM_CACHE := $(CACHE)
+# Another cluster may stand in for the local one: KUBECONFIG=… make e2e, or CLUSTER=kind make demo.
+export CLUSTER := $(or $(CLUSTER),$(if $(KUBECONFIG),external,local))
+IN_CLUSTER := $(PY) -m tests.cluster exec --
+
+.PHONY: help
+help: ## Say what each target does
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: dev
+dev: .venv/.ready ## Make .venv with everything that the targets below need
+
+.venv/.ready: requirements/dev.txt pyproject.toml
+	@command -v python3 >/dev/null || { apt-get update -q && apt-get install -yq --no-install-recommends python3 python3-venv; }
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'python3 is older than 3.11: install a newer one' >&2; exit 1; }
+	@python3 -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -yq --no-install-recommends python3-venv; }
+	@echo 'dev: making .venv from requirements/dev.txt'
+	@[ -x $(PY) ] || python3 -m venv .venv
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: prerequisites
+prerequisites: dev ## Name what is missing on this machine, and install what Debian packages
+	@$(PY) -m tests.cluster prerequisites
+
+.PHONY: demo
+demo: prerequisites ## Cluster, chart, an agent, a breach, the containment, the proof
+	@$(PY) -m tests.cluster up
+	@$(PY) -m tests.cluster.images build
+	@$(PY) -m tests.cluster.images load
+	@$(IN_CLUSTER) $(PY) -m tests.demo
+
+.PHONY: test
+test: prerequisites lint unit integration e2e ## All the tests, from nothing
+
+.PHONY: unit
+unit: dev ## Pure and fast tests, with the coverage of the core packages
+	@$(PY) -m coverage run --data-file=.coverage -m pytest tests/unit -q
+	@$(PY) -m coverage report --include='*/core/*,*/zaum_egress/*,*/zaum_api/*' --fail-under=95
+
+.PHONY: integration
+integration: dev ## Real processes on loopback: watchdog, Envoy, authorizer, rendered chart
+	@$(PY) -m tests.cluster build
+	@$(PY) -m pytest tests/integration -q
+
+.PHONY: e2e
+e2e: prerequisites ## Tests on a real cluster
+	@$(PY) -m tests.cluster up
+	@$(PY) -m tests.cluster.images build
+	@$(PY) -m tests.cluster.images load
+	@$(IN_CLUSTER) $(PY) -m pytest tests/e2e -v $(E2E)
+
+.PHONY: guards
+guards: prerequisites ## Remove each guard and see its test turn red
+	@$(PY) -m tests.cluster up
+	@$(PY) -m tests.cluster.images build
+	@$(PY) -m tests.cluster.images load
+	@$(PY) -m tests.guards
+
+.PHONY: lint
+lint: dev ## ruff, mypy --strict, the architecture's arrows, generated files
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check -q .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports
+	@$(PY) crds/generate.py --check
+
+.PHONY: fix
+fix: dev ## Let ruff mend what it can
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+.PHONY: bench
+bench: dev ## make bench BENCH=watchdog
+	@[ -n "$(BENCH)" ] || { echo 'name one: make bench BENCH=watchdog' >&2; exit 2; }
+	@$(PY) -m bench.$(BENCH)
+
+.PHONY: crds
+crds: dev ## Generate the CRDs from the models
+	@$(PY) crds/generate.py
+
+.PHONY: images
+images: prerequisites ## Build the images
+	@$(PY) -m tests.cluster.images build
+
+.PHONY: cluster-up
+cluster-up: prerequisites ## The local cluster, kept for fast iteration
+	@$(PY) -m tests.cluster up
+
+.PHONY: cluster-down
+cluster-down: dev ## Take the local cluster down, and nothing else
+	@$(PY) -m tests.cluster down
+
+.PHONY: kubectl
+kubectl: dev ## make kubectl ARGS='get agentpolicies -A'
+	@$(PY) -m tests.cluster kubectl -- $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what these targets made in the tree
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage dist
