@@ -1,0 +1,186 @@
+"""Documents are read strictly and written canonically."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zaum_api import documents
+from zaum_api.documents import DocumentError
+
+WHOLE: dict[str, Any] = {
+    "version": "v1",
+    "namespace": "agents",
+    "policy": "researcher",
+    "gateway": {
+        "addresses": ["10.96.0.9"],
+        "port": 15443,
+        "tlsName": "gateway.zaum.dev",
+        "caPEM": "PEM",
+        "unsafePlaintext": False,
+    },
+    "hosts": [{"host": "docs.example.com", "ports": [443]}],
+    "requests": {"perMinute": 60, "burst": 10},
+    "connections": 32,
+    "runaway": {
+        "cpu": {"abovePercent": 90, "forSeconds": 120, "limitMillis": 500},
+        "processes": {"above": 128, "forSeconds": 5},
+        "denied": {"above": 20, "perSeconds": 60},
+    },
+}
+EFFECTIVE: dict[str, Any] = {
+    "documentVersion": "v1",
+    "hosts": [{"host": "docs.example.com", "ports": [443, 8443]}],
+    "fields": [{"field": "limits.connections", "value": "32", "source": "Default"}],
+}
+
+
+def paths(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a document at which an object's field stands."""
+    found: list[tuple[Any, ...]] = []
+    if isinstance(value, dict):
+        for key, item in value.items():
+            found += [(*at, key), *paths(item, (*at, key))]
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            found += paths(item, (*at, index))
+    return found
+
+
+def changed(document: dict[str, Any], path: tuple[Any, ...], change: Any) -> dict[str, Any]:
+    """A copy in which `change(parent, key)` was called at the path."""
+    made = copy.deepcopy(document)
+    parent: Any = made
+    for step in path[:-1]:
+        parent = parent[step]
+    change(parent, path[-1])
+    return made
+
+
+def parse(document: Any) -> documents.WatchdogConfig:
+    return documents.WatchdogConfig.parse(json.dumps(document).encode())
+
+
+def test_a_whole_config_is_read_and_written_back_unchanged() -> None:
+    config = parse(WHOLE)
+    assert json.loads(config.dump()) == WHOLE
+    assert documents.WatchdogConfig.parse(config.dump()) == config
+
+
+def test_detectors_that_are_off_stay_off() -> None:
+    off = copy.deepcopy(WHOLE)
+    off["runaway"] = {"cpu": None, "processes": None, "denied": None}
+    assert parse(off).runaway == documents.Runaway(cpu=None, processes=None, denied=None)
+    assert json.loads(parse(off).dump()) == off
+
+
+@pytest.mark.parametrize("path", paths(WHOLE), ids=str)
+def test_i01_no_field_of_a_config_may_be_absent(path: tuple[Any, ...]) -> None:
+    with pytest.raises(DocumentError, match="missing"):
+        parse(changed(WHOLE, path, lambda parent, key: parent.pop(key)))
+
+
+@pytest.mark.parametrize("path", [(), *[p for p in paths(WHOLE) if p[-1] in ("gateway", "requests", "runaway", "cpu")]])
+def test_a_config_with_an_unknown_field_is_refused_by_name(path: tuple[Any, ...]) -> None:
+    with pytest.raises(DocumentError, match=r"misspelt.*not known"):
+        parse(changed(WHOLE, (*path, "misspelt"), lambda parent, key: parent.__setitem__(key, 1)))
+
+
+@pytest.mark.parametrize("wrong", ["", -1, 1.5, True, [], {}, "60", 10**9])
+@pytest.mark.parametrize(
+    "path", [p for p in paths(WHOLE) if p[-1] in ("perMinute", "connections", "port", "above")], ids=str
+)
+def test_a_number_of_another_type_or_size_is_refused(path: tuple[Any, ...], wrong: Any) -> None:
+    with pytest.raises(DocumentError, match="must be an integer"):
+        parse(changed(WHOLE, path, lambda parent, key: parent.__setitem__(key, wrong)))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        (("version",), "v2", "reads 'v1'"),
+        (("namespace",), "", "not empty"),
+        (("policy",), None, "not empty"),
+        (("gateway",), [], "must be an object"),
+        (("gateway", "addresses"), [], "at least one address"),
+        (("gateway", "addresses"), "10.0.0.1", "must be a list"),
+        (("gateway", "addresses"), [""], "not empty"),
+        (("gateway", "caPEM"), "", "gateway's CA"),
+        (("gateway", "unsafePlaintext"), 0, "true or false"),
+        (("hosts",), None, "must be a list"),
+        (("hosts",), [{"host": "a.example", "ports": []}], "at least one port"),
+        (("hosts",), [{"host": "a.example", "ports": [0]}], "port from 1"),
+        (("hosts",), [{"host": "a.example", "ports": [True]}], "port from 1"),
+        (("hosts",), [{"host": "a.example", "ports": [443]}] * 257, "at most 256"),
+        (("runaway", "cpu", "abovePercent"), 0, "from 1 to 100"),
+    ],
+)
+def test_what_is_out_of_range_is_refused_by_place(path: tuple[Any, ...], value: Any, problem: str) -> None:
+    with pytest.raises(DocumentError, match=problem) as refused:
+        parse(changed(WHOLE, path, lambda parent, key: parent.__setitem__(key, value)))
+    assert refused.value.place.startswith(str(path[0]))
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[]", "must be an object"),
+        (b'{"version": "v1", "version": "v1"}', "twice"),
+        (b'{"version": NaN}', "no JSON number"),
+        (b"[" * 200_000, "not JSON"),
+        (b" " * (documents.CONFIG_MAX_BYTES + 1), "larger than"),
+    ],
+)
+def test_what_is_no_document_is_refused(raw: bytes, problem: str) -> None:
+    with pytest.raises(DocumentError, match=problem):
+        documents.WatchdogConfig.parse(raw)
+
+
+@given(st.binary(max_size=200))
+def test_garbage_never_raises_anything_else(raw: bytes) -> None:
+    with pytest.raises(DocumentError):
+        documents.WatchdogConfig.parse(raw)
+
+
+def test_plaintext_on_the_hop_needs_its_own_word() -> None:
+    plain = copy.deepcopy(WHOLE)
+    plain["gateway"] |= {"unsafePlaintext": True, "caPEM": ""}
+    assert parse(plain).gateway.unsafe_plaintext
+
+
+def test_equal_documents_have_equal_digests_whatever_their_order() -> None:
+    turned = dict(reversed(WHOLE.items()))
+    assert documents.digest(parse(turned).dump()) == documents.digest(parse(WHOLE).dump())
+    assert documents.digest(b"").startswith("sha256:")
+    assert len(documents.digest(b"")) == 7 + 64
+
+
+def test_an_effective_policy_is_read_and_written_back_unchanged() -> None:
+    effective = documents.Effective.read(EFFECTIVE)
+    assert effective.write() == EFFECTIVE
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        (("documentVersion",), "v2", "not 'v1'"),
+        (("more",), 1, "not known"),
+        (("hosts", 0, "paths"), [], "not known"),
+        (("fields", 0, "source"), "Guess", "not known"),
+        (("fields", 0, "value"), 32, "must be a string"),
+    ],
+)
+def test_an_effective_policy_that_is_not_understood_is_refused(path: tuple[Any, ...], value: Any, problem: str) -> None:
+    with pytest.raises(DocumentError, match=problem):
+        documents.Effective.read(changed(EFFECTIVE, path, lambda parent, key: parent.__setitem__(key, value)))
+
+
+def test_a_denial_carries_the_rule_and_what_would_have_allowed_it() -> None:
+    body = json.loads(documents.Denial(rule="egress.hosts", message="m", allowed_by="a", policy="n/p").dump())
+    assert body == {"rule": "egress.hosts", "message": "m", "allowedBy": "a", "policy": "n/p"}
