@@ -1,0 +1,65 @@
+"""Run the authorizer until SIGTERM."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+
+from zaum_gateway import authorizer, settings
+from zaum_gateway.cluster import api, keys
+from zaum_gateway.shell import authorization, clock, health, journal, metrics
+
+log = logging.getLogger("zaum.gateway")
+
+
+async def run(options: settings.Settings) -> None:
+    """Serve; a feed that ends by an error ends the process, and the kubelet starts it anew."""
+    cluster = await api.ClusterApi.open()
+    figures = metrics.Metrics()
+    ring = keys.Keys(cluster, clock.monotonic)
+    judge = authorizer.Authorizer(ring=ring, clock=clock.now, since=clock.monotonic, domain=options.cluster_domain)
+    service = authorization.Authorization(judge.decide, figures=figures, clock=clock.monotonic)
+    server, port = await authorization.serve(service, address=options.grpc_address, tls_dir=options.tls_dir)
+    pages = await health.Health(judge.missing, figures).serve(options.health_host, options.health_port)
+    health_port = pages.sockets[0].getsockname()[1]
+    log.info("started", extra={"fields": {"grpc": port, "health": health_port}})
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(cluster.close)
+        stack.push_async_callback(server.stop, 1.0)
+        stack.callback(pages.close)
+        await _follow(judge, ring, cluster, figures)
+
+
+async def _follow(
+    judge: authorizer.Authorizer, ring: keys.Keys, cluster: api.ClusterApi, figures: metrics.Metrics
+) -> None:
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stopped.set)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(ring.run())]
+        for name, feed in judge.feeds.items():
+            figures.follow(name, lambda name=name: judge.age(name))  # type: ignore[misc]
+            tasks.append(group.create_task(feed.run(cluster)))
+        await stopped.wait()
+        for task in tasks:
+            task.cancel()
+
+
+def main() -> int:
+    """Read the settings and run; 2 when they are wrong."""
+    try:
+        options = settings.Settings.read(os.environ)
+    except settings.SettingsError as error:
+        journal.start("INFO")
+        log.error("settings", extra={"fields": {"error": str(error)}})
+        return 2
+    journal.start(options.log_level)
+    asyncio.run(run(options))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""Turn what a caller presented into who it is.
+
+Two steps, so that this half stays free of keys and clocks: `signatures` (outside the core) says whether one of the
+cluster's keys signed the token and hands over its claims; `identity` judges those claims at a given time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from zaum_api import contract
+
+LEEWAY_SECONDS: Final = 5
+"""How far the clocks of API server and authorizer may differ. NTP keeps nodes within a second; five cost nothing."""
+BEARER: Final = "bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Nothing was presented. No watchdog does that: whoever speaks to the gateway so is not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """Something was presented that proves nothing; `problem` is for our own log and the caller, without the token."""
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The pod that a token is bound to (claims `kubernetes.io` of a bound ServiceAccount token, KEP-1205)."""
+
+    namespace: str
+    service_account: str
+    pod: str
+    uid: str
+
+
+Credential = Missing | Invalid | Identity
+
+
+def bearer(header: str) -> str | None:
+    """Give the token in a Proxy-Authorization header (RFC 6750); None when there is none of that scheme."""
+    if header[: len(BEARER)].lower() != BEARER:
+        return None
+    return header[len(BEARER) :].strip() or None
+
+
+def identity(claims: Mapping[str, object], *, issuer: str, now: float) -> Identity | Invalid:
+    """Judge the claims of a token whose signature is good; `now` is in seconds since the epoch."""
+    problem = _issuing_problem(claims, issuer) or _time_problem(claims, now)
+    if problem:
+        return Invalid(problem)
+    bound = _mapping(claims.get("kubernetes.io"))
+    pod, account = _mapping(bound.get("pod")), _mapping(bound.get("serviceaccount"))
+    namespace, name, uid = _text(bound.get("namespace")), _text(pod.get("name")), _text(pod.get("uid"))
+    service_account = _text(account.get("name"))
+    if not (namespace and name and uid and service_account):
+        return Invalid("the token is not bound to a pod")
+    return Identity(namespace=namespace, service_account=service_account, pod=name, uid=uid)
+
+
+def _issuing_problem(claims: Mapping[str, object], issuer: str) -> str:
+    if claims.get("iss") != issuer:
+        return "the token is of another issuer"
+    audience = claims.get("aud")
+    if audience not in (contract.AUDIENCE_EGRESS, [contract.AUDIENCE_EGRESS]):
+        return f"the token's audience is not {contract.AUDIENCE_EGRESS} alone"
+    return ""
+
+
+def _time_problem(claims: Mapping[str, object], now: float) -> str:
+    expires, starts = _seconds(claims.get("exp")), _seconds(claims.get("nbf", claims.get("iat")))
+    if expires is None or starts is None:
+        return "the token does not say when it is valid"
+    if now >= expires + LEEWAY_SECONDS:
+        return "the token has expired"
+    if now < starts - LEEWAY_SECONDS:
+        return "the token is not valid yet"
+    return ""
+
+
+def _seconds(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,124 @@
+"""What a decision needs of the cluster's objects, read from their JSON.
+
+A body that lacks what is needed gives a record that matches nobody, so that an odd object denies and never crashes.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from zaum_api import contract, documents
+from zaum_egress import hosts
+
+FINISHED: Final = frozenset({"Succeeded", "Failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """One agent pod. `addresses` are in the canonical text form of `address`."""
+
+    namespace: str
+    name: str
+    uid: str
+    policy: str
+    service_account: str
+    addresses: frozenset[str]
+    live: bool
+    quarantined: bool
+
+    @staticmethod
+    def read(body: Mapping[str, Any]) -> "Pod":
+        """Read a v1 Pod."""
+        metadata, spec, status = _part(body, "metadata"), _part(body, "spec"), _part(body, "status")
+        labels = _part(metadata, "labels")
+        return Pod(
+            namespace=str(metadata.get("namespace", "")),
+            name=str(metadata.get("name", "")),
+            uid=str(metadata.get("uid", "")),
+            policy=str(labels.get(contract.LABEL_POLICY, "")),
+            service_account=str(spec.get("serviceAccountName", "")),
+            addresses=frozenset(_addresses(status)),
+            live=_live(labels, status),
+            quarantined=contract.LABEL_QUARANTINED in labels,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One AgentPolicy. `table` is None until the operator has written an `effective` that this version can read."""
+
+    namespace: str
+    name: str
+    uid: str
+    table: hosts.HostTable | None
+    deleting: bool = False
+    quarantined: bool = False
+    problem: str = field(default="", compare=False)
+    """Why the newest `status.effective` was not taken; the last good one of the same object stays in force."""
+
+    @staticmethod
+    def read(body: Mapping[str, Any], previous: "Policy | None", cluster_domain: str) -> "Policy":
+        """Read an AgentPolicy; `previous` is the record that it replaces."""
+        metadata, status = _part(body, "metadata"), _part(body, "status")
+        uid = str(metadata.get("uid", ""))
+        table, problem = _table(status.get("effective"), cluster_domain)
+        if problem and previous is not None and previous.uid == uid:
+            table = previous.table
+        return Policy(
+            namespace=str(metadata.get("namespace", "")),
+            name=str(metadata.get("name", "")),
+            uid=uid,
+            table=table,
+            deleting=bool(metadata.get("deletionTimestamp")),
+            quarantined=contract.LABEL_QUARANTINED in _part(metadata, "labels"),
+            problem=problem,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The cluster as last seen: pods by uid, policies by (namespace, name)."""
+
+    pods: Mapping[str, Pod]
+    policies: Mapping[tuple[str, str], Policy]
+
+
+def address(text: str) -> str:
+    """Give an address's canonical form, IPv4-mapped IPv6 as IPv4; the text itself where it is no address."""
+    try:
+        parsed = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(parsed)
+
+
+def _part(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    part = body.get(key)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _live(labels: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    """Say whether the pod may still speak: a terminating one may while its containers run, a finished one may not."""
+    return labels.get(contract.LABEL_AGENT) == contract.LABEL_AGENT_VALUE and status.get("phase") not in FINISHED
+
+
+def _addresses(status: Mapping[str, Any]) -> set[str]:
+    listed = status.get("podIPs")
+    found = [item.get("ip") for item in listed if isinstance(item, Mapping)] if isinstance(listed, list) else []
+    return {address(text) for text in (*found, status.get("podIP")) if isinstance(text, str) and text}
+
+
+def _table(value: object, cluster_domain: str) -> tuple[hosts.HostTable | None, str]:
+    if value is None:
+        return None, ""
+    try:
+        effective = documents.Effective.read(value)
+    except documents.DocumentError as error:
+        return None, str(error)
+    table = hosts.HostTable.of(effective.hosts, cluster_domain=cluster_domain)
+    for index, malformed in table.refused:
+        return None, f"status.effective.hosts[{index}].host: {malformed.problem}"
+    return table, ""

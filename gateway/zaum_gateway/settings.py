@@ -1,0 +1,50 @@
+"""What the authorizer's environment says, read and checked once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from zaum_api import contract
+from zaum_egress import hosts
+
+LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class SettingsError(ValueError):
+    """A variable that the person who installs has to correct."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`tls_dir` holds tls.crt, tls.key and ca.crt. Hosts and ports are where the two servers listen."""
+
+    tls_dir: Path
+    log_level: str
+    cluster_domain: str
+    grpc_address: str
+    health_host: str
+    health_port: int
+
+    @staticmethod
+    def read(environment: Mapping[str, str]) -> "Settings":
+        """Read the environment; raise SettingsError naming the variable."""
+        level = environment.get("ZAUM_LOG_LEVEL", "INFO").upper()
+        if level not in LEVELS:
+            raise SettingsError(f"ZAUM_LOG_LEVEL must be one of {', '.join(LEVELS)}, is {level!r}")
+        return Settings(
+            tls_dir=Path(environment.get("ZAUM_TLS_DIR", "/etc/zaum/tls")),
+            log_level=level,
+            cluster_domain=environment.get("ZAUM_CLUSTER_DOMAIN", hosts.CLUSTER_DOMAIN),
+            # `[::]` takes both families where the pod has both, and IPv4 where that is all there is.
+            grpc_address=environment.get("ZAUM_GRPC_ADDRESS", f"[::]:{contract.AUTHORIZER_PORT}"),
+            health_host=environment.get("ZAUM_HEALTH_HOST", ""),
+            health_port=_port(environment, "ZAUM_HEALTH_PORT", contract.AUTHORIZER_HEALTH_PORT),
+        )
+
+
+def _port(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, str(default))
+    if not text.isdecimal() or not 0 <= int(text) <= 65535:
+        raise SettingsError(f"{name} must be a port from 0 to 65535, is {text!r}")
+    return int(text)

@@ -1,0 +1,1 @@
+"""Answer Envoy and the kubelet, read the clock, write the log. Nothing in here decides."""

@@ -1,0 +1,126 @@
+"""Answer Envoy's ext_authz questions over gRPC. The one importer of grpc and of Envoy's messages.
+
+Whatever goes wrong in here ends as a gRPC error, which Envoy answers with a refusal (`failure_mode_allow: false`).
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+from envoy.config.core.v3 import base_pb2
+from envoy.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
+from envoy.type.v3 import http_status_pb2
+from google.rpc import code_pb2, status_pb2
+
+from zaum_api import contract, documents
+from zaum_gateway.core import decisions
+from zaum_gateway.shell import metrics
+
+log = logging.getLogger("zaum.gateway.decisions")
+
+HEADER_TOKEN: Final = "proxy-authorization"  # noqa: S105 - a header's name
+HEADER_POLICY: Final = "x-zaum-policy"
+HEADER_POD: Final = "x-zaum-pod"
+_NAMES: Final = "x509_subject_alternative_name"
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", 64 * 1024),
+    ("grpc.max_concurrent_streams", 4096),
+    ("grpc.so_reuseport", 0),
+    # Envoy pings every few seconds to notice a dead peer; grpc would take that for abuse.
+    ("grpc.http2.min_ping_interval_without_data_ms", 1000),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+Message = Any
+"""A protobuf message or a gRPC object; the packages that make them carry no types."""
+Decide = Callable[[decisions.Request, str | None], Awaitable[decisions.Decision]]
+
+
+class Authorization(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignore[misc]
+    """Ask `decide` (request facts, the token header or None), translate its answer, count and log it."""
+
+    def __init__(self, decide: Decide, *, figures: metrics.Metrics, clock: Callable[[], float]) -> None:
+        self._decide = decide
+        self._figures = figures
+        self._clock = clock
+
+    async def Check(self, request: Message, context: Message) -> Message:  # noqa: N802 - the service's own name
+        """Answer one question."""
+        started = self._clock()
+        if contract.GATEWAY_CLIENT_TLS_NAME.encode() not in context.auth_context().get(_NAMES, ()):
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "only the gateway may ask")
+        http = request.attributes.request.http
+        facts = decisions.Request(
+            method=http.method,
+            authority=http.host,
+            source=request.attributes.source.address.socket_address.address,
+        )
+        decision = await self._decide(facts, http.headers.get(HEADER_TOKEN))
+        self._figures.decided(decision.rule, self._clock() - started)
+        log.info("decision", extra={"fields": _fields(facts, decision)})
+        return _allow(decision) if decision.allowed else _refuse(decision)
+
+
+async def serve(service: Authorization, *, address: str, tls_dir: Path) -> tuple[Message, int]:
+    """Listen with mTLS; give the server and its port."""
+    key, certificate, authority = ((tls_dir / name).read_bytes() for name in ("tls.key", "tls.crt", "ca.crt"))
+    credentials = grpc.ssl_server_credentials(
+        [(key, certificate)], root_certificates=authority, require_client_auth=True
+    )
+    server = grpc.aio.server(options=_OPTIONS)
+    external_auth_pb2_grpc.add_AuthorizationServicer_to_server(service, server)
+    port = server.add_secure_port(address, credentials)
+    await server.start()
+    return server, port
+
+
+def _allow(decision: decisions.Decision) -> Message:
+    """Let the request pass under the names that were proven, whatever the client said."""
+    identity = {HEADER_POLICY: f"{decision.namespace}/{decision.policy}", HEADER_POD: decision.uid}
+    return external_auth_pb2.CheckResponse(
+        status=status_pb2.Status(code=code_pb2.OK),
+        ok_response=external_auth_pb2.OkHttpResponse(
+            headers=_headers(identity),
+            headers_to_remove=[HEADER_TOKEN],
+            response_headers_to_add=_headers({contract.HEADER_RULE: decision.rule.value}),
+        ),
+    )
+
+
+def _refuse(decision: decisions.Decision) -> Message:
+    policy = f"{decision.namespace}/{decision.policy}" if decision.policy else ""
+    body = documents.Denial(
+        rule=decision.rule.value, message=decision.message, allowed_by=decision.allowed_by, policy=policy
+    ).dump()
+    return external_auth_pb2.CheckResponse(
+        status=status_pb2.Status(code=code_pb2.PERMISSION_DENIED),
+        denied_response=external_auth_pb2.DeniedHttpResponse(
+            status=http_status_pb2.HttpStatus(code=http_status_pb2.Forbidden),
+            headers=_headers({contract.HEADER_RULE: decision.rule.value, "content-type": "application/json"}),
+            body=body.decode(),
+        ),
+    )
+
+
+def _headers(values: Mapping[str, str]) -> list[Message]:
+    overwrite = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+    return [
+        base_pb2.HeaderValueOption(header=base_pb2.HeaderValue(key=key, value=value), append_action=overwrite)
+        for key, value in values.items()
+    ]
+
+
+def _fields(facts: decisions.Request, decision: decisions.Decision) -> dict[str, str]:
+    return {
+        "rule": decision.rule.value,
+        "method": facts.method[:16],
+        "authority": facts.authority[:300],
+        "source": facts.source,
+        "namespace": decision.namespace,
+        "policy": decision.policy,
+        "pod": decision.pod,
+        "uid": decision.uid,
+        "message": decision.message,
+    }
