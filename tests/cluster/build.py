@@ -1,0 +1,93 @@
+"""Build the Go tools into the cache outside the tree; a folder there is complete or absent."""
+
+import functools
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import IO, Final
+
+from tests.cluster import errors, gomodules, progress
+
+SOURCES: Final = Path(__file__).parent / "modules"
+SAY_EVERY_SECONDS: Final = 15.0
+
+
+def cache_root() -> Path:
+    """Return the folder for everything that outlives a run: $ZAUM_CACHE, else ~/.cache/zaum."""
+    return Path(os.environ.get("ZAUM_CACHE") or Path.home() / ".cache" / "zaum").expanduser().absolute()
+
+
+@functools.cache
+def target(module: gomodules.GoModule) -> Path:
+    """Return the cache folder of a module's binaries, whether it exists or not."""
+    source = SOURCES / module.name
+    key = gomodules.cache_key(module, (source / "go.mod").read_text(), (source / "go.sum").read_text())
+    return cache_root() / "bin" / key
+
+
+def binary(name: str) -> Path:
+    """Return where the binary of that name lies once built; ClusterError for an unknown name."""
+    for module in gomodules.MODULES:
+        if name in module.binaries:
+            return target(module) / name
+    known = ", ".join(sorted(name for module in gomodules.MODULES for name in module.binaries))
+    raise errors.ClusterError(f"no binary is called {name!r}; known are {known}")
+
+
+def search_path() -> str:
+    """Return the cache folders as a PATH prefix."""
+    return os.pathsep.join(str(target(module)) for module in gomodules.MODULES)
+
+
+def build_all() -> None:
+    """Build every module that is not in the cache yet."""
+    for module in gomodules.MODULES:
+        if not target(module).is_dir():
+            build(module)
+
+
+def build(module: gomodules.GoModule) -> None:
+    """Build one module into a temporary folder beside its target, then rename it there."""
+    source, final = SOURCES / module.name, target(module)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    go_mod = (source / "go.mod").read_text()
+    progress.say(f"building {module.name}: {', '.join(module.binaries)} ...")
+    with progress.step(f"built {module.name}"), tempfile.TemporaryDirectory(dir=final.parent) as folder:
+        output = Path(folder) / "out"
+        output.mkdir()
+        command = ["go", "build", "-v", *gomodules.build_arguments(module, go_mod), "-o", f"{output}/", "tool"]
+        environment = os.environ | gomodules.build_environment(module)
+        with subprocess.Popen(command, cwd=source, env=environment, stderr=subprocess.PIPE, text=True) as compiler:
+            assert compiler.stderr is not None
+            tail = follow(module.name, compiler.stderr)
+        if compiler.returncode != 0:
+            raise errors.ClusterError(f"go build of {module.name} failed:\n" + "\n".join(tail))
+        for made, wanted in module.renames:
+            (output / made).rename(output / wanted)
+        missing = [name for name in module.binaries if not (output / name).is_file()]
+        if missing:
+            raise errors.ClusterError(f"go build of {module.name} made no {', '.join(missing)}")
+        if final.is_dir():  # another run was faster
+            shutil.rmtree(output)
+        else:
+            output.rename(final)
+
+
+def follow(name: str, stream: IO[str]) -> list[str]:
+    """Count the packages that the compiler names, say so now and then, and return its last lines."""
+    began = said = time.monotonic()
+    tail: list[str] = []
+    for count, line in enumerate(stream, start=1):
+        tail = [*tail, line.rstrip()][-errors.LOG_TAIL_LINES :]
+        if (now := time.monotonic()) - said >= SAY_EVERY_SECONDS:
+            said = now
+            progress.say(f"building {name} ... {count} packages, {progress.clock(now - began)}")
+    return tail
+
+
+def target_of(name: str) -> Path:
+    """Return the cache folder in which the binary of that name lies once built."""
+    return binary(name).parent

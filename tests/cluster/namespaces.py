@@ -1,0 +1,73 @@
+"""Make, inspect and remove the two network namespaces."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from tests.cluster import addresses, errors, network, processes, progress, sealing
+
+NAMES: Final = (addresses.NODE_NETNS, addresses.WORLD_NETNS)
+FOLDER: Final = Path("/run/netns")
+
+
+def exist() -> bool:
+    """Tell whether both namespaces are there."""
+    return all((FOLDER / name).exists() for name in NAMES)
+
+
+def create() -> None:
+    """Make both, prove that nothing leads out of them, then queue pods' packets."""
+    for command in network.make():
+        processes.run(*command)
+    assert_sealed()
+    for command in network.queue_rules():
+        processes.run(*command)
+    explain_queue()
+
+
+def explain_queue() -> None:
+    """Say who feeds the policy engine's queue, and why."""
+    for command in network.probe_nft_queue():
+        done = processes.run(*command, check=False)
+        if done.returncode != 0:
+            processes.run(*network.probe_nft_queue()[-1], check=False)
+            progress.say(
+                "network policies: this kernel's nftables has no queue expression, iptables rules feed the engine"
+            )
+            return
+    progress.say("network policies: iptables rules feed the engine, beside its own nftables rules")
+
+
+def remove() -> None:
+    """Delete both namespaces as far as they exist."""
+    for name in NAMES:
+        if (FOLDER / name).exists():
+            done = processes.run("ip", "netns", "delete", name, check=False)
+            if done.returncode != 0:  # a run that died between making the file and mounting on it
+                (FOLDER / name).unlink(missing_ok=True)
+
+
+def ip_json(*arguments: str) -> list[dict[str, Any]]:
+    """Run `ip -json` and return its list; it prints nothing at all for an empty one."""
+    text = processes.run("ip", "-json", *arguments).stdout.strip()
+    return [entry for entry in json.loads(text or "[]") if entry]
+
+
+def problems() -> list[str]:
+    """Return every way out of the namespaces, empty when they are sealed."""
+    found: list[str] = []
+    for name in NAMES:
+        found += sealing.link_problems(name, ip_json("-details", "-n", name, "link", "show"))
+        for family in ("-4", "-6"):
+            found += sealing.route_problems(name, ip_json(family, "-n", name, "route", "show", "table", "all"))
+    ids = [int(entry["id"]) for entry in ip_json("netns", "list") if entry["name"] in NAMES and "id" in entry]
+    found += sealing.bridge_problems(ip_json("-details", "link", "show"), ids)
+    settings = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
+    shown = processes.run(*network.inside(addresses.WORLD_NETNS, "sysctl", "-n", *settings)).stdout.split()
+    return found + sealing.forwarding_problems(dict(zip(settings, shown, strict=True)))
+
+
+def assert_sealed() -> None:
+    """Raise ClusterError unless no packet can leave the two namespaces; run before anything sends one."""
+    if found := problems():
+        raise errors.ClusterError("the cluster's network is not sealed:\n" + "\n".join(found))
