@@ -1,0 +1,86 @@
+"""`spec.limits` and `spec.runaway`: how much, and what counts as running wild."""
+
+from typing import Annotated, ClassVar
+
+import pydantic
+
+from zaum_api.v1alpha1 import model, scalars, unsupported
+
+_Rate = Annotated[int, pydantic.Field(ge=0, le=100_000)]
+_Above = Annotated[int, pydantic.Field(ge=1, le=100_000)]
+
+
+class Requests(model.Model):
+    """How often the agent may open a tunnel. What is above answers 429 with Retry-After."""
+
+    per_minute: _Rate | None = None
+    """Requests a minute. Default 60; 0 denies all."""
+    burst: _Rate | None = None
+    """How many at once after a rest. Default 10, and never more than perMinute when that is lower."""
+
+
+class Limits(model.Model):
+    """What one pod may spend. Absent or empty: the defaults."""
+
+    requests: Requests | None = None
+    """CONNECTs a minute."""
+    connections: Annotated[int, pydantic.Field(ge=0, le=4096)] | None = None
+    """Open tunnels at once. Default 32; 0 denies all."""
+    bytes: unsupported.Opaque | None = None
+    """Bytes an hour. Not supported in this version."""
+    tokens: unsupported.Opaque | None = None
+    """Model tokens. Not supported in this version."""
+    cost: unsupported.Opaque | None = None
+    """Money. Not supported in this version."""
+
+    rules: ClassVar = model.unsupported("spec.limits.", "bytes", "tokens", "cost")
+
+
+class Cpu(model.Model):
+    """Trips when the agent's processes use nearly all of their CPU limit for long."""
+
+    enabled: bool | None = None
+    """false switches this detector off. Default true."""
+    above_percent: Annotated[int, pydantic.Field(ge=1, le=100)] | None = None
+    """Share of resources.cpu in percent. Default 90."""
+    for_: Annotated[str, *scalars.duration("runaway.cpu.for")] | None = pydantic.Field(default=None, alias="for")
+    """How long without a pause. Default 2m."""
+
+
+class Processes(model.Model):
+    """Trips when the agent has too many processes."""
+
+    enabled: bool | None = None
+    """false switches this detector off. Default true."""
+    above: _Above | None = None
+    """Number of processes. Default 128."""
+    for_: Annotated[str, *scalars.duration("runaway.processes.for")] | None = pydantic.Field(default=None, alias="for")
+    """How long without a pause. Default 5s."""
+
+
+class Denied(model.Model):
+    """Trips when too many requests are denied: an agent that tries doors."""
+
+    enabled: bool | None = None
+    """false switches this detector off. Default true."""
+    above: _Above | None = None
+    """Number of denied requests. Default 20."""
+    per: Annotated[str, *scalars.duration("runaway.denied.per")] | None = None
+    """Within how long. Default 1m."""
+
+
+class Runaway(model.Model):
+    """The detectors. What one of them sees makes the kubelet kill the agent. Absent or empty: all on, by default."""
+
+    cpu: Cpu | None = None
+    """CPU without a pause."""
+    processes: Processes | None = None
+    """Too many processes."""
+    denied: Denied | None = None
+    """Too many denied requests."""
+    repeated: unsupported.Opaque | None = None
+    """The same request again and again. Not supported in this version."""
+    no_progress: unsupported.Opaque | None = None
+    """Tokens spent without progress. Not supported in this version."""
+
+    rules: ClassVar = model.unsupported("spec.runaway.", "repeated", "noProgress")

@@ -1,0 +1,79 @@
+"""What all models share: strict reading, no nulls, and rules that are said twice, in CEL and in Python, side by side.
+
+The table of good and bad specs runs every rule through both, so the twins cannot drift apart.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import pydantic
+from pydantic import alias_generators
+from pydantic_core import core_schema
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One cross-field rule; `message` names the field and the fix."""
+
+    cel: str
+    message: str
+    holds: Callable[[Any], bool]
+
+    def schema(self) -> dict[str, str]:
+        """Give the entry for x-kubernetes-validations."""
+        return {"rule": self.cel, "message": self.message}
+
+
+def unsupported(prefix: str, *names: str) -> tuple[Rule, ...]:
+    """Refuse fields that the API has and this version does not act on. `names` are as the schema spells them."""
+    return tuple(
+        Rule(
+            cel=f"!has(self.{name})",
+            message=f"{prefix}{name} is not supported in this version: remove it",
+            holds=_is_absent(alias_generators.to_snake(name)),
+        )
+        for name in names
+    )
+
+
+def _is_absent(attribute: str) -> Callable[[object], bool]:
+    return lambda model: getattr(model, attribute) is None
+
+
+class Model(pydantic.BaseModel):
+    """A part of the spec or status. Unknown fields, nulls and other types' spellings are refused."""
+
+    model_config = pydantic.ConfigDict(
+        alias_generator=alias_generators.to_camel,
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        use_attribute_docstrings=True,
+    )
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _no_nulls(cls, value: object) -> object:
+        for key, item in value.items() if isinstance(value, dict) else ():
+            if item is None:
+                raise ValueError(f"{key} must not be null: leave it out")
+        return value
+
+    @pydantic.model_validator(mode="after")
+    def _rules_hold(self) -> Self:
+        for rule in self.rules:
+            if not rule.holds(self):
+                raise ValueError(rule.message)
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema_of: core_schema.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Add the rules to the schema that pydantic makes."""
+        schema = handler(schema_of)
+        if cls.rules:
+            handler.resolve_ref_schema(schema)["x-kubernetes-validations"] = [rule.schema() for rule in cls.rules]
+        return schema

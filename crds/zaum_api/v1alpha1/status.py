@@ -1,0 +1,83 @@
+"""`status`: written by the operator alone."""
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from zaum_api import documents
+from zaum_api.v1alpha1 import model, scalars
+
+_Port = Annotated[int, pydantic.Field(ge=1, le=65535)]
+_Text = Annotated[str, scalars.text(least=0, most=1024)]
+
+
+class Condition(model.Model):
+    """One observation about the policy, as in every Kubernetes API (meta/v1 Condition)."""
+
+    type: Annotated[str, scalars.text(most=316)]
+    """Ready, Isolated or EgressExact."""
+    status: Literal["True", "False", "Unknown"]
+    """True when the good thing holds."""
+    reason: Annotated[str, scalars.text(most=128, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
+    """Why, in one word that scripts may match."""
+    message: Annotated[str, scalars.text(least=0, most=4096)]
+    """Why, for people; names the object and what to do."""
+    last_transition_time: Annotated[str, pydantic.WithJsonSchema({"type": "string", "format": "date-time"})]
+    """When the status last changed."""
+    observed_generation: Annotated[int, pydantic.Field(ge=0)] | None = None
+    """The metadata.generation that this is about."""
+
+
+class EffectiveHost(model.Model):
+    """One host in force."""
+
+    host: Annotated[str, scalars.text(most=253)]
+    """Canonical name or pattern."""
+    ports: Annotated[list[_Port], pydantic.Field(min_length=1, max_length=16)]
+    """TCP ports."""
+
+
+class EffectiveField(model.Model):
+    """One value in force."""
+
+    field: Annotated[str, scalars.text(most=128)]
+    """The spec's field."""
+    value: _Text
+    """The value as text."""
+    source: Literal[tuple(source.value for source in documents.Source)]  # type: ignore[valid-type]
+    """Where the value comes from: the policy, a default, or a ceiling."""
+
+
+class Effective(model.Model):
+    """What is enforced. The gateway's authorizer decides by this, never by the spec."""
+
+    document_version: Annotated[str, scalars.text(most=16)]
+    """Version of this document."""
+    hosts: Annotated[list[EffectiveHost], pydantic.Field(max_length=256)]
+    """What can be reached; a host of the spec that is missing here was refused."""
+    fields: Annotated[list[EffectiveField], pydantic.Field(max_length=64)]
+    """Every other value in force, with its source."""
+
+
+class Status(model.Model):
+    """What the operator saw and what is in force."""
+
+    observed_generation: Annotated[int, pydantic.Field(ge=0)] | None = None
+    """The metadata.generation that this status is about."""
+    conditions: (
+        Annotated[
+            list[Condition],
+            pydantic.Field(
+                max_length=16,
+                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+            ),
+        ]
+        | None
+    ) = None
+    """Ready, Isolated, EgressExact."""
+    replicas: Annotated[int, pydantic.Field(ge=0)] | None = None
+    """Pods that exist and have not ended."""
+    ready_replicas: Annotated[int, pydantic.Field(ge=0)] | None = None
+    """Pods that are ready."""
+    effective: Effective | None = None
+    """What is enforced, each value with its source."""
