@@ -90,6 +90,9 @@ def controller_manager(place: layout.Layout, binary: Binary) -> Component:
         f"--cluster-cidr={POD_CIDRS}",
         f"--service-cluster-ip-range={SERVICE_CIDRS}",
         "--use-service-account-credentials",
+        # At the default of 20 requests a second it takes 5 s until the controllers' own accounts exist.
+        "--kube-api-qps=500",
+        "--kube-api-burst=1000",
         "--leader-elect=false",
     ]
     return Component(name="kube-controller-manager", command=command)
@@ -104,6 +107,8 @@ def scheduler(place: layout.Layout, binary: Binary) -> Component:
         f"--authorization-kubeconfig={place.kubeconfig('scheduler')}",
         "--bind-address=127.0.0.1",
         f"--cert-dir={place.run}/scheduler",
+        "--kube-api-qps=500",
+        "--kube-api-burst=1000",
         "--leader-elect=false",
     ]
     return Component(name="kube-scheduler", command=command)

@@ -6,6 +6,8 @@ from typing import Any, Final
 from tests.cluster import addresses, cgroups, layout, pki
 
 PAUSE_IMAGE: Final = "localhost/zaum-pause:1"
+AT_ONCE: Final = "zaum-at-once"
+"""The name, and so the file name, of the plugin that `cni_at_once` returns."""
 READ_VERBS: Final = ["get", "list", "watch"]
 
 
@@ -45,7 +47,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
     [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
       BinaryName = "{runc}"
   [plugins.'io.containerd.cri.v1.runtime'.cni]
-    bin_dirs = ["{plugins}"]
+    bin_dirs = ["{plugins}", "{place.etc}/cni-bin"]
     conf_dir = "{place.etc}/cni"
 
 # The policy engine learns a pod's addresses here, before its containers run: by the API it would learn them later.
@@ -101,6 +103,7 @@ def cni(place: layout.Layout) -> dict[str, Any]:
         "cniVersion": "1.0.0",
         "name": "zaum",
         "plugins": [
+            {"type": AT_ONCE},
             {
                 "type": "ptp",
                 "ipMasq": False,
@@ -115,6 +118,22 @@ def cni(place: layout.Layout) -> dict[str, Any]:
             {"type": "portmap", "capabilities": {"portMappings": True}, "snat": False},
         ],
     }
+
+
+def cni_at_once() -> str:
+    """Return a CNI plugin that runs before the link is made: no pod waits 2 s for its IPv6 address to be unique."""
+    return """\
+#!/bin/sh
+set -e
+cat >/dev/null
+case "$CNI_COMMAND" in
+VERSION) echo '{"cniVersion": "1.0.0", "supportedVersions": ["0.4.0", "1.0.0"]}' ;;
+ADD)
+    nsenter --net="$CNI_NETNS" -- sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0
+    echo '{"cniVersion": "1.0.0"}'
+    ;;
+esac
+"""
 
 
 def audit_policy() -> dict[str, Any]:

@@ -151,7 +151,15 @@ def start(where: layout.Layout) -> None:
 
 def prepare_folders(where: layout.Layout) -> None:
     """Make the folders; empty what must not survive, keep imported images when the last end was clean."""
-    for folder in (where.run, where.etc, where.etc / "cni", where.etc / "nri", where.log, where.world):
+    for folder in (
+        where.run,
+        where.etc,
+        where.etc / "cni",
+        where.etc / "cni-bin",
+        where.etc / "nri",
+        where.log,
+        where.world,
+    ):
         folder.mkdir(parents=True, exist_ok=True)
     where.data.mkdir(parents=True, exist_ok=True)
     where.data_link.symlink_to(where.data)
@@ -180,6 +188,9 @@ def write_configuration(where: layout.Layout) -> None:
     }
     for name, text in texts.items():
         (where.etc / name).write_text(text)
+    plugin = where.etc / "cni-bin" / configuration.AT_ONCE
+    plugin.write_text(configuration.cni_at_once())
+    plugin.chmod(0o755)
 
 
 class Starter:
