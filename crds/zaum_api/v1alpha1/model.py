@@ -1,6 +1,6 @@
-"""What all models share: strict reading, no nulls, and rules that are said twice, in CEL and in Python, side by side.
+"""What all models share: strict reading, null as absent, and rules that are said twice, in CEL and in Python.
 
-The table of good and bad specs runs every rule through both, so the twins cannot drift apart.
+The twins stand side by side, and the table of good and bad specs runs through both, so they cannot drift apart.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def _is_absent(attribute: str) -> Callable[[object], bool]:
 
 
 class Model(pydantic.BaseModel):
-    """A part of the spec or status. Unknown fields, nulls and other types' spellings are refused."""
+    """A part of the spec or status. Unknown fields and other types' spellings are refused."""
 
     model_config = pydantic.ConfigDict(
         alias_generator=alias_generators.to_camel,
@@ -55,11 +55,11 @@ class Model(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def _no_nulls(cls, value: object) -> object:
-        for key, item in value.items() if isinstance(value, dict) else ():
-            if item is None:
-                raise ValueError(f"{key} must not be null: leave it out")
-        return value
+    def _null_is_absent(cls, value: object) -> object:
+        """Read as the API server does, which drops a null where the schema has none. Absent never means more."""
+        if not isinstance(value, dict):
+            return value
+        return {key: item for key, item in value.items() if item is not None}
 
     @pydantic.model_validator(mode="after")
     def _rules_hold(self) -> Self:
