@@ -20,9 +20,14 @@ from zaum_gateway.shell import metrics
 
 log = logging.getLogger("zaum.gateway.decisions")
 
+Message = Any
+"""A protobuf message or a gRPC object; the packages that make them carry no types."""
+
 HEADER_TOKEN: Final = "proxy-authorization"  # noqa: S105 - a header's name
 HEADER_POLICY: Final = "x-zaum-policy"
 HEADER_POD: Final = "x-zaum-pod"
+OVERWRITE: Final[Message] = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+ABSENT: Final[Message] = base_pb2.HeaderValueOption.ADD_IF_ABSENT
 _NAMES: Final = "x509_subject_alternative_name"
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", 64 * 1024),
@@ -33,8 +38,6 @@ _OPTIONS: Final = (
     ("grpc.keepalive_permit_without_calls", 1),
 )
 
-Message = Any
-"""A protobuf message or a gRPC object; the packages that make them carry no types."""
 Decide = Callable[[decisions.Request, str | None], Awaitable[decisions.Decision]]
 
 
@@ -84,7 +87,8 @@ def _allow(decision: decisions.Decision) -> Message:
         ok_response=external_auth_pb2.OkHttpResponse(
             headers=_headers(identity),
             headers_to_remove=[HEADER_TOKEN],
-            response_headers_to_add=_headers({contract.HEADER_RULE: decision.rule.value}),
+            # Only where nothing else has decided since: a host that cannot be reached has a rule of its own.
+            response_headers_to_add=_headers({contract.HEADER_RULE: decision.rule.value}, action=ABSENT),
         ),
     )
 
@@ -104,10 +108,9 @@ def _refuse(decision: decisions.Decision) -> Message:
     )
 
 
-def _headers(values: Mapping[str, str]) -> list[Message]:
-    overwrite = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+def _headers(values: Mapping[str, str], *, action: Message = OVERWRITE) -> list[Message]:
     return [
-        base_pb2.HeaderValueOption(header=base_pb2.HeaderValue(key=key, value=value), append_action=overwrite)
+        base_pb2.HeaderValueOption(header=base_pb2.HeaderValue(key=key, value=value), append_action=action)
         for key, value in values.items()
     ]
 

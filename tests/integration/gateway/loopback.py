@@ -1,0 +1,93 @@
+"""Small servers on loopback: echo over TCP, echo over TLS, and a DNS server that knows the test's names."""
+
+import contextlib
+import socket
+import socketserver
+import ssl
+import struct
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class _Echo(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            while data := self.request.recv(65536):
+                self.request.sendall(data)
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+
+class _TlsServer(_Server):
+    context: ssl.SSLContext
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        connection, peer = super().get_request()
+        return self.context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), peer
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A peer that breaks off is part of some tests."""
+
+
+@contextlib.contextmanager
+def echo(certificate: Path | None = None, key: Path | None = None) -> Iterator[int]:
+    """Echo until the block ends; give the port. With a certificate the echo is inside TLS."""
+    server: _Server
+    if certificate is None:
+        server = _Server(("127.0.0.1", 0), _Echo)
+    else:
+        server = _TlsServer(("127.0.0.1", 0), _Echo)
+        server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.context.load_cert_chain(certificate, key)
+    with _serving(server):
+        yield server.server_address[1]
+
+
+@contextlib.contextmanager
+def names(records: dict[str, str]) -> Iterator[tuple[int, list[str]]]:
+    """Answer A queries for `records` until the block ends; give the UDP port and the list of names asked for."""
+    asked: list[str] = []
+
+    class Answer(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            query, sock = self.request
+            name, end = _question(query)
+            asked.append(name)
+            kind = struct.unpack("!H", query[end : end + 2])[0]
+            known = name in records
+            found = known and kind == 1
+            flags = 0x8180 if known else 0x8183
+            head = query[:2] + struct.pack("!HHHHH", flags, 1, int(found), 0, 0)
+            answer = b""
+            if found:
+                answer = struct.pack("!HHHIH", 0xC00C, 1, 1, 1, 4) + socket.inet_aton(records[name])
+            sock.sendto(head + query[12 : end + 4] + answer, self.client_address)
+
+    server = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Answer)
+    server.daemon_threads = True
+    with _serving(server):
+        yield server.server_address[1], asked
+
+
+def _question(query: bytes) -> tuple[str, int]:
+    labels, at = [], 12
+    while length := query[at]:
+        labels.append(query[at + 1 : at + 1 + length].decode("ascii").lower())
+        at += 1 + length
+    return ".".join(labels), at + 1
+
+
+@contextlib.contextmanager
+def _serving(server: socketserver.BaseServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
