@@ -1,0 +1,56 @@
+"""Start the watchdog: `python3 -m zaum_watchdog`. Exits 0 after SIGTERM, 1 when it cannot start or a tick fails."""
+
+import argparse
+import gc
+import sys
+from pathlib import Path
+
+import uvloop
+
+from zaum_api import contract
+from zaum_watchdog import supervisor
+from zaum_watchdog.shell import files, listen, log
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until told to stop; give the exit status."""
+    options = _options().parse_args(arguments)
+    settings = supervisor.Settings(options.config, options.digest, options.token, options.agent_uid)
+    config = files.ConfigFile(settings.config, settings.digest)
+    first = config.poll()
+    if first is None:
+        return _fail(f"no usable config: {config.problem}")
+    try:
+        data, probes = listen.loopback(options.proxy_port), listen.everywhere(options.probe_port)
+    except OSError as error:
+        return _fail(f"cannot listen on {options.proxy_port} and {options.probe_port}: {error.strerror}")
+    loop = uvloop.new_event_loop()
+    out = log.Log(loop, sys.stdout.fileno())
+    running = supervisor.Supervisor(loop, settings, first, config, out)
+    # Everything that lives now lives as long as the process: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+    loop.run_until_complete(running.run(data=data, probes=probes))
+    out.flush()
+    return 0
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="zaum_watchdog", description="The sidecar that keeps one agent in check.")
+    parser.add_argument("--config", type=Path, default=Path(contract.CONFIG_PATH), help="the config document")
+    parser.add_argument("--digest", type=Path, default=Path(contract.CONFIG_DIGEST_PATH), help="its promised digest")
+    parser.add_argument("--token", type=Path, default=Path(contract.TOKEN_PATH), help="the token for the gateway")
+    parser.add_argument("--proxy-port", type=int, default=contract.PROXY_PORT, help="on loopback; 0 takes any")
+    parser.add_argument("--probe-port", type=int, default=contract.PROBE_PORT, help="on every address; 0 takes any")
+    parser.add_argument("--agent-uid", type=int, default=contract.AGENT_UID, help="whose processes are watched")
+    return parser
+
+
+def _fail(problem: str) -> int:
+    sys.stderr.write(f"zaum_watchdog: {problem}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""Write metrics in Prometheus' text format (version 0.0.4).
+
+Labels are rules, and nothing else: a neighbour that can read this learns no host name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from zaum_api import contract
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The numbers of one moment; times in nanoseconds."""
+
+    decisions: Mapping[contract.Rule, int]
+    tunnels: int
+    bytes_out: int
+    bytes_in: int
+    processes: int
+    lag_last: int
+    lag_max: int
+    records_dropped: int
+    degraded: bool
+    latched: bool
+
+
+def write(now: Snapshot) -> bytes:
+    """Write every metric, also those that are zero: an absent series and a silent one must not look alike."""
+    lines: list[str] = []
+    _family(lines, "decisions_total", "counter", "Decisions by rule.")
+    for rule in contract.Rule:
+        lines.append(f'{contract.METRIC_PREFIX}decisions_total{{rule="{rule.value}"}} {now.decisions.get(rule, 0)}')
+    for name, kind, text, value in (
+        ("tunnels", "gauge", "Tunnels that are open or being opened.", f"{now.tunnels}"),
+        ("bytes_out_total", "counter", "Bytes from the agent through closed and open tunnels.", f"{now.bytes_out}"),
+        ("bytes_in_total", "counter", "Bytes to the agent through closed and open tunnels.", f"{now.bytes_in}"),
+        ("agent_processes", "gauge", "Processes of the agent at the last sample.", f"{now.processes}"),
+        ("loop_lag_seconds", "gauge", "How late the event loop's last tick was.", f"{now.lag_last / 1e9:.6f}"),
+        ("loop_lag_max_seconds", "gauge", "How late the latest tick was since the start.", f"{now.lag_max / 1e9:.6f}"),
+        ("records_dropped_total", "counter", "Log records that did not fit the queue.", f"{now.records_dropped}"),
+        ("degraded", "gauge", "1 while the last good config is kept because the newest is not.", f"{now.degraded:d}"),
+        ("latched", "gauge", "1 after a breach.", f"{now.latched:d}"),
+    ):
+        _family(lines, name, kind, text)
+        lines.append(f"{contract.METRIC_PREFIX}{name} {value}")
+    return ("\n".join(lines) + "\n").encode("ascii")
+
+
+def _family(lines: list[str], name: str, kind: str, text: str) -> None:
+    lines.append(f"# HELP {contract.METRIC_PREFIX}{name} {text}")
+    lines.append(f"# TYPE {contract.METRIC_PREFIX}{name} {kind}")

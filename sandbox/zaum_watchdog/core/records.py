@@ -1,0 +1,55 @@
+"""Write log records: one JSON object per line, ASCII, every control character escaped.
+
+Decisions are written by hand, because they are on the hot path: all their texts are rule names, canonical host names
+or names of Kubernetes objects, and none of these holds a character that JSON escapes. Every other text goes through
+`json`, which escapes it.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from zaum_api import contract
+
+BY_WATCHDOG: Final = "watchdog"
+BY_GATEWAY: Final = "gateway"
+
+
+class Writer:
+    """Writes the records of one policy. Wall-clock times are nanoseconds since the epoch, given by the caller."""
+
+    __slots__ = ("_second", "_stamp", "_who")
+
+    def __init__(self, *, namespace: str, policy: str) -> None:
+        self._who = f'"namespace":{json.dumps(namespace)},"policy":{json.dumps(policy)}'
+        self._second = -1
+        self._stamp = ""
+
+    def decision(self, wall: int, rule: contract.Rule, host: str, port: int, *, status: int, by: str) -> str:
+        """Record one decision. `host` is in canonical form, or empty where the request named none that is safe."""
+        return (
+            f'{{"ts":"{self._time(wall)}","kind":"decision",{self._who},"rule":"{rule.value}",'
+            f'"host":"{host}","port":{port},"status":{status},"by":"{by}"}}\n'
+        )
+
+    def closed(
+        self, wall: int, host: str, port: int, *, up: int, down: int, millis: int, rule: contract.Rule | None
+    ) -> str:
+        """Record the end of a tunnel: bytes from and to the agent, its life, the rule if one ended it."""
+        return (
+            f'{{"ts":"{self._time(wall)}","kind":"tunnel",{self._who},"rule":"{rule.value if rule else ""}",'
+            f'"host":"{host}","port":{port},"bytesOut":{up},"bytesIn":{down},"millis":{millis}}}\n'
+        )
+
+    def event(self, wall: int, kind: str, fields: Mapping[str, str | int]) -> str:
+        """Record anything else; texts may hold anything."""
+        rest = json.dumps(dict(fields), separators=(",", ":"))[1:]
+        return f'{{"ts":"{self._time(wall)}","kind":{json.dumps(kind)},{self._who},{rest}\n'
+
+    def _time(self, wall: int) -> str:
+        second, rest = divmod(wall, 1_000_000_000)
+        if second != self._second:
+            self._second = second
+            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._stamp}.{rest // 1_000_000:03d}Z"

@@ -1,0 +1,56 @@
+"""The latch: the first breach decides, and nothing in this process takes it back.
+
+| state    | breach seen          | everything else |
+|----------|----------------------|-----------------|
+| watching | latched, cut at once | watching        |
+| latched  | latched, unchanged   | latched         |
+
+There is no way from latched to watching. Only a new pod, which the operator may or may not make, starts over.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from zaum_api import contract
+
+
+class State(StrEnum):
+    """Whether the agent may act."""
+
+    WATCHING = "watching"
+    LATCHED = "latched"
+
+
+class Step(StrEnum):
+    """What the shell has to do, once, in this order."""
+
+    REFUSE_NEW = "refuseNew"
+    CLOSE_TUNNELS = "closeTunnels"
+    FAIL_PROBE = "failProbe"
+
+
+LADDER: Final[dict[State, tuple[State, tuple[Step, ...]]]] = {
+    State.WATCHING: (State.LATCHED, (Step.REFUSE_NEW, Step.CLOSE_TUNNELS, Step.FAIL_PROBE)),
+    State.LATCHED: (State.LATCHED, ()),
+}
+"""State before a breach → state after it, and the steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The state of the latch; `breach` is None exactly while watching."""
+
+    state: State = State.WATCHING
+    breach: contract.Breach | None = None
+
+    @property
+    def probe_status(self) -> int:
+        """Give what the agent's liveness and readiness probes answer."""
+        return 200 if self.breach is None else contract.BREACH_STATUS[self.breach]
+
+
+def on_breach(verdict: Verdict, breach: contract.Breach) -> tuple[Verdict, tuple[Step, ...]]:
+    """Apply a breach: the verdict after it, and the steps that are due."""
+    state, steps = LADDER[verdict.state]
+    return Verdict(state, verdict.breach or breach), steps

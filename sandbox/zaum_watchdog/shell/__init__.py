@@ -1,0 +1,1 @@
+"""Sockets, files, /proc and the clock. Every decision is asked of `core`."""

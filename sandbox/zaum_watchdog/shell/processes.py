@@ -1,0 +1,68 @@
+"""Look at the agent's processes in the shared PID namespace.
+
+Reads /proc directly: two small files per process instead of a library's object per process. Ownership is taken from
+the status file, not from the directory's owner, which a process changes by making itself undumpable.
+"""
+
+import asyncio
+import os
+from typing import Final
+
+from zaum_watchdog.core import usage
+from zaum_watchdog.shell import clock
+
+TICK_NS: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+SLICE_NS: Final = 1_000_000
+"""How long one slice of a look may hold the event loop."""
+LOOK_MAX: Final = 4096
+"""Processes that are looked at; what lies beyond counts as the agent's: nobody else in the pod makes so many."""
+
+
+class ProcessTable:
+    """The processes of one uid. Process ids are counted before any is opened, so that a fork bomb is cheap to see."""
+
+    def __init__(self, uid: int, root: str = "/proc") -> None:
+        self._uid = b"%d" % uid
+        self._root = root
+
+    async def look(self) -> usage.Look:
+        """Look once, in slices that leave the event loop free between them."""
+        pids = [int(name) for name in os.listdir(self._root) if name.isdigit()]  # noqa: PTH208 - 20 times the cost
+        at = slice_start = clock.monotonic()
+        table: dict[usage.Key, usage.Process] = {}
+        for pid in pids[:LOOK_MAX]:
+            if self._owned(pid):
+                entry = self._read(pid)
+                if entry is not None:
+                    table[entry[0]] = entry[1]
+            if clock.monotonic() - slice_start > SLICE_NS:
+                await asyncio.sleep(0)
+                slice_start = clock.monotonic()
+        return usage.Look(at, table, len(table) + max(0, len(pids) - LOOK_MAX))
+
+    def _owned(self, pid: int) -> bool:
+        status = self._file(pid, "status")
+        start = status.find(b"\nUid:\t")
+        return start >= 0 and self._uid in status[start + 6 : status.find(b"\n", start + 6)].split()
+
+    def _read(self, pid: int) -> tuple[usage.Key, usage.Process] | None:
+        """Read proc_pid_stat(5); the name may hold anything, so fields are counted from its last parenthesis."""
+        fields = self._file(pid, "stat").rpartition(b")")[2].split()
+        if len(fields) < 20:
+            return None
+        own = int(fields[11]) + int(fields[12])
+        reaped = int(fields[13]) + int(fields[14])
+        return (pid, int(fields[19])), usage.Process(own, reaped)
+
+    def _file(self, pid: int, name: str) -> bytes:
+        """Read a file of a process, nothing if the process is gone."""
+        try:
+            descriptor = os.open(f"{self._root}/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return b""
+        try:
+            return os.read(descriptor, 4096)
+        except OSError:
+            return b""
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,295 @@
+"""The loopback CONNECT proxy: the agent's side of a tunnel, phase by phase as `core.phases` tables them."""
+
+import asyncio
+import struct
+from socket import SO_LINGER, SOL_SOCKET
+from typing import Final
+
+from zaum_api import contract
+from zaum_egress import client_hello, hosts
+from zaum_watchdog.core import answers, gateway_answer, heads, phases, policy, records
+from zaum_watchdog.core.phases import SECOND, Phase
+from zaum_watchdog.shell import clock, gateway, gateway_side, llhttp, watch
+
+SPARE_CONNECTIONS: Final = 64
+"""Sockets beyond the policy's connections, for requests that are about to be refused."""
+_RESET: Final = struct.pack("ii", 1, 0)
+_HEAD, _SPLICED, _HELLO, _ENDED = Phase.HEAD, Phase.SPLICED, Phase.HELLO, Phase.ENDED
+
+
+class AgentSide(asyncio.Protocol):
+    """One connection of the agent, from its first byte to its last."""
+
+    __slots__ = (
+        "_dialler",
+        "_held",
+        "_hello",
+        "_moved",
+        "_since",
+        "_started",
+        "_watch",
+        "authority",
+        "counted",
+        "down",
+        "held_down",
+        "phase",
+        "transport",
+        "up",
+        "upstream",
+    )  # fmt: skip
+
+    def __init__(self, shared: watch.Watch, dialler: gateway.Dialler) -> None:
+        self._watch = shared
+        self._dialler = dialler
+        self._held = b""
+        self._hello: client_hello.Reader | None = None
+        self._since = self._started = clock.monotonic()
+        self._moved = 0
+        self.phase = Phase.HEAD
+        self.authority: hosts.Authority | None = None
+        self.counted = False
+        self.up = 0
+        self.down = 0
+        self.held_down = b""
+        self.transport: asyncio.Transport
+        self.upstream: gateway_side.GatewaySide | None = None
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        shared = self._watch
+        shared.connections.add(self)
+        most = shared.policy.config.connections + SPARE_CONNECTIONS
+        if len(shared.connections) > most:
+            self._refuse(policy.Refusal(contract.Rule.CONNECTIONS, f"more than {most} sockets", retry_after=SECOND))
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes."""
+        phase = self.phase
+        if phase is _SPLICED:
+            self.up += len(data)
+            self.upstream.transport.write(data)  # type: ignore[union-attr]  # set before SPLICED, for ever
+        elif phase is _HELLO:
+            self._check(data)
+        elif phase is _HEAD:
+            self._collect(data)
+        elif phase is not _ENDED:
+            self._held += data
+            if len(self._held) >= heads.EARLY_MAX:
+                self.transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        """Stop reading from the other side until this one has taken what is queued."""
+        if self.upstream is not None:
+            self.upstream.pause()
+
+    def resume_writing(self) -> None:
+        """Read from the other side again."""
+        if self.upstream is not None:
+            self.upstream.resume()
+
+    def eof_received(self) -> None:
+        """Let the transport close: see the module on why one side's end is both sides' end."""
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Take the end of this connection."""
+        self._finish(None)
+        self._watch.connections.discard(self)
+        self._watch.bytes_out += self.up
+        self._watch.bytes_in += self.down
+        if self.upstream is not None:
+            self.upstream.close()
+            self.upstream = None
+
+    # Phase by phase.
+
+    def _collect(self, data: bytes) -> None:
+        held = self._held = self._held + data if self._held else data
+        end = held.find(b"\r\n\r\n")
+        if end < 0:
+            if len(held) > heads.HEAD_MAX:
+                self._refuse(_malformed(f"the head is larger than {heads.HEAD_MAX} bytes"))
+            elif b"\n\n" in held or held[:1] == b"\x16":
+                self._refuse(_malformed("this is an HTTP proxy; lines end with CR LF"))
+            return
+        head = llhttp.parse(held[: end + 4])
+        self._held = held[end + 4 :]
+        if end > heads.HEAD_MAX or head is None:
+            self._refuse(_malformed("the head is no HTTP/1.1"))
+            return
+        admitted = self._watch.admit(head)
+        if isinstance(admitted, policy.Refusal):
+            self._refuse(admitted)
+        else:
+            self._open(admitted)
+
+    def _open(self, authority: hosts.Authority) -> None:
+        self.authority = authority
+        shared = self._watch
+        peer = shared.policy.config.gateway
+        if not peer.unsafe_plaintext and not shared.token.header:
+            self._decline(contract.Rule.TOKEN_MISSING, "the pod's token for the gateway is not there")
+            return
+        shared.tunnels += 1
+        self.counted = True
+        self._enter(Phase.DIALLING)
+        self.upstream = gateway_side.GatewaySide(self)
+        task = shared.loop.create_task(self._dialler.dial(peer, self.upstream))
+        task.add_done_callback(self._dialled)
+
+    def _dialled(self, task: "asyncio.Task[bool]") -> None:
+        if self.phase is Phase.DIALLING and not task.result():
+            self._decline(contract.Rule.GATEWAY_UNAVAILABLE, "no address of the gateway answers")
+
+    def ask(self) -> bytes:
+        """Give the head for the gateway, written anew from the decision: nothing of the agent's head is in it."""
+        assert self.authority is not None
+        self._enter(Phase.ASKED)
+        target = f"{self.authority.host.name}:{self.authority.port}".encode("ascii")
+        shared = self._watch
+        token = b"" if shared.policy.config.gateway.unsafe_plaintext else shared.token.header
+        return b"CONNECT " + target + b" HTTP/1.1\r\nHost: " + target + b"\r\n" + token + b"\r\n"
+
+    def answered(self, answer: gateway_answer.Established | gateway_answer.Declined) -> None:
+        """Take the gateway's answer: pass a refusal on, or tell the agent that the tunnel stands."""
+        assert self.authority is not None
+        if isinstance(answer, gateway_answer.Declined):
+            self._relay(answer)
+            return
+        self.held_down = answer.early
+        self._enter(Phase.HELLO)
+        self._hello = client_hello.Reader(self.authority.host.name)
+        self.transport.write(answers.ESTABLISHED)
+        held, self._held = self._held, b""
+        if held:
+            self.transport.resume_reading()
+            self._check(held)
+
+    def _check(self, data: bytes) -> None:
+        assert self._hello is not None
+        assert self.authority is not None
+        assert self.upstream is not None
+        checked = self._hello.feed(data)
+        if checked is None:
+            return
+        host, port = self.authority.host.name, self.authority.port
+        if isinstance(checked, client_hello.Refused):
+            self._watch.record(checked.rule, host, port, status=200)
+            self._reset()
+            return
+        first = self._hello.raw
+        self._hello = None
+        self._enter(Phase.SPLICED)
+        self._watch.record(contract.Rule.ALLOWED, host, port, status=200)
+        self.up += len(first)
+        self.upstream.transport.write(first)
+        if self.held_down:
+            self.down += len(self.held_down)
+            self.transport.write(self.held_down)
+            self.held_down = b""
+
+    # Ends.
+
+    def cut(self, rule: contract.Rule) -> None:
+        """End the tunnel at once, both sides, and say which rule did it."""
+        if self.phase in {Phase.DIALLING, Phase.ASKED} and self.authority is not None:
+            self._refuse(policy.Refusal(rule, "cut", host=self.authority.host.name, port=self.authority.port))
+        elif self.phase is not Phase.ENDED:
+            self._finish(rule)
+            self._reset()
+
+    def expire(self, now: int) -> None:
+        """End the connection if its phase has lasted too long, or the tunnel has carried nothing for too long."""
+        moved = self.up + self.down
+        if self.phase is _SPLICED and moved != self._moved:
+            self._moved, self._since = moved, now
+            return
+        if now - self._since <= phases.PATIENCE[self.phase]:
+            return
+        if self.phase in {Phase.DIALLING, Phase.ASKED}:
+            self._decline(contract.Rule.GATEWAY_UNAVAILABLE, "the gateway does not answer in time")
+        else:
+            self._reset()
+
+    def lost_gateway(self) -> None:
+        """Take the end of the gateway's side."""
+        if self.phase is Phase.ASKED:
+            self._decline(contract.Rule.GATEWAY_UNAVAILABLE, "the gateway hung up without an answer")
+        elif self.phase is not Phase.ENDED:
+            self._finish(None)
+            self.transport.close()
+
+    def _decline(self, rule: contract.Rule, message: str) -> None:
+        assert self.authority is not None
+        self._refuse(policy.Refusal(rule, message, "", self.authority.host.name, self.authority.port))
+
+    def _refuse(self, refused: policy.Refusal) -> None:
+        self._end(self._watch.answer(refused))
+
+    def _relay(self, answer: gateway_answer.Declined) -> None:
+        assert self.authority is not None
+        host, port = self.authority.host.name, self.authority.port
+        if not answer.body:
+            self._watch.record(answer.rule, host, port, status=answer.status, by=records.BY_GATEWAY)
+            refused = policy.Refusal(answer.rule, "refused by the gateway", "", host, port, answer.retry_after * SECOND)
+            config = self._watch.policy.config
+            self._end(answers.refusal(refused, namespace=config.namespace, name=config.policy))
+            return
+        self._watch.record(answer.rule, host, port, status=answer.status, by=records.BY_GATEWAY)
+        self._end(answers.write(answer.status, answer.rule, answer.body, retry_after=answer.retry_after))
+
+    def _end(self, answer: bytes) -> None:
+        """Answer, and wait a little for the agent to hang up: a close with bytes unread would reset the answer."""
+        self._finish(None)
+        if self.upstream is not None:
+            self.upstream.close()
+            self.upstream = None
+        self._held = b""
+        self.transport.write(answer)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.transport.resume_reading()
+
+    def _reset(self) -> None:
+        self._finish(None)
+        self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
+        self.transport.abort()
+        if self.upstream is not None:
+            self.upstream.abort()
+
+    def _finish(self, rule: contract.Rule | None) -> None:
+        """Give back the place among the tunnels and write the tunnel's record; once."""
+        if self.counted:
+            self.counted = False
+            self._watch.tunnels -= 1
+            if self.phase is Phase.SPLICED:
+                self._record_closed(rule)
+            elif self.phase is Phase.HELLO and self._hello is not None and rule is None:
+                self._unheard()
+        self._enter(Phase.ENDED)
+
+    def _record_closed(self, rule: contract.Rule | None) -> None:
+        assert self.authority is not None
+        wall, millis = clock.wall(), (clock.monotonic() - self._started) // 1_000_000
+        line = self._watch.writer.closed(
+            wall, self.authority.host.name, self.authority.port, up=self.up, down=self.down, millis=millis, rule=rule
+        )
+        self._watch.out.write(line)
+
+    def _unheard(self) -> None:
+        """Record a tunnel that ended before its ClientHello; no attempt at anything."""
+        assert self.authority is not None
+        host, port = self.authority.host.name, self.authority.port
+        self._watch.record(contract.Rule.SNI_MISSING, host, port, status=200, attempt=False)
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phases.step(self.phase, phase)
+        self._since = clock.monotonic()
+
+
+def _malformed(problem: str) -> policy.Refusal:
+    return policy.Refusal(contract.Rule.REQUEST_MALFORMED, problem)

@@ -1,0 +1,125 @@
+"""What all connections of this process share: the policy in force, the meter, the latch, counters and records."""
+
+import asyncio
+from collections import Counter, deque
+from typing import Final, Protocol
+
+from zaum_api import contract, documents
+from zaum_egress import hosts
+from zaum_watchdog.core import answers, heads, metrics, policy, rate, records, verdict
+from zaum_watchdog.shell import clock, files, log
+
+DENIED_MAX: Final = 100_001
+"""Denials that are remembered between two ticks: one more than the largest threshold of the detector."""
+
+
+class Tunnel(Protocol):
+    """What the watch has to know of a connection of the agent."""
+
+    authority: hosts.Authority | None
+    up: int
+    down: int
+
+    def cut(self, rule: contract.Rule) -> None:
+        """End the tunnel at once."""
+
+    def expire(self, now: int) -> None:
+        """End the connection if its time is over."""
+
+
+class Watch:
+    """The state of the running watchdog. Connections report to it, ask it, and are cut by it."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, first: policy.Policy, token: files.TokenFile, out: log.Log
+    ) -> None:
+        self.loop = loop
+        self.policy = first
+        self.token = token
+        self.out = out
+        self.meter = rate.Meter(first.config.requests)
+        self.verdict = verdict.Verdict()
+        self.connections: set[Tunnel] = set()
+        self.tunnels = 0
+        self.decisions: Counter[contract.Rule] = Counter()
+        self.denied: deque[int] = deque(maxlen=DENIED_MAX)
+        self.bytes_out = 0
+        self.bytes_in = 0
+        self.writer = records.Writer(namespace=first.config.namespace, policy=first.config.policy)
+
+    def admit(self, head: heads.Head) -> hosts.Authority | policy.Refusal:
+        """Decide a request by the policy in force."""
+        return policy.admit(
+            self.policy,
+            head,
+            meter=self.meter,
+            tunnels=self.tunnels,
+            latched=self.verdict.breach,
+            now=clock.monotonic(),
+        )
+
+    def answer(self, refused: policy.Refusal) -> bytes:
+        """Record a refusal that is decided here, and write its answer."""
+        self.record(refused.rule, refused.host, refused.port, status=answers.status_of(refused.rule))
+        config = self.policy.config
+        return answers.refusal(refused, namespace=config.namespace, name=config.policy)
+
+    def record(
+        self,
+        rule: contract.Rule,
+        host: str,
+        port: int,
+        *,
+        status: int,
+        by: str = records.BY_WATCHDOG,
+        attempt: bool = True,
+    ) -> None:
+        """Count and log one decision; `attempt` says whether it counts for the detector of denied requests."""
+        self.decisions[rule] += 1
+        if attempt and rule in policy.DENIED:
+            self.denied.append(clock.monotonic())
+        self.out.write(self.writer.decision(clock.wall(), rule, host, port, status=status, by=by))
+
+    def event(self, kind: str, **fields: str | int) -> None:
+        """Log what is no decision."""
+        self.out.write(self.writer.event(clock.wall(), kind, fields))
+
+    def adopt(self, changed: policy.Policy) -> None:
+        """Put a new policy in force and close what it forbids."""
+        self.policy = changed
+        self.meter.retune(changed.config.requests, clock.monotonic())
+        self.writer = records.Writer(namespace=changed.config.namespace, policy=changed.config.policy)
+        for tunnel in [*self.connections]:
+            if tunnel.authority is not None and not changed.allows(tunnel.authority):
+                tunnel.cut(contract.Rule.CONFIG_REMOVED)
+        self.event("config", digest=documents.digest(changed.config.dump()), hosts=len(changed.config.hosts))
+
+    def breach(self, reason: contract.Breach) -> None:
+        """Latch the verdict; the first one cuts every tunnel."""
+        self.verdict, steps = verdict.on_breach(self.verdict, reason)
+        for step in steps:
+            match step:
+                case verdict.Step.CLOSE_TUNNELS:
+                    for tunnel in [*self.connections]:
+                        tunnel.cut(contract.Rule.LATCHED)
+                case verdict.Step.REFUSE_NEW | verdict.Step.FAIL_PROBE:
+                    pass  # Both read the verdict, which is latched by now.
+        if steps:
+            self.event("breach", reason=reason.value, status=self.verdict.probe_status)
+
+    def metrics(self, *, processes: int, lag_last: int, lag_max: int, degraded: bool) -> bytes:
+        """Write the metrics of this moment."""
+        return metrics.write(
+            metrics.Snapshot(
+                decisions=self.decisions,
+                tunnels=self.tunnels,
+                bytes_out=self.bytes_out + sum(tunnel.up for tunnel in self.connections),
+                bytes_in=self.bytes_in + sum(tunnel.down for tunnel in self.connections),
+                processes=processes,
+                lag_last=lag_last,
+                lag_max=lag_max,
+                records_dropped=self.out.dropped,
+                degraded=degraded,
+                latched=self.verdict.breach is not None,
+            )
+        )

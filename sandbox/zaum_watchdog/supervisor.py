@@ -1,0 +1,149 @@
+"""Join the parts: start, tick once a second, stop.
+
+A tick polls the files, ends what is overdue, looks at the agent's processes and feeds the detectors. An error in a tick
+ends the process: a watchdog that no longer watches must not go on letting bytes through.
+"""
+
+import asyncio
+import json
+import signal
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from zaum_api import contract
+from zaum_watchdog.core import metrics, policy, usage
+from zaum_watchdog.core.detectors import engine, sample
+from zaum_watchdog.shell import clock, files, gateway, log, probe, processes, proxy, watch
+
+TICK_SECONDS: Final = 1.0
+HEARTBEAT_SECONDS: Final = 0.1
+"""How often the event loop's own lateness is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are. The defaults of the command line are the wire contract's."""
+
+    config: Path
+    digest: Path
+    token: Path
+    agent_uid: int
+
+
+class Supervisor:
+    """Owns everything that lives as long as the process."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, settings: Settings, first: policy.Policy, config: files.ConfigFile,
+        out: log.Log,
+    ) -> None:  # fmt: skip
+        self._loop = loop
+        self._config = config
+        self._token = files.TokenFile(settings.token)
+        self._token.poll()
+        self.watch = watch.Watch(loop, first, self._token, out)
+        self._dialler = gateway.Dialler(loop)
+        self._table = processes.ProcessTable(settings.agent_uid)
+        self._engine = engine.Engine()
+        self._look: usage.Look | None = None
+        self._problem = ""
+        self._lag_last = 0
+        self._lag_max = 0
+        self._board = probe.Board(
+            {
+                contract.PROBE_HEALTH: self._health,
+                contract.PROBE_AGENT_LIVE: self._agent,
+                contract.PROBE_AGENT_READY: self._agent,
+                contract.PROBE_METRICS: self._metrics,
+            }
+        )
+        self._stop = asyncio.Event()
+
+    async def run(self, *, data: socket.socket, probes: socket.socket) -> None:
+        """Serve until SIGTERM or SIGINT; raises what a tick raises."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._stop.set)
+        servers = [
+            await self._loop.create_server(lambda: proxy.AgentSide(self.watch, self._dialler), sock=data),
+            await self._loop.create_server(self._board.connect, sock=probes),
+        ]
+        self.watch.event("listening", proxy=data.getsockname()[1], probe=probes.getsockname()[1])
+        self._beat(clock.monotonic())
+        ticking = self._loop.create_task(self._tick_for_ever())
+        stopping = self._loop.create_task(self._stop.wait())
+        await asyncio.wait({ticking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        for server in servers:
+            server.close()
+        for tunnel in [*self.watch.connections]:
+            tunnel.cut(contract.Rule.GATEWAY_UNAVAILABLE)
+        if ticking.done():
+            ticking.result()
+        self.watch.event("stopped")
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            await self.tick()
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def tick(self) -> None:
+        """Do everything that is done once a second."""
+        self._reload()
+        now = clock.monotonic()
+        for connection in [*self.watch.connections]:
+            connection.expire(now)
+        self._board.expire(now)
+        await self._detect()
+
+    def _reload(self) -> None:
+        self._token.poll()
+        changed = self._config.poll()
+        if changed is not None:
+            self.watch.adopt(changed)
+        if self._config.problem != self._problem:
+            self._problem = self._config.problem
+            if self._problem:
+                self.watch.event("degraded", problem=self._problem)
+
+    async def _detect(self) -> None:
+        before, after = self._look, await self._table.look()
+        self._look = after
+        denied = tuple(self.watch.denied)
+        self.watch.denied.clear()
+        seen = sample.Sample(
+            now=after.at,
+            cpu=usage.ticks_between(before, after) * processes.TICK_NS if before else 0,
+            elapsed=after.at - before.at if before else 0,
+            processes=after.count,
+            denied=denied,
+        )
+        self._engine, breaches = self._engine.feed(self.watch.policy.config.runaway, seen)
+        for breach in breaches:
+            self.watch.breach(breach)
+
+    def _beat(self, due: int) -> None:
+        now = clock.monotonic()
+        self._lag_last = max(now - due, 0)
+        self._lag_max = max(self._lag_max, self._lag_last)
+        self._loop.call_later(HEARTBEAT_SECONDS, self._beat, now + int(HEARTBEAT_SECONDS * 1e9))
+
+    # Probe answers.
+
+    def _health(self) -> probe.Answer:
+        state = {"status": "Degraded" if self._problem else "ok", "problem": self._problem}
+        return probe.Answer(200, "OK", "application/json", json.dumps(state).encode("ascii") + b"\n")
+
+    def _agent(self) -> probe.Answer:
+        verdict = self.watch.verdict
+        reason = "OK" if verdict.breach is None else verdict.breach.value
+        return probe.Answer(verdict.probe_status, reason, "text/plain", reason.encode("ascii") + b"\n")
+
+    def _metrics(self) -> probe.Answer:
+        body = self.watch.metrics(
+            processes=self._look.count if self._look else 0,
+            lag_last=self._lag_last,
+            lag_max=self._lag_max,
+            degraded=bool(self._problem),
+        )
+        return probe.Answer(200, "OK", metrics.CONTENT_TYPE, body)
