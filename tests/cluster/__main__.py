@@ -16,6 +16,7 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("up", help="bring the cluster up; nothing to do when it is")
     verbs.add_parser("down", help="remove the cluster's processes, mounts and namespaces")
     verbs.add_parser("status", help="say how the cluster is; exit 0 when it is up and healthy")
+    verbs.add_parser("prerequisites", help="install or name what the machine lacks, and start nothing")
     verbs.add_parser("build", help="only build the binaries")
     path = verbs.add_parser("path", help="print where a built binary is")
     path.add_argument("name")
@@ -65,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
             cluster.current().down()
         case "status":
             return status()
+        case "prerequisites":
+            cluster.current().check()
         case "build":
             prerequisites.check_go()
             prerequisites.check_tools()

@@ -1,6 +1,5 @@
 """Say what any cluster must offer to the demo and the tests, and choose one by the environment."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
@@ -18,6 +17,9 @@ class Backend(Protocol):
     name: str
     has_world: bool
     """Whether the namespace that plays the internet exists beside it."""
+
+    def check(self) -> None:
+        """Raise MissingPrerequisite, naming what the machine lacks, before anything is started."""
 
     def up(self) -> None:
         """Bring it up, or find it up."""
@@ -41,9 +43,9 @@ class Backend(Protocol):
         """Give the nodes an image from an oci-archive or docker-archive tar."""
 
 
-def chosen() -> str:
-    """Return the backend that $CLUSTER names; unset or empty means the local cluster."""
-    name = os.environ.get("CLUSTER") or LOCAL
+def choose(environment: Mapping[str, str]) -> str:
+    """Return the backend that the variables ask for: what CLUSTER names, else any that KUBECONFIG names, else local."""
+    name = environment.get("CLUSTER") or (EXTERNAL if environment.get("KUBECONFIG") else LOCAL)
     if name not in {LOCAL, KIND, EXTERNAL}:
         raise errors.ClusterError(f"CLUSTER={name} is unknown: use {LOCAL}, {KIND} or {EXTERNAL}")
     return name

@@ -1,16 +1,20 @@
 """Build the Go tools into the cache outside the tree; a folder there is complete or absent."""
 
+import contextlib
+import fcntl
 import functools
 import os
 import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
 from tests.cluster import errors, gomodules, progress
 
+UNFINISHED: Final = ".unfinished-"
 SOURCES: Final = Path(__file__).parent / "modules"
 SAY_EVERY_SECONDS: Final = 15.0
 
@@ -44,19 +48,37 @@ def search_path() -> str:
 
 def build_all() -> None:
     """Build every module that is not in the cache yet."""
-    for module in gomodules.MODULES:
-        if not target(module).is_dir():
-            build(module)
+    build_missing(gomodules.MODULES)
+
+
+def ensure(name: str) -> None:
+    """Build the module of one binary if it is not in the cache yet."""
+    build_missing([module for module in gomodules.MODULES if name in module.binaries])
+
+
+def build_missing(wanted: Iterable[gomodules.GoModule]) -> None:
+    """Build modules one at a time, one run at a time; what a killed run left half done is removed."""
+    missing = [module for module in wanted if not target(module).is_dir()]
+    if not missing:
+        return
+    folder = cache_root() / "bin"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for leftover in folder.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(leftover)
+        for module in missing:
+            if not target(module).is_dir():
+                build(module)
 
 
 def build(module: gomodules.GoModule) -> None:
     """Build one module into a temporary folder beside its target, then rename it there."""
     source, final = SOURCES / module.name, target(module)
-    final.parent.mkdir(parents=True, exist_ok=True)
     go_mod = (source / "go.mod").read_text()
     progress.say(f"building {module.name}: {', '.join(module.binaries)} ...")
-    with progress.step(f"built {module.name}"), tempfile.TemporaryDirectory(dir=final.parent) as folder:
-        output = Path(folder) / "out"
+    with progress.step(f"built {module.name}"), unfinished(final.parent) as folder:
+        output = folder / "out"
         output.mkdir()
         command = ["go", "build", "-v", *gomodules.build_arguments(module, go_mod), "-o", f"{output}/", "tool"]
         environment = os.environ | gomodules.build_environment(module)
@@ -70,10 +92,14 @@ def build(module: gomodules.GoModule) -> None:
         missing = [name for name in module.binaries if not (output / name).is_file()]
         if missing:
             raise errors.ClusterError(f"go build of {module.name} made no {', '.join(missing)}")
-        if final.is_dir():  # another run was faster
-            shutil.rmtree(output)
-        else:
-            output.rename(final)
+        output.rename(final)
+
+
+@contextlib.contextmanager
+def unfinished(parent: Path) -> Iterator[Path]:
+    """Make a folder for a build that is not done yet, on the file system of the finished ones."""
+    with tempfile.TemporaryDirectory(dir=parent, prefix=UNFINISHED) as folder:
+        yield Path(folder)
 
 
 def follow(name: str, stream: IO[str]) -> list[str]:

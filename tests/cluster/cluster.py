@@ -3,6 +3,7 @@
 `$CLUSTER` chooses which: unset or `local`, `kind`, or `external` with KUBECONFIG.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.cluster import backend, build, elsewhere, gomodules, inkind, local, n
 
 def current() -> backend.Backend:
     """Return the cluster that the environment chooses."""
-    match backend.chosen():
+    match backend.choose(os.environ):
         case backend.KIND:
             return inkind.Kind()
         case backend.EXTERNAL:

@@ -23,8 +23,15 @@ class External:
     name = backend.EXTERNAL
     has_world = False
 
+    def check(self) -> None:
+        """Look for the kubeconfig."""
+        if not self.kubeconfig().is_file():
+            raise errors.MissingPrerequisite(f"KUBECONFIG names {self.kubeconfig()}, and there is no such file")
+
     def up(self) -> None:
-        """Check it."""
+        """Check that it answers and is new enough."""
+        self.check()
+        inkind.ensure_clients()
         if found := self.problems():
             raise errors.ClusterError("; ".join(found))
         progress.say(f"the cluster behind {self.kubeconfig()} answers")
@@ -58,7 +65,7 @@ class External:
 
     def environment(self) -> Mapping[str, str]:
         """Add the built binaries."""
-        return os.environ | {"PATH": inkind.with_binaries()}
+        return os.environ | {"CLUSTER": self.name, "PATH": inkind.with_binaries()}
 
     def import_image(self, archive: Path) -> None:
         """Refuse: its nodes pull from a registry that only its owner can fill."""

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.cluster import backend, build, errors, processes, progress
+from tests.cluster import backend, build, errors, prerequisites, processes, progress
 
 NAME: Final = "zaum"
 CONFIGURATION: Final = Path(__file__).with_name("kind.yaml")
 
 
 def check() -> None:
-    """Raise MissingPrerequisite unless kind, kubectl's maker and a running Docker are there."""
+    """Raise MissingPrerequisite unless kind and a running Docker are there."""
     for tool in ("docker", "kind"):
         if shutil.which(tool) is None:
             raise errors.MissingPrerequisite(f"CLUSTER=kind needs {tool} on the PATH; without it use the local cluster")
@@ -31,9 +31,14 @@ class Kind:
     name = backend.KIND
     has_world = False
 
+    def check(self) -> None:
+        """Look for kind and Docker."""
+        check()
+
     def up(self) -> None:
         """Create it unless it is there and answers."""
         check()
+        ensure_clients()
         if NAME in processes.run("kind", "get", "clusters").stdout.split():
             if not self.problems():
                 progress.say("the kind cluster is up")
@@ -66,11 +71,20 @@ class Kind:
 
     def environment(self) -> Mapping[str, str]:
         """Add KUBECONFIG and the built binaries."""
-        return os.environ | {"KUBECONFIG": str(self.kubeconfig()), "PATH": with_binaries()}
+        own = {"CLUSTER": self.name, "KUBECONFIG": str(self.kubeconfig()), "PATH": with_binaries()}
+        return os.environ | own
 
     def import_image(self, archive: Path) -> None:
         """Load the archive into the node."""
         processes.run("kind", "load", "image-archive", archive, "--name", NAME)
+
+
+def ensure_clients() -> None:
+    """Build the clients that the PATH lacks."""
+    for client in ("helm", "kubectl"):
+        if shutil.which(client) is None:
+            prerequisites.check_go()
+            build.ensure(client)
 
 
 def with_binaries() -> str:

@@ -16,6 +16,7 @@ import yaml
 
 from tests.cluster import (
     addresses,
+    backend,
     build,
     cgroups,
     components,
@@ -360,6 +361,7 @@ def restart(name: str) -> None:
 def environment(where: layout.Layout) -> dict[str, str]:
     """Return the variables with which people and tests talk to this cluster."""
     return os.environ | {
+        "CLUSTER": backend.LOCAL,
         "KUBECONFIG": str(where.kubeconfig()),
         "PATH": f"{build.search_path()}:{os.environ.get('PATH', SYSTEM_PATH)}",
         "CONTAINERD_ADDRESS": str(where.containerd_socket),

@@ -7,6 +7,8 @@ from typing import Any, Final
 from tests.cluster import addresses, errors, network, processes, progress, sealing
 
 NAMES: Final = (addresses.NODE_NETNS, addresses.WORLD_NETNS)
+OUTSIDE: Final = ("nsenter", "--net=/proc/1/ns/net", "--")
+"""Tests look from inside the node's namespace; the machine's links are seen from the machine's."""
 FOLDER: Final = Path("/run/netns")
 
 
@@ -48,8 +50,8 @@ def remove() -> None:
 
 
 def ip_json(*arguments: str) -> list[dict[str, Any]]:
-    """Run `ip -json` and return its list; it prints nothing at all for an empty one."""
-    text = processes.run("ip", "-json", *arguments).stdout.strip()
+    """Run `ip -json` in the machine's own namespace and return its list; it prints nothing for an empty one."""
+    text = processes.run(*OUTSIDE, "ip", "-json", *arguments).stdout.strip()
     return [entry for entry in json.loads(text or "[]") if entry]
 
 

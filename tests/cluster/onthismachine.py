@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.cluster import addresses, backend, errors, local, network, ownimages
+from tests.cluster import addresses, backend, errors, local, network, ownimages, prerequisites
 
 
 class Local:
@@ -11,6 +11,10 @@ class Local:
 
     name = backend.LOCAL
     has_world = True
+
+    def check(self) -> None:
+        """Install or name what is missing."""
+        prerequisites.check_all()
 
     def up(self) -> None:
         """Build what is missing, start what is not running."""
