@@ -88,4 +88,4 @@ def world_log() -> Path:
 
 def assert_sealed() -> None:
     """Raise ClusterError unless the local cluster's namespaces have no way out; call before sending traffic."""
-    namespaces.assert_sealed()
+    namespaces.assert_sealed(outside=local.outside(local.place()))

@@ -70,9 +70,18 @@ def problems(where: layout.Layout) -> list[str]:
     dead = [record.name for record in processes.load(where.processes) if not processes.is_running(record)]
     if dead:
         return [f"{name} is dead" for name in dead]
-    if found := namespaces.problems():
+    if found := namespaces.problems(outside=outside(where)):
         return found
     return [] if node_ready(where) else ["the node is not Ready"]
+
+
+def outside(where: layout.Layout) -> list[str]:
+    """Return the prefix that runs a command in the machine's network namespace, where the keeper stayed.
+
+    Tests run in the node's; and pid 1's may be closed even to root.
+    """
+    keeper = next(record for record in processes.load(where.processes) if record.name == mounts.KEEPER)
+    return ["nsenter", f"--net=/proc/{keeper.pid}/ns/net", "--"]
 
 
 def kubectl(where: layout.Layout, *arguments: str, check: bool = True, stdin: str | None = None) -> str:

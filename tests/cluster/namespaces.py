@@ -1,14 +1,13 @@
 """Make, inspect and remove the two network namespaces."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from tests.cluster import addresses, errors, network, processes, progress, sealing
 
 NAMES: Final = (addresses.NODE_NETNS, addresses.WORLD_NETNS)
-OUTSIDE: Final = ("nsenter", "--net=/proc/1/ns/net", "--")
-"""Tests look from inside the node's namespace; the machine's links are seen from the machine's."""
 FOLDER: Final = Path("/run/netns")
 
 
@@ -49,27 +48,34 @@ def remove() -> None:
                 (FOLDER / name).unlink(missing_ok=True)
 
 
-def ip_json(*arguments: str) -> list[dict[str, Any]]:
-    """Run `ip -json` in the machine's own namespace and return its list; it prints nothing for an empty one."""
-    text = processes.run(*OUTSIDE, "ip", "-json", *arguments).stdout.strip()
+def ip_json(*arguments: str, outside: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Run `ip -json` and return its list; it prints nothing at all for an empty one."""
+    text = processes.run(*outside, "ip", "-json", *arguments).stdout.strip()
     return [entry for entry in json.loads(text or "[]") if entry]
 
 
-def problems() -> list[str]:
-    """Return every way out of the namespaces, empty when they are sealed."""
+def problems(*, outside: Sequence[str] = ()) -> list[str]:
+    """Return every way out of the namespaces, empty when they are sealed.
+
+    `outside` is the command prefix that enters the machine's own namespace, empty when the caller is in it.
+    """
     found: list[str] = []
     for name in NAMES:
         found += sealing.link_problems(name, ip_json("-details", "-n", name, "link", "show"))
         for family in ("-4", "-6"):
             found += sealing.route_problems(name, ip_json(family, "-n", name, "route", "show", "table", "all"))
-    ids = [int(entry["id"]) for entry in ip_json("netns", "list") if entry["name"] in NAMES and "id" in entry]
-    found += sealing.bridge_problems(ip_json("-details", "link", "show"), ids)
+    ids = [
+        int(entry["id"])
+        for entry in ip_json("netns", "list", outside=outside)
+        if entry["name"] in NAMES and "id" in entry
+    ]
+    found += sealing.bridge_problems(ip_json("-details", "link", "show", outside=outside), ids)
     settings = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
     shown = processes.run(*network.inside(addresses.WORLD_NETNS, "sysctl", "-n", *settings)).stdout.split()
     return found + sealing.forwarding_problems(dict(zip(settings, shown, strict=True)))
 
 
-def assert_sealed() -> None:
+def assert_sealed(*, outside: Sequence[str] = ()) -> None:
     """Raise ClusterError unless no packet can leave the two namespaces; run before anything sends one."""
-    if found := problems():
+    if found := problems(outside=outside):
         raise errors.ClusterError("the cluster's network is not sealed:\n" + "\n".join(found))
