@@ -1,0 +1,30 @@
+"""Mounts are made in the cluster's own namespace, and leftovers are found deepest first."""
+
+from pathlib import Path
+
+from tests.cluster import layout, mounts
+
+PLACE = layout.Layout(Path("/run/zaum-cluster"), Path("/data"))
+MOUNTINFO = """\
+27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+50 27 0:50 / /data/kubelet rw - tmpfs tmpfs rw
+51 50 0:51 / /data/kubelet/pods/a\\040b rw - tmpfs tmpfs rw
+52 27 0:52 / /data-of-others rw - tmpfs tmpfs rw
+"""
+
+
+def test_only_mounts_below_the_folder_are_found_deepest_first() -> None:
+    assert mounts.below(MOUNTINFO, Path("/data")) == [Path("/data/kubelet/pods/a b"), Path("/data/kubelet")]
+    assert mounts.below(MOUNTINFO, Path("/elsewhere")) == []
+
+
+def test_the_keeper_shares_mounts_among_the_nodes_processes_before_it_makes_any() -> None:
+    lines = mounts.keeper_script(PLACE, Path("/etc/resolv.conf")).splitlines()
+    assert lines[:2] == ["set -e", "mount --make-rshared /"]
+    assert lines[2] == "mount --bind /run/zaum-cluster/etc/resolv.conf /etc/resolv.conf"
+    assert lines[-1] == "exec sleep infinity"
+
+
+def test_folders_whose_names_others_fixed_are_masked() -> None:
+    script = mounts.keeper_script(PLACE, Path("/etc/resolv.conf"))
+    assert all(f" zaum {folder}\n" in script for folder in mounts.MASKED)
