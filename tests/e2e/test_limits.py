@@ -1,0 +1,96 @@
+"""I07 and the ladder of this version: rate, connections, latched verdict, kill, replacement after a backoff."""
+
+import time
+
+import pytest
+
+from tests.cluster import addresses
+from tests.support.e2e import attempts
+from tests.support.e2e.agents import Agents
+from tests.support.e2e.api import Api, Object
+from zaum_api import contract
+
+HOSTS = {"hosts": [{"host": addresses.WEBSITE_NAME}]}
+SPIN = "while True: pass"
+HAMMER = """
+import socket, time
+while True:
+    with socket.create_connection(("127.0.0.1", 15001)) as proxy:
+        proxy.sendall(b"CONNECT outlaw.example.net:443 HTTP/1.1\\r\\nHost: outlaw.example.net:443\\r\\n\\r\\n")
+        proxy.recv(4096)
+    time.sleep(0.05)
+"""
+FORK = """
+import subprocess, time
+children = [subprocess.Popen(["sleep", "3600"]) for _ in range(30)]
+time.sleep(3600)
+"""
+
+
+def killed(pod: Object) -> bool:
+    return bool(pod["status"].get("phase") == "Failed")
+
+
+def test_i07_requests_over_the_rate_are_answered_with_429_and_when_to_come_back(agents: Agents) -> None:
+    limits = {"requests": {"perMinute": 2, "burst": 2}}
+    wanted = [attempts.tunnel(addresses.OUTLAW_NAME)] * 4
+    _, outcomes = agents.probes("rated", wanted, limits=limits, egress=HOSTS)
+    rules = [outcome["rule"] for outcome in outcomes]
+    denied = contract.Rule.HOST_NOT_NAMED.value
+    limited = contract.Rule.REQUESTS_PER_MINUTE.value
+    assert rules == [denied, denied, limited, limited], outcomes
+    assert all(1 <= int(outcome["retryAfter"]) <= 60 for outcome in outcomes[2:])
+
+
+def test_i07_a_limit_of_zero_denies_all(agents: Agents) -> None:
+    _, outcomes = agents.probes(
+        "none", [attempts.tunnel(addresses.WEBSITE_NAME)], limits={"requests": {"perMinute": 0}}, egress=HOSTS
+    )
+    assert outcomes[0]["rule"] == contract.Rule.REQUESTS_PER_MINUTE.value
+
+
+@pytest.mark.parametrize(
+    ("program", "runaway", "breach"),
+    [
+        (SPIN, {"cpu": {"abovePercent": 60, "for": "3s"}}, contract.Breach.RUNAWAY_CPU),
+        (HAMMER, {"denied": {"above": 10, "per": "1m"}}, contract.Breach.RUNAWAY_DENIED),
+        (FORK, {"processes": {"above": 20}}, contract.Breach.RUNAWAY_PROCESSES),
+    ],
+    ids=["cpu", "denied", "processes"],
+)
+def test_i09_a_runaway_agent_is_killed_by_the_kubelet_and_replaced_later(
+    agents: Agents, api: Api, program: str, runaway: Object, breach: contract.Breach
+) -> None:
+    limits = {"requests": {"perMinute": 1000, "burst": 1000}}
+    pod = agents.run("wild", program, runaway=runaway, limits=limits, agent={"resources": {"cpu": "200m"}})
+    name = pod["metadata"]["name"]
+    api.until("pods", agents.namespace, name, killed, seconds=40, what="the runaway is killed")
+    status = str(contract.BREACH_STATUS[breach])
+    events = [event["message"] for event in api.items("events", agents.namespace)]
+    assert any(status in message and "iveness" in message for message in events), events
+    agents.ready("wild", status="False", seconds=20)
+    kept = api.get("pods", agents.namespace, name)
+    assert kept["status"]["phase"] == "Failed"
+    started = time.monotonic()
+    label = f"{contract.LABEL_POLICY}=wild"
+    following = api.until_any(
+        "pods",
+        agents.namespace,
+        label,
+        lambda seen: seen["metadata"]["name"] != name,
+        seconds=40,
+        what="a new pod after the backoff",
+    )
+    assert int(following["metadata"]["annotations"][contract.ANNOTATION_FAILURES]) >= 1
+    assert time.monotonic() - started < 40
+
+
+def test_an_agent_that_stays_inside_its_limits_is_left_alone(agents: Agents, api: Api) -> None:
+    calm = {"cpu": {"abovePercent": 60, "for": "3s"}, "processes": {"above": 20}, "denied": {"above": 10, "per": "1m"}}
+    program = (
+        "import time\nfor second in range(12): time.sleep(1)\nprint('{\"calm\": true}', flush=True)\ntime.sleep(3600)"
+    )
+    pod = agents.run("calm", program, runaway=calm)
+    assert next(agents.lines(pod, seconds=60)) == {"calm": True}
+    seen = api.get("pods", agents.namespace, pod["metadata"]["name"])
+    assert seen["status"]["phase"] == "Running"

@@ -1,0 +1,65 @@
+"""Install and remove the chart as a user would: by helm, with values."""
+
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from tests.support.e2e.api import Api, condition
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+NAMESPACE: Final = "zaum-system"
+RELEASE: Final = "zaum"
+COMPONENTS: Final = ("operator", "authorizer", "gateway")
+READY_SECONDS: Final = 120
+
+
+class InstallError(Exception):
+    """Helm did not do what it was asked."""
+
+
+def install(api: Api, refs: dict[str, str]) -> None:
+    """Install or upgrade the chart with these images, and wait until every component is available."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    api.apply(
+        "namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
+    )
+    values = [f"images.{name}.repository={refs[name].partition('@')[0].rpartition(':')[0]}" for name in refs]
+    helm("upgrade", "--install", RELEASE, str(ROOT / "charts/zaum"), "--namespace", NAMESPACE, *sets(values))
+    for name in COMPONENTS:
+        available(api, f"zaum-{name}")
+
+
+def available(api: Api, deployment: str) -> None:
+    """Wait until a Deployment of ours runs what its newest template says."""
+    api.until(
+        "deployments",
+        NAMESPACE,
+        deployment,
+        lambda seen: (
+            seen["status"].get("observedGeneration") == seen["metadata"]["generation"]
+            and seen["status"].get("updatedReplicas", 0) == seen["spec"]["replicas"]
+            and seen["status"].get("replicas", 0) == seen["spec"]["replicas"]
+            and condition(seen, "Available").get("status") == "True"
+            and seen["status"].get("readyReplicas", 0) == seen["spec"]["replicas"]
+        ),
+        seconds=READY_SECONDS,
+        what=f"{deployment} available",
+    )
+
+
+def uninstall(*, seconds: int) -> str:
+    """Remove the release; InstallError when helm needs longer than `seconds`. Give what helm printed."""
+    return helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--timeout", f"{seconds}s", "--wait")
+
+
+def sets(values: list[str]) -> list[str]:
+    """Spell values as helm's flags."""
+    return [word for value in values for word in ("--set", value)]
+
+
+def helm(*words: str) -> str:
+    """Run helm; InstallError with what it printed when it fails."""
+    done = subprocess.run(["helm", *words], capture_output=True, text=True, check=False, timeout=300)
+    if done.returncode != 0:
+        raise InstallError(f"helm {words[0]}: {done.stdout}{done.stderr}")
+    return done.stdout
