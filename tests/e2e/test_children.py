@@ -9,7 +9,7 @@ import pytest
 from tests.cluster import addresses
 from tests.support.e2e import attempts
 from tests.support.e2e.agents import Agents
-from tests.support.e2e.api import Api, service_account
+from tests.support.e2e.api import Api, Object, service_account
 from tests.support.e2e.world import World, pod_addresses
 from zaum_api import contract
 

@@ -1,0 +1,231 @@
+"""Tell the story step by step; every sentence is a check, every refusal stands beside its control."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import yaml
+
+from tests.cluster import addresses, cluster
+from tests.demo.timeline import Timeline
+from tests.support.e2e import install
+from tests.support.e2e.agents import RESTRICTED, agent_started
+from tests.support.e2e.api import Api, Object, condition
+from tests.support.e2e.world import World, pod_addresses
+from zaum_api import contract
+
+EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples/demo"
+NAMESPACE: Final = "demo"
+POLICY: Final = "demo"
+LABEL: Final = f"{contract.LABEL_POLICY}={POLICY}"
+WILD_SECONDS: Final = 40.0
+KILL_SECONDS: Final = 20.0
+"""Five seconds of patience in the policy, two probes, one second of grace, and a slow machine."""
+
+
+@dataclass
+class Story:
+    """One run of the demo on one cluster."""
+
+    api: Api
+    images: dict[str, str]
+    world: World
+    line: Timeline
+
+    def tell(self) -> None:
+        """Run every part."""
+        self.set_up()
+        pod = self.start()
+        lines = self.steps("demo", pod)
+        self.watch_work(lines)
+        self.watch_doors(lines)
+        self.watch_limit(lines)
+        self.watch_breach(lines, pod)
+        self.show_proof(pod)
+
+    def set_up(self) -> None:
+        """Install the chart; make a namespace under Pod Security `restricted`."""
+        self.line.headline("install by the chart")
+        began = time.monotonic()
+        install.install(self.api, self.images)
+        version = json.loads(self.api.send("GET", "/version").data)["gitVersion"]
+        self.line.check("operator, authorizer, gateway are available", holds=True, seen=f"{_since(began)}, {version}")
+        self.api.delete("namespaces", "", NAMESPACE)
+        self.api.until_gone("namespaces", "", NAMESPACE, seconds=60)
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": RESTRICTED}}
+        self.api.apply("namespaces", body)
+        data = {"ca.crt": (cluster.world_state() / "ca.crt").read_text(), "doors.json": json.dumps(self.doors())}
+        meta = {"name": "demo-files", "namespace": NAMESPACE}
+        self.api.apply("configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})
+
+    def start(self) -> Object:
+        """Apply the control pod and the policy; wait for both."""
+        self.line.headline("one policy, one agent; and a control pod that nobody guards")
+        self.api.apply("pods", self.manifest("control.yaml"))
+        began = time.monotonic()
+        self.api.apply("agentpolicies", self.manifest("policy.yaml"))
+        pod = self.api.until_any("pods", NAMESPACE, LABEL, agent_started, seconds=60, what="the agent's pod runs")
+        self.line.check(
+            "the agent runs in its cage", holds=True, seen=f"{pod['metadata']['name']} after {_since(began)}"
+        )
+        self.show_policy()
+        return pod
+
+    def watch_work(self, lines: Iterator[Object]) -> None:
+        """What the policy names works with plain libraries."""
+        self.line.headline("what the policy names: plain httpx and the openai SDK, nothing but the environment")
+        for phase in ("website", "model", "model, streamed"):
+            step = until(lines, phase)
+            self.line.check(
+                f"{phase}: allowed", holds=step["outcome"] == "200", seen=f"{step['outcome']} in {step['ms']} ms"
+            )
+        self.line.headline("what it does not name")
+        refused = until(lines, "unnamed host")
+        self.line.check(
+            "unnamed host, by httpx: refused", holds="403" in refused.get("detail", ""), seen=refused["detail"]
+        )
+        rule = until(lines, "unnamed host, by hand")
+        holds = rule["outcome"] == "403" and rule["rule"] == contract.Rule.HOST_NOT_NAMED.value
+        self.line.check(
+            "unnamed host: the answer names the rule", holds=holds, seen=f"{rule['outcome']} {rule['rule']}"
+        )
+
+    def watch_doors(self, lines: Iterator[Object]) -> None:
+        """Every direct way out: nothing for the agent, open for the control."""
+        self.line.headline("around the proxy: the agent, beside the same attempt from the control pod")
+        control = self.api.until("pods", NAMESPACE, "control", agent_started, seconds=60, what="the control pod runs")
+        free = {step["label"]: step for step in doors(self.steps("control", control), len(self.doors()))}
+        for caged in doors(lines, len(self.doors())):
+            beside = free[caged["label"]]
+            seen = f"agent: {caged['outcome']:<9} control: {beside['outcome']}"
+            self.line.check(caged["label"], holds=not opens(caged) and opens(beside), seen=seen)
+
+    def watch_limit(self, lines: Iterator[Object]) -> None:
+        """One call more than the limit."""
+        self.line.headline("more than the limit: 12 requests a minute")
+        step = until(lines, "over the limit")
+        holds = step["outcome"] == "429" and step["rule"] == contract.Rule.REQUESTS_PER_MINUTE.value
+        seen = f"{step['outcome']} {step.get('rule')} Retry-After: {step.get('retryAfter')} s"
+        self.line.check("a call over the limit", holds=holds, seen=seen)
+        self.show_policy()
+
+    def watch_breach(self, lines: Iterator[Object], pod: Object) -> None:
+        """The agent goes wild and is killed by the kubelet."""
+        self.line.headline("the agent goes wild: it burns CPU in several processes")
+        wild = until(lines, "wild")
+        self.line.note(f"wild at {time.strftime('%H:%M:%S', time.gmtime(wild['t']))}, limit: 80 % of its CPU for 5 s")
+        name = pod["metadata"]["name"]
+        failed = self.api.until("pods", NAMESPACE, name, is_failed, seconds=WILD_SECONDS, what="the kubelet's kill")
+        took = time.time() - wild["t"]
+        agent = failed["status"]["containerStatuses"][0]["state"]["terminated"]
+        seen = f"{took:.1f} s after it went wild, exit code {agent['exitCode']}"
+        self.line.check("killed by the kubelet", holds=took <= KILL_SECONDS, seen=seen)
+        status = str(contract.BREACH_STATUS[contract.Breach.RUNAWAY_CPU])
+        events = [item["message"] for item in self.api.items("events", NAMESPACE) if status in item.get("message", "")]
+        self.line.check("the event says why", holds=bool(events), seen=events[0] if events else "no event")
+        self.show_policy()
+
+    def show_proof(self, pod: Object) -> None:
+        """What the object, the namespace and the world say afterwards."""
+        self.line.headline("the proof")
+        policy = self.api.until(
+            "agentpolicies", NAMESPACE, POLICY, not_ready, seconds=20, what="the policy says that its agent failed"
+        )
+        ready, isolated = condition(policy, "Ready"), condition(policy, "Isolated")
+        self.line.check("Ready is False and says why", holds=True, seen=f"{ready['reason']}: {ready['message']}")
+        holds = isolated.get("status") == "True"
+        self.line.check("Isolated stays True", holds=holds, seen=isolated.get("message", "no condition"))
+        guard = self.api.find("networkpolicies", NAMESPACE, contract.GUARD_NAME)
+        self.line.check("the guard stands", holds=guard is not None, seen=contract.GUARD_NAME)
+        seen = self.world.seen_from(pod_addresses(pod), 0)
+        self.line.check("the world never saw the agent's address", holds=seen == [], seen=f"{len(seen)} records")
+        again = self.api.until_any(
+            "pods", NAMESPACE, LABEL, lambda new: new["metadata"]["uid"] != pod["metadata"]["uid"], seconds=60,
+            what="a new pod after the backoff",
+        )  # fmt: skip
+        count = again["metadata"]["annotations"][contract.ANNOTATION_FAILURES]
+        self.line.check("a new pod only after the backoff", holds=int(count) >= 1, seen=f"failures so far: {count}")
+        self.api.merge("agentpolicies", NAMESPACE, POLICY, {"spec": {"desiredState": "Stopped"}})
+        self.show_policy()
+
+    def doors(self) -> list[Object]:
+        """Give the attempts of the demo, for this cluster."""
+        resolver = self.api.get("services", "kube-system", "kube-dns")["spec"]["clusterIP"]
+        around = _module("doors").Surroundings(
+            website=addresses.WEBSITE_IPV4, website_ipv6=addresses.WEBSITE_IPV6,
+            outlaw=addresses.OUTLAW_IPV4, outlaw_ipv6=addresses.OUTLAW_IPV6,
+            resolver=addresses.WORLD_DNS_IPV4, cluster_resolver=resolver, metadata=addresses.METADATA_IPV4,
+            api_service=addresses.API_SERVICE_IPV4, node=addresses.NODE_IPV4,
+            public_name=addresses.WEBSITE_NAME, api_port=addresses.API_PORT,
+        )  # fmt: skip
+        attempts: list[Object] = _module("doors").attempts(around)
+        return attempts
+
+    def manifest(self, name: str) -> Object:
+        """Read an example, with the image that this run built."""
+        text = (EXAMPLES / name).read_text().replace("localhost/zaum-demo-agent:dev", self.images["demo-agent"])
+        body: Object = yaml.safe_load(text)
+        body["metadata"]["namespace"] = NAMESPACE
+        return body
+
+    def steps(self, name: str, pod: Object) -> Iterator[Object]:
+        """Read what a pod of the demo prints."""
+        container = contract.CONTAINER_AGENT if name == POLICY else name
+        for text in self.api.log(NAMESPACE, pod["metadata"]["name"], container=container, seconds=180):
+            if text.startswith("{"):
+                yield json.loads(text)
+
+    def show_policy(self) -> None:
+        """Print what a user sees."""
+        command = ["kubectl", "get", "agentpolicy", "--namespace", NAMESPACE]
+        self.line.note(" ".join(command))
+        self.line.quote(subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout)
+
+
+def until(lines: Iterator[Object], phase: str) -> Object:
+    """Read on to a step of the agent."""
+    for step in lines:
+        if step.get("phase") == phase:
+            return step
+    raise AssertionError(f"the agent never came to {phase!r}")
+
+
+def doors(lines: Iterator[Object], count: int) -> list[Object]:
+    """Read on over as many doors."""
+    return [until(lines, "door") for _ in range(count)]
+
+
+def opens(step: Object) -> bool:
+    """Tell whether a door opened: a connection, a datagram back, or any HTTP answer."""
+    return bool(step["outcome"] == "open" or step["outcome"].isdigit())
+
+
+def is_failed(pod: Object) -> bool:
+    """Tell whether a pod has failed."""
+    return bool(pod["status"].get("phase") == "Failed")
+
+
+def not_ready(policy: Object) -> bool:
+    """Tell whether a policy says that it is not ready."""
+    return bool(condition(policy, "Ready").get("status") == "False")
+
+
+def _since(began: float) -> str:
+    return f"{time.monotonic() - began:.1f} s"
+
+
+def _module(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    if spec is None or spec.loader is None:
+        raise ImportError(name)
+    module: ModuleType = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their own module up
+    spec.loader.exec_module(module)
+    return module
