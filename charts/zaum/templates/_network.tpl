@@ -1,0 +1,45 @@
+{{- /* Egress to the API server: its own addresses and its Service's, as rules of a NetworkPolicy. */ -}}
+{{- define "zaum.apiServerEgress" -}}
+{{- $addresses := .Values.network.apiServer.addresses }}
+{{- $ports := .Values.network.apiServer.ports }}
+{{- if not $addresses }}
+{{- range (lookup "discovery.k8s.io/v1" "EndpointSlice" "default" "").items }}
+{{- if eq (dig "metadata" "labels" "kubernetes.io/service-name" "" .) "kubernetes" }}
+{{- range .endpoints }}{{ $addresses = concat $addresses .addresses }}{{ end }}
+{{- range .ports }}{{ $ports = append $ports .port }}{{ end }}
+{{- end }}
+{{- end }}
+{{- with lookup "v1" "Service" "default" "kubernetes" }}{{ $addresses = concat $addresses .spec.clusterIPs }}{{ end }}
+{{- end }}
+- to:
+  {{- range uniq $addresses }}
+  - ipBlock: {cidr: {{ include "zaum.cidr" . | quote }}}
+  {{- else }}
+  - ipBlock: {cidr: 0.0.0.0/0}
+  - ipBlock: {cidr: "::/0"}
+  {{- end }}
+  ports:
+  {{- range uniq $ports }}
+  - {protocol: TCP, port: {{ int . }}}
+  {{- end }}
+{{- end }}
+
+{{- /* Every range that no allowed name may lead to, as a JSON list: the denied ones and what the cluster says of itself. */ -}}
+{{- define "zaum.excluded" -}}
+{{- $ranges := concat .Values.network.deniedRanges .Values.network.clusterRanges .Values.network.apiServer.addresses }}
+{{- range (lookup "v1" "Node" "" "").items }}
+{{- $ranges = concat $ranges (dig "spec" "podCIDRs" list .) }}
+{{- range dig "status" "addresses" list . }}
+{{- if has .type (list "InternalIP" "ExternalIP") }}{{ $ranges = append $ranges .address }}{{ end }}
+{{- end }}
+{{- end }}
+{{- range (lookup "networking.k8s.io/v1" "ServiceCIDR" "" "").items }}{{ $ranges = concat $ranges .spec.cidrs }}{{ end }}
+{{- range (lookup "discovery.k8s.io/v1" "EndpointSlice" "default" "").items }}
+{{- if eq (dig "metadata" "labels" "kubernetes.io/service-name" "" .) "kubernetes" }}
+{{- range .endpoints }}{{ $ranges = concat $ranges .addresses }}{{ end }}
+{{- end }}
+{{- end }}
+{{- $cidrs := list }}
+{{- range $ranges }}{{ $cidrs = append $cidrs (include "zaum.cidr" .) }}{{ end }}
+{{- toJson (uniq $cidrs) }}
+{{- end }}
