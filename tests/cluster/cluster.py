@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.cluster import backend, build, elsewhere, gomodules, inkind, local, namespaces, onthismachine
+from tests.cluster import backend, build, elsewhere, gomodules, inkind, lifecycle, local, namespaces, onthismachine
 
 
 def current() -> backend.Backend:
@@ -56,9 +56,14 @@ def binaries() -> Mapping[str, Path]:
     }
 
 
+def stop(component: str) -> None:
+    """End one process of the local cluster until `restart`; meanwhile `status` calls it dead."""
+    lifecycle.stop(component)
+
+
 def restart(component: str) -> None:
     """End and start one process of the local cluster, e.g. `kube-apiserver` or `world`."""
-    local.restart(component)
+    lifecycle.restart(component)
 
 
 def state_dir() -> Path:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.cluster import addresses, backend, errors, local, network, ownimages, prerequisites
+from tests.cluster import addresses, backend, errors, lifecycle, local, network, ownimages, prerequisites
 
 
 class Local:
@@ -18,11 +18,11 @@ class Local:
 
     def up(self) -> None:
         """Build what is missing, start what is not running."""
-        local.up()
+        lifecycle.up()
 
     def down(self) -> None:
         """Remove processes, mounts and namespaces."""
-        local.down()
+        lifecycle.down()
 
     def problems(self) -> list[str]:
         """Look at processes, seals and the node's condition."""

@@ -1,0 +1,101 @@
+"""Bring the local cluster up and take it down, one run at a time; end and start single processes for tests."""
+
+import contextlib
+import fcntl
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from tests.cluster import (
+    build,
+    components,
+    errors,
+    layout,
+    local,
+    prerequisites,
+    processes,
+    progress,
+    startup,
+    teardown,
+)
+
+Maker = Callable[[layout.Layout, components.Binary], components.Component]
+
+MAKERS: Final[dict[str, Maker]] = {
+    "etcd": components.etcd,
+    "containerd": components.containerd,
+    "kube-apiserver": components.apiserver,
+    "kube-controller-manager": components.controller_manager,
+    "kube-scheduler": components.scheduler,
+    "kubelet": components.kubelet,
+    "kube-proxy": components.proxy,
+    "kube-network-policies": components.network_policies,
+}
+WORLD: Final = "world"
+STOP_PATIENCE_SECONDS: Final = 1.0
+
+
+@contextlib.contextmanager
+def exclusive(where: layout.Layout) -> Iterator[None]:
+    """Let one run at a time change the cluster; the kernel frees the lock when its holder dies."""
+    with where.lock.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.say("another run is changing the cluster: waiting for it ...")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def up() -> None:
+    """Bring the cluster up; do nothing when it is."""
+    prerequisites.check_root()
+    with exclusive(local.place()):
+        if not local.problems(local.place()):
+            progress.say("the cluster is up")
+            return
+        prerequisites.check_all()
+        build.build_all()
+        teardown.tear_down(local.place())
+        try:
+            startup.start(layout.Layout(layout.RUN, build.cache_root() / "cluster"))
+        except errors.ClusterError:
+            progress.say(f"the start failed; logs are in {layout.RUN}/log until the next `up` or `down`")
+            raise
+
+
+def down() -> None:
+    """Remove the cluster's processes, mounts and namespaces, and nothing else."""
+    prerequisites.check_root()
+    with exclusive(local.place()):
+        teardown.tear_down(local.place())
+    progress.say("the cluster is down")
+
+
+def check_name(name: str) -> None:
+    """Raise ClusterError unless there is a component of that name."""
+    known = [*MAKERS, WORLD]
+    if name not in known:
+        raise errors.ClusterError(f"no component is called {name!r}; known are {', '.join(known)}")
+
+
+def stop(name: str) -> None:
+    """End one component and leave it ended until `restart`, as tests of a dead part need."""
+    check_name(name)
+    where = local.place()
+    with exclusive(where):
+        for record in processes.load(where.processes):
+            if record.name == name:
+                processes.stop(record, patience_seconds=STOP_PATIENCE_SECONDS)
+
+
+def restart(name: str) -> None:
+    """End one component, start it again, and wait until the API server (or the world) answers."""
+    stop(name)
+    where = local.place()
+    with exclusive(where):
+        starter = startup.Starter(where)
+        if name == WORLD:
+            starter.world()
+            return
+        starter.component(MAKERS[name](where, build.binary))
+        starter.until(name, lambda: startup.api_ready(where))
