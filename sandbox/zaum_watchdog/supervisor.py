@@ -10,7 +10,7 @@ import signal
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from zaum_api import contract
 from zaum_watchdog.core import metrics, policy, usage
@@ -65,6 +65,7 @@ class Supervisor:
         """Serve until SIGTERM or SIGINT; raises what a tick raises."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
+        self._loop.set_exception_handler(self._fault)
         servers = [
             await self._loop.create_server(lambda: proxy.AgentSide(self.watch, self._dialler), sock=data),
             await self._loop.create_server(self._board.connect, sock=probes),
@@ -127,6 +128,10 @@ class Supervisor:
         self._lag_last = max(now - due, 0)
         self._lag_max = max(self._lag_max, self._lag_last)
         self._loop.call_later(HEARTBEAT_SECONDS, self._beat, now + int(HEARTBEAT_SECONDS * 1e9))
+
+    def _fault(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log an error of ours in a callback; the connection that it hit is stuck in its phase and expires there."""
+        self.watch.event("fault", message=str(context.get("message")), error=repr(context.get("exception")))
 
     # Probe answers.
 

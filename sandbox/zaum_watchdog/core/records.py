@@ -44,8 +44,8 @@ class Writer:
 
     def event(self, wall: int, kind: str, fields: Mapping[str, str | int]) -> str:
         """Record anything else; texts may hold anything."""
-        rest = json.dumps(dict(fields), separators=(",", ":"))[1:]
-        return f'{{"ts":"{self._time(wall)}","kind":{json.dumps(kind)},{self._who},{rest}\n'
+        rest = "".join(f",{json.dumps(key)}:{json.dumps(value)}" for key, value in fields.items())
+        return f'{{"ts":"{self._time(wall)}","kind":{json.dumps(kind)},{self._who}{rest}}}\n'
 
     def _time(self, wall: int) -> str:
         second, rest = divmod(wall, 1_000_000_000)

@@ -44,9 +44,8 @@ class GatewaySide(asyncio.Protocol):
         self._answer = b""
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # none before connection_made
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # always one
         """Take the transport."""
-        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         if self._agent is None:
             transport.abort()

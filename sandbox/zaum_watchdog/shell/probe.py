@@ -55,9 +55,8 @@ class ProbeSide(asyncio.Protocol):
         self._held = b""
         self.transport: asyncio.Transport
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # always one
         """Take the transport."""
-        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self._board.open[self] = clock.monotonic()
         if len(self._board.open) > CONNECTIONS_MAX:

@@ -56,9 +56,8 @@ class AgentSide(asyncio.Protocol):
 
     # What the event loop calls.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # always one
         """Take the transport."""
-        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         shared = self._watch
         shared.connections.add(self)

@@ -1,0 +1,56 @@
+"""The metrics page."""
+
+import re
+from collections import Counter
+
+from zaum_api import contract
+from zaum_watchdog.core import metrics
+
+LINE = re.compile(r'zaum_[a-z_]+(\{rule="[a-zA-Z.]+"\})? [0-9.]+')
+
+
+def page() -> str:
+    return metrics.write(
+        metrics.Snapshot(
+            decisions=Counter({contract.Rule.ALLOWED: 3, contract.Rule.HOST_NOT_NAMED: 2}),
+            tunnels=1,
+            bytes_out=10,
+            bytes_in=20,
+            processes=4,
+            lag_last=1_500_000,
+            lag_max=2_000_000,
+            records_dropped=5,
+            degraded=True,
+            latched=False,
+        )
+    ).decode()
+
+
+def test_every_rule_has_a_series_even_at_zero() -> None:
+    for rule in contract.Rule:
+        assert f'zaum_decisions_total{{rule="{rule.value}"}} ' in page()
+    assert 'zaum_decisions_total{rule="egress.allowed"} 3\n' in page()
+
+
+def test_the_numbers_are_there() -> None:
+    for line in (
+        "zaum_tunnels 1",
+        "zaum_bytes_out_total 10",
+        "zaum_bytes_in_total 20",
+        "zaum_agent_processes 4",
+        "zaum_loop_lag_seconds 0.001500",
+        "zaum_loop_lag_max_seconds 0.002000",
+        "zaum_records_dropped_total 5",
+        "zaum_degraded 1",
+        "zaum_latched 0",
+    ):
+        assert f"{line}\n" in page()
+
+
+def test_every_line_is_well_formed_and_every_family_is_described() -> None:
+    lines = page().splitlines()
+    samples = [line for line in lines if not line.startswith("#")]
+    assert all(LINE.fullmatch(line) for line in samples)
+    names = {re.split(r"[{ ]", line)[0] for line in samples}
+    assert {line.split()[2] for line in lines if line.startswith("# HELP")} == names
+    assert {line.split()[2] for line in lines if line.startswith("# TYPE")} == names

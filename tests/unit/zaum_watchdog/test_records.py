@@ -1,0 +1,59 @@
+"""Records: one JSON object per line, whatever is in the texts."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zaum_api import contract
+from zaum_watchdog.core import records
+
+WALL = 1_767_225_600_123_456_789
+WRITER = records.Writer(namespace="agents", policy="researcher")
+
+
+def test_a_decision_is_one_line_with_stable_keys() -> None:
+    line = WRITER.decision(WALL, contract.Rule.ALLOWED, "api.example.com", 443, status=200, by=records.BY_WATCHDOG)
+    assert line.endswith("\n")
+    assert json.loads(line) == {
+        "ts": "2026-01-01T00:00:00.123Z",
+        "kind": "decision",
+        "namespace": "agents",
+        "policy": "researcher",
+        "rule": "egress.allowed",
+        "host": "api.example.com",
+        "port": 443,
+        "status": 200,
+        "by": "watchdog",
+    }
+
+
+def test_the_end_of_a_tunnel_counts_its_bytes() -> None:
+    line = WRITER.closed(WALL, "api.example.com", 443, up=5, down=7, millis=9, rule=contract.Rule.LATCHED)
+    found = json.loads(line)
+    assert (found["bytesOut"], found["bytesIn"], found["millis"]) == (5, 7, 9)
+    assert found["rule"] == "containment.latched"
+    assert json.loads(WRITER.closed(WALL, "a.b", 443, up=0, down=0, millis=0, rule=None))["rule"] == ""
+
+
+def test_time_goes_on_and_back() -> None:
+    stamps = [json.loads(WRITER.event(wall, "x", {}))["ts"] for wall in (0, 999_999_999, 1_000_000_000, 0)]
+    assert stamps == [
+        "1970-01-01T00:00:00.000Z",
+        "1970-01-01T00:00:00.999Z",
+        "1970-01-01T00:00:01.000Z",
+        "1970-01-01T00:00:00.000Z",
+    ]
+
+
+@given(st.text(), st.text(), st.dictionaries(st.text(min_size=1), st.text() | st.integers()))
+def test_no_text_breaks_out_of_its_line(namespace: str, kind: str, fields: dict[str, str | int]) -> None:
+    taken = {"ts", "kind", "namespace", "policy"}
+    fields = {key: value for key, value in fields.items() if key not in taken}
+    line = records.Writer(namespace=namespace, policy="p").event(WALL, kind, fields)
+    assert line.isascii()
+    assert all(character.isprintable() for character in line[:-1])
+    found = json.loads(line)
+    assert found["kind"] == kind
+    assert found["namespace"] == namespace
+    assert {key: found[key] for key in fields} == fields

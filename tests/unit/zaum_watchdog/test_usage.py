@@ -1,0 +1,55 @@
+"""How much CPU went by between two looks at the process table."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zaum_watchdog.core import usage
+from zaum_watchdog.core.usage import Process
+
+
+def look(**table: tuple[int, int]) -> usage.Look:
+    """Name processes by a letter; each is (own, reaped)."""
+    entries = {(ord(name[0]), 0): Process(*times) for name, times in table.items()}
+    return usage.Look(0, entries, len(entries))
+
+
+def test_a_process_that_works_is_counted() -> None:
+    assert usage.ticks_between(look(a=(10, 0)), look(a=(15, 0))) == 5
+
+
+def test_a_new_process_counts_whole() -> None:
+    assert usage.ticks_between(look(a=(10, 0)), look(a=(10, 0), b=(7, 0))) == 7
+
+
+def test_children_that_came_and_went_are_counted_through_their_parent() -> None:
+    assert usage.ticks_between(look(a=(10, 0)), look(a=(10, 30))) == 30
+
+
+def test_a_child_that_was_seen_and_then_reaped_is_not_counted_twice() -> None:
+    assert usage.ticks_between(look(a=(10, 0), b=(20, 0)), look(a=(10, 25))) == 5
+
+
+def test_an_orphan_that_ends_takes_nothing_from_the_living() -> None:
+    assert usage.ticks_between(look(a=(10, 0), b=(1000, 0)), look(a=(15, 0))) == 5
+
+
+def test_a_reused_process_id_is_another_process() -> None:
+    before = usage.Look(0, {(7, 100): Process(500, 0)}, 1)
+    after = usage.Look(0, {(7, 200): Process(3, 0)}, 1)
+    assert usage.ticks_between(before, after) == 3
+
+
+TABLES = st.dictionaries(
+    st.tuples(st.integers(1, 9), st.integers(0, 2)),
+    st.tuples(st.integers(0, 1000), st.integers(0, 1000)).map(lambda times: Process(*times)),
+)
+
+
+@given(TABLES, TABLES)
+def test_usage_is_never_negative(before: usage.Table, after: usage.Table) -> None:
+    assert usage.ticks_between(usage.Look(0, before, 0), usage.Look(1, after, 0)) >= 0
+
+
+@given(TABLES)
+def test_no_change_is_no_usage(table: usage.Table) -> None:
+    assert usage.ticks_between(usage.Look(0, table, 0), usage.Look(1, table, 0)) == 0
