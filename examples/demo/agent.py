@@ -35,7 +35,8 @@ def step(phase: str, work: Callable[[], dict[str, Any]]) -> None:
 
 def _cause(error: BaseException) -> str:
     """Tell why, where the SDK wraps what happened below it."""
-    return f" ({error.__cause__})" if error.__cause__ else ""
+    told = str(error.__cause__ or "")
+    return f" ({told})" if told and told != str(error) else ""
 
 
 def read_website() -> dict[str, Any]:
