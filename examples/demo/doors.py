@@ -43,5 +43,15 @@ def attempts(around: Surroundings) -> list[dict[str, Any]]:
     ]
 
 
+def at_the_gateway(*, address: str, host: str, port: int = 15443) -> list[dict[str, Any]]:
+    """List what the agent tries at the gateway itself, past its watchdog: a CONNECT for an allowed host, no token.
+
+    The control is the agent's own call through the watchdog: an unguarded pod does not even reach the gateway.
+    """
+    bracketed = f"[{address}]" if ":" in address else address
+    proxy = f"https://{bracketed}:{port}"
+    return [{"label": "gateway without a token", "probe": "proxy", "host": host, "proxy": proxy}]
+
+
 def _tcp(label: str, address: str, port: int) -> dict[str, Any]:
     return {"label": label, "probe": "tcp", "address": address, "port": port}

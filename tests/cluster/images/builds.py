@@ -1,6 +1,7 @@
 """Build images into the cache: base, wheels, archives; a folder there is complete or absent."""
 
 import json
+import os
 import platform
 import shutil
 import sys
@@ -15,13 +16,11 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any, Final
 
-from tests.cluster import build, errors, processes, progress
+from tests.cluster import build, errors, prerequisites, processes, progress
 from tests.cluster.images import recipes
 
 HERE: Final = Path(__file__).parent
 REPOSITORY: Final = HERE.parents[2]
-TOOLS: Final = {"buildah": "buildah", "unshare": "util-linux", "mmdebstrap": "mmdebstrap", "apt-get": "apt"}
-"""Tool → the Debian package that has it."""
 PARALLEL: Final = 2
 ARCHIVE_NAME: Final = "image.tar"
 
@@ -53,6 +52,7 @@ def buildah() -> recipes.Buildah:
 def build_images(names: Iterable[str] = ()) -> list[Built]:
     """Build the named images, or all; those whose inputs have not changed are taken from the cache."""
     wanted = [_known(name) for name in names] or list(recipes.IMAGES.values())
+    check_prerequisites()
     with _locked():
         base_key = _ensure_base()
         keys = {image.name: key_of(image, base_key=base_key) for image in wanted}
@@ -100,16 +100,19 @@ def _ensure_base() -> str:
     return key
 
 
-def _mirror() -> str:
-    missing = [f"{tool} (Debian package {package})" for tool, package in TOOLS.items() if shutil.which(tool) is None]
+def check_prerequisites() -> None:
+    """Raise MissingPrerequisite for what the machine lacks, before anything is made; install tools where possible."""
+    if os.geteuid() != 0:
+        raise errors.MissingPrerequisite("images are built by Buildah in a namespace without a network: run as root")
+    prerequisites.check_tools()
     if not recipes.DEBIAN_KEYRING.exists():
-        missing.append(f"{recipes.DEBIAN_KEYRING} (Debian package debian-archive-keyring)")
-    if missing:
-        raise errors.MissingPrerequisite(f"images need {', '.join(missing)}")
+        raise errors.MissingPrerequisite(f"{recipes.DEBIAN_KEYRING} is missing: install debian-archive-keyring")
+
+
+def _mirror() -> str:
     columns = "$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)"
-    mirror = recipes.mirror_of(
-        processes.run("apt-get", "indextargets", "--format", columns, "Created-By: Packages").stdout
-    )
+    listed = processes.run("apt-get", "indextargets", "--format", columns, "Created-By: Packages").stdout
+    mirror = recipes.mirror_of(listed)
     if mirror is None:
         raise errors.MissingPrerequisite("apt names no Debian archive: run apt-get update, or check its sources")
     return mirror
