@@ -1,7 +1,8 @@
-"""Join the parts: start, tick once a second, stop.
+"""Join the parts: start, tick, stop.
 
-A tick polls the files, ends what is overdue, looks at the agent's processes and feeds the detectors. An error in a tick
-ends the process: a watchdog that no longer watches must not go on letting bytes through.
+Four times a second the files are polled; once a second what is overdue is ended, the agent's processes are looked at
+and the detectors are fed. An error in either ends the process: a watchdog that no longer watches must not go on letting
+bytes through.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from zaum_watchdog.core.detectors import engine, sample
 from zaum_watchdog.shell import clock, files, gateway, log, probe, processes, proxy, watch
 
 TICK_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 0.25
 HEARTBEAT_SECONDS: Final = 0.1
 """How often the event loop's own lateness is measured."""
 
@@ -72,15 +74,16 @@ class Supervisor:
         ]
         self.watch.event("listening", proxy=data.getsockname()[1], probe=probes.getsockname()[1])
         self._beat(clock.monotonic())
-        ticking = self._loop.create_task(self._tick_for_ever())
+        watching = [self._loop.create_task(self._tick_for_ever()), self._loop.create_task(self._poll_for_ever())]
         stopping = self._loop.create_task(self._stop.wait())
-        await asyncio.wait({ticking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
         for server in servers:
             server.close()
         for tunnel in [*self.watch.connections]:
             tunnel.cut(contract.Rule.GATEWAY_UNAVAILABLE)
-        if ticking.done():
-            ticking.result()
+        for task in watching:
+            if task.done():
+                task.result()
         self.watch.event("stopped")
 
     async def _tick_for_ever(self) -> None:
@@ -88,9 +91,13 @@ class Supervisor:
             await self.tick()
             await asyncio.sleep(TICK_SECONDS)
 
+    async def _poll_for_ever(self) -> None:
+        while True:
+            self._reload()
+            await asyncio.sleep(POLL_SECONDS)
+
     async def tick(self) -> None:
         """Do everything that is done once a second."""
-        self._reload()
         now = clock.monotonic()
         for connection in [*self.watch.connections]:
             connection.expire(now)

@@ -1,8 +1,8 @@
 """Follow the projected files: the config with its digest, and the token.
 
 The kubelet swaps a projected volume by renaming one symlink, so a look at the file's identity (device, inode, time,
-size) once a second sees every change. Polling a few stat calls a second is cheaper than it is to get inotify right
-across the symlink's directories.
+size) a few times a second sees every change. That is cheaper than it is to get inotify right across the symlink's
+directories.
 """
 
 import contextlib

@@ -75,4 +75,5 @@ def test_an_answer_that_is_not_whole_is_waited_for(raw: bytes) -> None:
 
 @given(st.binary(max_size=300))
 def test_reading_is_total_and_garbage_opens_nothing(data: bytes) -> None:
-    assert not isinstance(gateway_answer.read(data + b"\r\n\r\n"), Established)
+    if not data.startswith((b"HTTP/1.0 2", b"HTTP/1.1 2")):
+        assert not isinstance(gateway_answer.read(data + b"\r\n\r\n"), Established)
