@@ -1,0 +1,379 @@
+"""What nobody may do to objects of ours, cluster administrators included; each refusal beside the same request allowed.
+
+The requests come from whoever the kubeconfig names, for whom RBAC refuses nothing: what refuses is admission.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.e2e.api import Api, Object, RefusedError, User, service_account, url
+
+OPERATOR = service_account("zaum-system", "zaum-operator")
+OPERATOR_AS_ADMIN = User(OPERATOR.name, ("system:masters", "system:authenticated"))
+"""The operator with every right of RBAC: admission alone decides."""
+KUBE = {
+    name: service_account("kube-system", name)
+    for name in ("generic-garbage-collector", "namespace-controller", "pod-garbage-collector", "node-controller")
+}
+SCHEDULER = User("system:kube-scheduler")
+DRY = {"dryRun": "All"}
+LABELS = {"app": "probe"}
+
+CONTAINER: Object = {
+    "name": "main",
+    "image": "registry.example/none",
+    "securityContext": {
+        "allowPrivilegeEscalation": False,
+        "runAsNonRoot": True,
+        "runAsUser": 10001,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    },
+    "resources": {"limits": {"cpu": "10m", "memory": "8Mi"}},
+}
+BODIES: dict[str, Object] = {
+    "configmaps": {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"}},
+    "serviceaccounts": {"apiVersion": "v1", "kind": "ServiceAccount"},
+    "resourcequotas": {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {"services": "100"}}},
+    "networkpolicies": {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "spec": {"podSelector": {}}},
+    # No node has this label: the pod is never started.
+    "pods": {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "spec": {
+            "containers": [CONTAINER],
+            "nodeSelector": {"probe": "nowhere"},
+            "automountServiceAccountToken": False,
+        },
+    },
+    "priorityclasses": {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "value": 1},
+}
+KINDS = sorted(BODIES)
+
+
+def body(kind: str, namespace: str, **metadata: Any) -> Object:
+    made = copy.deepcopy(BODIES[kind])
+    made["metadata"] = dict(metadata)
+    if kind != "priorityclasses":
+        made["metadata"]["namespace"] = namespace
+    return made
+
+
+def policy(namespace: str) -> Object:
+    """Give a policy that runs nothing."""
+    return {
+        "apiVersion": "zaum.dev/v1alpha1",
+        "kind": "AgentPolicy",
+        "metadata": {"name": "stopped", "namespace": namespace},
+        "spec": {"desiredState": "Stopped", "agent": {"image": "registry.example/none"}},
+    }
+
+
+def create(api: Api, kind: str, made: Object, *, dry: bool = True) -> Object:
+    return api.create(kind, made, dry_run=dry)
+
+
+def refused(action: Callable[[], object], *words: str) -> None:
+    """Check that admission refuses, by our message."""
+    with pytest.raises(RefusedError) as caught:
+        action()
+    assert caught.value.status == 403, caught.value
+    for word in ("ValidatingAdmissionPolicy", *words):
+        assert word in caught.value.message, caught.value.message
+
+
+@pytest.fixture
+def kept(api: Api, namespace: str) -> Iterator[Callable[..., str]]:
+    """Make real objects: one that is ours (by the operator's hand) or a foreign one; all are gone in the end."""
+    made: list[tuple[str, str]] = []
+
+    def make(kind: str, name: str) -> str:
+        name = f"{name}-{namespace}"[:60]
+        create(api.as_user(OPERATOR), kind, body(kind, namespace, name=name), dry=False)
+        made.append((kind, name))
+        return name
+
+    yield make
+    for kind, name in made:
+        where = "" if kind == "priorityclasses" else namespace
+        api.as_user(OPERATOR).delete(kind, where, name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_name_of_ours_is_reserved(api: Api, namespace: str, kind: str) -> None:
+    refused(lambda: create(api, kind, body(kind, namespace, name="zaum-probe")), "only the Zaum operator may create")
+    create(api, kind, body(kind, namespace, name="probe"))
+    create(api.as_user(OPERATOR), kind, body(kind, namespace, name="zaum-probe"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_generated_name_of_ours_is_reserved(api: Api, namespace: str, kind: str) -> None:
+    refused(lambda: create(api, kind, body(kind, namespace, generateName="zaum-")), "only the Zaum operator")
+    create(api, kind, body(kind, namespace, generateName="probe-"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("where", ["labels", "annotations"])
+def test_our_labels_and_annotations_are_reserved(api: Api, namespace: str, kind: str, where: str) -> None:
+    marked = body(kind, namespace, name="probe", **{where: {"zaum.dev/agent": "true"}})
+    refused(lambda: create(api, kind, marked), "only the Zaum operator")
+    create(api, kind, body(kind, namespace, name="probe", **{where: {"example.com/agent": "true"}}))
+
+
+def test_our_labels_are_reserved_in_our_own_namespace_too(api: Api) -> None:
+    marked = body("pods", "zaum-system", name="probe", labels={"zaum.dev/agent": "true"})
+    refused(lambda: create(api, "pods", marked), "only the Zaum operator")
+    create(api, "pods", body("pods", "zaum-system", name="zaum-probe", labels=LABELS))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_i11_nobody_but_the_operator_changes_an_object_of_ours(
+    api: Api, namespace: str, kind: str, kept: Callable[..., str]
+) -> None:
+    where = "" if kind == "priorityclasses" else namespace
+    patch = {"metadata": {"labels": LABELS}}
+    ours, foreign = kept(kind, "zaum-probe"), kept(kind, "probe")
+    refused(lambda: api.merge(kind, where, ours, patch), "only the Zaum operator may update")
+    api.merge(kind, where, foreign, patch)
+    api.as_user(OPERATOR).merge(kind, where, ours, patch)
+
+
+def test_nobody_makes_a_pod_ours_by_a_label(api: Api, namespace: str, kept: Callable[..., str]) -> None:
+    foreign = kept("pods", "probe")
+    patch = {"metadata": {"labels": {"zaum.dev/agent": "true"}}}
+    refused(lambda: api.merge("pods", namespace, foreign, patch), "only the Zaum operator may update")
+    api.merge("pods", namespace, foreign, {"metadata": {"labels": {"example.com/agent": "true"}}})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_but_the_operator_deletes_an_object_of_ours(
+    api: Api, namespace: str, kind: str, kept: Callable[..., str]
+) -> None:
+    where = "" if kind == "priorityclasses" else namespace
+    ours, foreign = kept(kind, "zaum-probe"), kept(kind, "probe")
+    refused(lambda: api.delete(kind, where, ours, dry_run=True), "only the Zaum operator may delete")
+    api.delete(kind, where, foreign, dry_run=True)
+    api.as_user(OPERATOR).delete(kind, where, ours, dry_run=True)
+
+
+@pytest.mark.parametrize("controller", sorted(KUBE))
+def test_i13_kubernetes_own_controllers_delete_pods_of_ours(
+    api: Api, namespace: str, controller: str, kept: Callable[..., str]
+) -> None:
+    ours = kept("pods", "zaum-probe")
+    api.as_user(KUBE[controller]).delete("pods", namespace, ours, dry_run=True)
+
+
+def test_the_scheduler_may_preempt_a_pod_of_ours(api: Api, namespace: str, kept: Callable[..., str]) -> None:
+    api.as_user(SCHEDULER).delete("pods", namespace, kept("pods", "zaum-probe"), dry_run=True)
+
+
+def test_a_foreign_pod_cannot_borrow_an_agents_identity(api: Api, namespace: str, kept: Callable[..., str]) -> None:
+    ours, foreign = kept("serviceaccounts", "zaum-probe"), kept("serviceaccounts", "probe")
+
+    def pod(account: str) -> Object:
+        made = body("pods", namespace, name="probe")
+        made["spec"]["serviceAccountName"] = account
+        return made
+
+    refused(lambda: create(api, "pods", pod(ours)), "ServiceAccounts of agents")
+    create(api, "pods", pod(foreign))
+
+
+def test_a_foreign_pod_cannot_borrow_an_agents_quota(api: Api, namespace: str, kept: Callable[..., str]) -> None:
+    ours, foreign = kept("priorityclasses", "zaum-probe"), kept("priorityclasses", "probe")
+
+    def pod(priority: str) -> Object:
+        made = body("pods", namespace, name="probe")
+        made["spec"]["priorityClassName"] = priority
+        return made
+
+    refused(lambda: create(api, "pods", pod(ours)), "PriorityClasses of agents")
+    create(api, "pods", pod(foreign))
+
+
+def test_i04_only_nodes_get_tokens_of_agents(api: Api, namespace: str, kept: Callable[..., str]) -> None:
+    ours, foreign = kept("serviceaccounts", "zaum-probe"), kept("serviceaccounts", "probe")
+
+    def ask(api: Api, account: str) -> Object:
+        request = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "metadata": {"namespace": namespace},
+            "spec": {"audiences": ["zaum-egress"], "expirationSeconds": 600},
+        }
+        return api.create("serviceaccounts", request, name=account, sub="token")
+
+    refused(lambda: ask(api, ours), "issued to nodes only")
+    refused(lambda: ask(api.as_user(OPERATOR_AS_ADMIN), ours), "issued to nodes only")
+    assert ask(api, foreign)["status"]["token"]
+
+
+@pytest.mark.parametrize("way", ["exec", "attach", "portforward", "proxy"])
+@pytest.mark.parametrize("user", [None, OPERATOR_AS_ADMIN], ids=["administrator", "operator"])
+def test_nobody_gets_into_an_agent_pod(api: Api, namespace: str, way: str, user: User | None) -> None:
+    who = api if user is None else api.as_user(user)
+
+    def enter(name: str) -> object:
+        query = {"command": "id", "stdout": "true"} if way == "exec" else {}
+        return who.send("GET" if way == "proxy" else "POST", url("pods", namespace, name, way), query=query)
+
+    refused(lambda: enter("zaum-probe"), "denied to everybody")
+    with pytest.raises(RefusedError) as control:
+        enter("probe")
+    assert control.value.status == 404, "the control reaches the pod that is not there"
+
+
+@pytest.mark.parametrize("name", ["zaum-probe:80", "http:zaum-probe:80", "https:zaum-probe:", "zaum-probe"])
+@pytest.mark.parametrize("kind", ["pods", "services"])
+def test_no_spelling_gets_a_proxy_past_admission(api: Api, namespace: str, kind: str, name: str) -> None:
+    refused(lambda: api.send("GET", url(kind, namespace, name, "proxy")), "denied to everybody")
+    with pytest.raises(RefusedError) as control:
+        api.send("GET", url(kind, namespace, name.replace("zaum-", ""), "proxy"))
+    assert control.value.status in {404, 503}, "the control reaches what is not there"
+
+
+def test_an_agent_pod_takes_no_ephemeral_container(api: Api, namespace: str, kept: Callable[..., str]) -> None:
+    extra = {**CONTAINER, "name": "debugger"}
+    del extra["resources"]
+    patch = {"spec": {"ephemeralContainers": [extra]}}
+
+    def add(who: Api, name: str) -> object:
+        target = url("pods", namespace, name, "ephemeralcontainers")
+        return who.send("PATCH", target, patch, query=DRY, content="application/strategic-merge-patch+json")
+
+    ours, foreign = kept("pods", "zaum-probe"), kept("pods", "probe")
+    refused(lambda: add(api, ours), "ephemeral containers")
+    refused(lambda: add(api.as_user(OPERATOR_AS_ADMIN), ours), "ephemeral containers")
+    add(api, foreign)
+
+
+def test_an_agent_pod_is_not_resized(api: Api, namespace: str, kept: Callable[..., str]) -> None:
+    sized = {"name": "main", "resources": {"limits": {"cpu": "20m"}, "requests": {"cpu": "20m"}}}
+    patch = {"spec": {"containers": [sized]}}
+
+    def resize(name: str) -> object:
+        target = url("pods", namespace, name, "resize")
+        return api.send("PATCH", target, patch, query=DRY, content="application/strategic-merge-patch+json")
+
+    ours, foreign = kept("pods", "zaum-probe"), kept("pods", "probe")
+    refused(lambda: resize(ours), "not resized in place")
+    resize(foreign)
+
+
+def test_only_nodes_and_controllers_report_on_an_agent_pod(api: Api, namespace: str, kept: Callable[..., str]) -> None:
+    patch = {"status": {"podIP": "192.0.2.1", "podIPs": [{"ip": "192.0.2.1"}]}}
+
+    def report(who: Api, name: str) -> Object:
+        target = url("pods", namespace, name, "status")
+        answer: Object = who.send("PATCH", target, patch, query=DRY, content="application/merge-patch+json")
+        return answer
+
+    ours, foreign = kept("pods", "zaum-probe"), kept("pods", "probe")
+    refused(lambda: report(api, ours), "report on agent pods")
+    refused(lambda: report(api.as_user(OPERATOR_AS_ADMIN), ours), "report on agent pods")
+    report(api.as_user(SCHEDULER), ours)
+    report(api, foreign)
+
+
+@pytest.mark.parametrize("path", ["pods/{}/binding", "bindings"])
+def test_only_the_scheduler_binds_an_agent_pod(api: Api, namespace: str, kept: Callable[..., str], path: str) -> None:
+    def bind(who: Api, name: str) -> object:
+        binding = {
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": name, "namespace": namespace},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": "elsewhere"},
+        }
+        return who.send("POST", f"/api/v1/namespaces/{namespace}/{path.format(name)}", binding, query=DRY)
+
+    ours, foreign = kept("pods", "zaum-probe"), kept("pods", "probe")
+    refused(lambda: bind(api, ours), "only the scheduler binds")
+    bind(api.as_user(SCHEDULER), ours)
+    bind(api, foreign)
+
+
+def test_i02_an_eviction_without_grace_is_refused(api: Api, namespace: str, kept: Callable[..., str]) -> None:
+    def evict(name: str, grace: int | None) -> object:
+        eviction: Object = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": {"dryRun": ["All"]},
+        }
+        if grace is not None:
+            eviction["deleteOptions"]["gracePeriodSeconds"] = grace
+        return api.send("POST", url("pods", namespace, name, "eviction"), eviction, query=DRY)
+
+    ours, foreign = kept("pods", "zaum-probe"), kept("pods", "probe")
+    refused(lambda: evict(ours, 0), "grace period above zero")
+    evict(ours, None)
+    evict(ours, 5)
+    evict(foreign, 0)
+
+
+def test_only_the_operator_writes_a_policys_status(api: Api, namespace: str) -> None:
+    api.apply("agentpolicies", policy(namespace))
+    target = url("agentpolicies", namespace, "stopped", "status")
+    patch = {"status": {"observedGeneration": 1}}
+
+    def write(who: Api) -> object:
+        return who.send("PATCH", target, patch, query=DRY, content="application/merge-patch+json")
+
+    refused(lambda: write(api), "only the Zaum operator writes the status")
+    write(api.as_user(OPERATOR))
+    api.merge("agentpolicies", namespace, "stopped", {"metadata": {"labels": LABELS}})
+
+
+EXCLUSION = {"key": "zaum.dev/agent", "operator": "DoesNotExist"}
+RULES: dict[str, Object] = {
+    "egress": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]},
+    "ingress": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]},
+    "some labels": {"podSelector": {"matchLabels": LABELS}, "policyTypes": ["Egress"], "egress": [{}]},
+    "agents by name": {"podSelector": {"matchLabels": {"zaum.dev/agent": "true"}}, "egress": [{}]},
+    "another exclusion": {
+        "podSelector": {"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]},
+        "egress": [{}],
+    },
+}
+
+
+def network_policy(namespace: str, spec: Object) -> Object:
+    return body("networkpolicies", namespace, name="foreign") | {"spec": spec}
+
+
+@pytest.fixture
+def guarded(api: Api, namespace: str) -> str:
+    """A namespace with a policy, and with it the guard."""
+    api.apply("agentpolicies", policy(namespace))
+    api.until("networkpolicies", namespace, "zaum--guard", lambda _: True, seconds=20, what="the guard")
+    return namespace
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_i02_a_foreign_rule_is_refused_where_agents_run(api: Api, guarded: str, free: Any, kind: str) -> None:
+    spec = RULES[kind]
+    eventually_refused(lambda: create(api, "networkpolicies", network_policy(guarded, spec)), "add up")
+    create(api, "networkpolicies", network_policy(free.namespace, spec))
+    excluding = copy.deepcopy(spec)
+    excluding["podSelector"].setdefault("matchExpressions", []).append(EXCLUSION)
+    excluding["podSelector"].pop("matchLabels", None)
+    create(api, "networkpolicies", network_policy(guarded, excluding))
+
+
+def test_i02_a_foreign_policy_without_rules_is_fine(api: Api, guarded: str) -> None:
+    create(api, "networkpolicies", network_policy(guarded, {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}))
+    eventually_refused(lambda: create(api, "networkpolicies", network_policy(guarded, RULES["egress"])), "add up")
+
+
+def eventually_refused(action: Callable[[], object], word: str) -> None:
+    """Check a refusal that depends on the guard, which admission learns of by a watch of its own."""
+    for _ in range(100):
+        try:
+            action()
+        except RefusedError:
+            break
+    refused(action, word)
