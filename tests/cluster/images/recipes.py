@@ -67,6 +67,22 @@ IMAGES: Final[Mapping[str, Image]] = {
 }
 
 
+CHART_IMAGES: Final = tuple(name for name in IMAGES if name != "demo-agent")
+
+
+def chart_values(references: Mapping[str, str]) -> dict[str, str]:
+    """Spell references (by tag or by digest) as the chart's values; images that were loaded are not pulled."""
+    values = {"images.pullPolicy": "IfNotPresent"}
+    for name in CHART_IMAGES:
+        repository, at, digest = references[name].partition("@")
+        if at:
+            values |= {f"images.{name}.repository": repository, f"images.{name}.digest": digest}
+        else:
+            repository, _, tag = references[name].rpartition(":")
+            values |= {f"images.{name}.repository": repository, f"images.{name}.tag": tag}
+    return values
+
+
 def copied_paths(containerfile: str) -> tuple[str, ...]:
     """List what a Containerfile copies from the repository, in order: the inputs that its image depends on."""
     found: list[str] = []

@@ -149,3 +149,13 @@ def test_the_signature_policy_rejects_what_comes_from_elsewhere() -> None:
 
 def test_a_reference_by_digest_keeps_the_repository() -> None:
     assert recipes.IMAGES["operator"].by_digest("sha256:ab") == "localhost/zaum-operator@sha256:ab"
+
+
+def test_the_chart_takes_a_reference_by_tag_or_by_digest() -> None:
+    by_tag = {name: image.reference for name, image in recipes.IMAGES.items()}
+    values = recipes.chart_values(by_tag | {"operator": "localhost/zaum-operator@sha256:ab"})
+    assert values["images.operator.repository"] == "localhost/zaum-operator"
+    assert values["images.operator.digest"] == "sha256:ab"
+    assert (values["images.gateway.repository"], values["images.gateway.tag"]) == ("localhost/zaum-gateway", "dev")
+    assert values["images.pullPolicy"] == "IfNotPresent"
+    assert not any("demo-agent" in key for key in values)
