@@ -1,0 +1,202 @@
+"""The adapter to a real API server: the only module that imports the Kubernetes client.
+
+Bodies are dicts. What is not in the table of access is not sent. Answers that are errors become `errors`.
+"""
+
+import json
+import os
+import urllib.parse
+from typing import Any, Final
+
+import aiohttp
+from kubernetes.aio import client as kubernetes_client
+from kubernetes.aio import config as kubernetes_config
+
+from zaum_api import contract
+from zaum_operator import errors
+from zaum_operator.core import access
+from zaum_operator.core.access import Grant, Scope, Verb
+from zaum_operator.core.kinds import Kind, Object
+from zaum_operator.metrics import Metrics
+
+REQUEST_SECONDS: Final = 15.0
+CONNECTIONS: Final = 64
+PAGE: Final = 500
+_JSON: Final = "application/json"
+_APPLY: Final = "application/apply-patch+yaml"
+_MERGE: Final = "application/merge-patch+json"
+_SERVER_SIDE: Final = (("fieldManager", contract.FIELD_MANAGER), ("force", "true"))
+
+
+class Client:
+    """An API server behind the official client. `table` is all that may be sent."""
+
+    def __init__(self, api: Any, *, table: tuple[Grant, ...], release_namespace: str, metrics: Metrics) -> None:  # noqa: ANN401 - untyped library
+        self._api = api
+        self._table = table
+        self._release = release_namespace
+        self._metrics = metrics
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._api.close()
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
+        """Give one object, None when it does not exist."""
+        try:
+            return await self._send(Verb.GET, kind, namespace, name)
+        except errors.NotFoundError:
+            return None
+
+    async def list(self, kind: Kind, namespace: str | None = None, *, selector: str = "") -> list[Object]:
+        """Give all objects of a kind, page by page."""
+        items: list[Object] = []
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        while True:
+            page = await self._send(Verb.LIST, kind, namespace, query=query)
+            for item in page.get("items") or ():
+                items.append({"apiVersion": kind.api_version, "kind": kind.name} | item)
+            following = (page.get("metadata") or {}).get("continue")
+            if not following:
+                return items
+            query["continue"] = following
+
+    async def apply(self, kind: Kind, body: Object) -> Object:
+        """Apply an object server-side."""
+        metadata = body["metadata"]
+        return await self._send(
+            Verb.PATCH,
+            kind,
+            metadata.get("namespace"),
+            metadata["name"],
+            body=body,
+            query=dict(_SERVER_SIDE),
+            content=_APPLY,
+        )
+
+    async def apply_status(self, kind: Kind, body: Object) -> Object:
+        """Apply the status of an object server-side."""
+        metadata = body["metadata"]
+        return await self._send(
+            Verb.PATCH, kind, metadata.get("namespace"), metadata["name"],
+            body=body, query=dict(_SERVER_SIDE), content=_APPLY, subresource="status",
+        )  # fmt: skip
+
+    async def create(self, kind: Kind, body: Object) -> Object:
+        """Create an object."""
+        query = {"fieldManager": contract.FIELD_MANAGER}
+        return await self._send(Verb.CREATE, kind, body["metadata"].get("namespace"), body=body, query=query)
+
+    async def merge(
+        self, kind: Kind, namespace: str | None, name: str, patch: dict[str, Any], *, subresource: str = ""
+    ) -> Object:
+        """Merge-patch an object or its subresource."""
+        query = {"fieldManager": contract.FIELD_MANAGER}
+        return await self._send(
+            Verb.PATCH, kind, namespace, name, body=patch, query=query, content=_MERGE, subresource=subresource
+        )
+
+    async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str = "") -> None:
+        """Delete an object; one that is gone, or that another has replaced, is no error."""
+        options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        try:
+            await self._send(Verb.DELETE, kind, namespace, name, body=options)
+        except errors.NotFoundError:
+            return
+        except errors.ConflictError:
+            if not uid:
+                raise
+
+    async def _send(
+        self,
+        verb: Verb,
+        kind: Kind,
+        namespace: str | None,
+        name: str = "",
+        *,
+        body: Object | None = None,
+        query: dict[str, str] | None = None,
+        content: str = _JSON,
+        subresource: str = "",
+    ) -> Object:
+        request = f"{verb.value} {kind.plural}{f'/{subresource}' if subresource else ''} {namespace or ''}/{name}"
+        self._check(request, verb, kind, namespace=namespace, name=name, subresource=subresource)
+        method = {Verb.GET: "GET", Verb.LIST: "GET", Verb.CREATE: "POST", Verb.PATCH: "PATCH", Verb.DELETE: "DELETE"}[
+            verb
+        ]
+        status, text = await self._exchange(
+            request, method, _path(kind, namespace, name, subresource, query), content, body
+        )
+        if verb not in {Verb.GET, Verb.LIST}:
+            self._metrics.writes.labels(verb.value, kind.name).inc()
+        return _answer(request, status, text)
+
+    def _check(
+        self, request: str, verb: Verb, kind: Kind, *, namespace: str | None, name: str, subresource: str
+    ) -> None:
+        resource = f"{kind.plural}/{subresource}" if subresource else kind.plural
+        wanted = Grant(kind.group, resource, verb, Scope.CLUSTER, (name,) if name else ())
+        if not access.allows(self._table, wanted, release=namespace == self._release):
+            raise errors.NotInTableError(request, 0, "is not in the table of access")
+
+    async def _exchange(
+        self, request: str, method: str, path: str, content: str, body: Object | None
+    ) -> tuple[int, str]:
+        headers = {"Accept": _JSON, "Content-Type": content}
+        await self._api.update_params_for_auth(headers, [], ["BearerToken"])
+        try:
+            response = await self._api.rest_client.request(
+                method,
+                self._api.configuration.host + path,
+                headers=headers,
+                body=body,
+                _request_timeout=REQUEST_SECONDS,
+            )
+            raw = await response.read()
+        except (aiohttp.ClientError, OSError, TimeoutError, kubernetes_client.ApiException) as error:
+            raise errors.UnavailableError(request, 0, f"{type(error).__name__}: {error}") from error
+        return int(response.status), raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw or "")
+
+
+async def connect(*, table: tuple[Grant, ...], release_namespace: str, metrics: Metrics) -> Client:
+    """Connect with the pod's ServiceAccount, or outside a pod with the kubeconfig."""
+    configuration = kubernetes_client.Configuration()
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        kubernetes_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    else:
+        await kubernetes_config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    configuration.connection_pool_maxsize = CONNECTIONS
+    api = kubernetes_client.ApiClient(configuration=configuration)
+    return Client(api, table=table, release_namespace=release_namespace, metrics=metrics)
+
+
+def _path(kind: Kind, namespace: str | None, name: str, subresource: str, query: dict[str, str] | None) -> str:
+    root = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
+    scope = f"/namespaces/{_quoted(namespace)}" if namespace and kind.namespaced else ""
+    path = f"{root}{scope}/{kind.plural}" + "".join(f"/{_quoted(part)}" for part in (name, subresource) if part)
+    return f"{path}?{urllib.parse.urlencode(query)}" if query else path
+
+
+def _quoted(part: str) -> str:
+    return urllib.parse.quote(part, safe="")
+
+
+def _answer(request: str, status: int, text: str) -> Object:
+    answer = _object(text)
+    if 200 <= status < 300:
+        return answer
+    causes = tuple(str(cause.get("reason", "")) for cause in (answer.get("details") or {}).get("causes") or ())
+    raise errors.of_status(
+        request, status, str(answer.get("reason", "")), str(answer.get("message", text[:300])), causes
+    )
+
+
+def _object(text: str) -> Object:
+    """Read a body; one that is no JSON object (a proxy's page, a cut answer) reads as empty."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return {}
+    return dict(answer) if isinstance(answer, dict) else {}

@@ -1,0 +1,32 @@
+"""What the operator needs of an API server: the real one behind `client.Client`, a simulated one in tests."""
+
+from typing import Any, Protocol
+
+from zaum_operator.core.kinds import Kind, Object
+
+
+class Api(Protocol):
+    """An API server. Every method raises `errors.RequestError`; `namespace` is None for cluster-scoped kinds."""
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
+        """Give one object, None when it does not exist."""
+
+    async def list(self, kind: Kind, namespace: str | None = None, *, selector: str = "") -> list[Object]:
+        """Give all objects of a kind, of one namespace or of all, by label selector."""
+
+    async def apply(self, kind: Kind, body: Object) -> Object:
+        """Apply an object server-side, with force, as our field manager."""
+
+    async def apply_status(self, kind: Kind, body: Object) -> Object:
+        """Apply the status of an object server-side, with force, as our field manager."""
+
+    async def create(self, kind: Kind, body: Object) -> Object:
+        """Create an object that does not exist yet."""
+
+    async def merge(
+        self, kind: Kind, namespace: str | None, name: str, patch: dict[str, Any], *, subresource: str = ""
+    ) -> Object:
+        """Merge-patch an object or its subresource (RFC 7386)."""
+
+    async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str = "") -> None:
+        """Delete an object while it has this uid (any, when empty). One that is gone or another is no error."""

@@ -1,0 +1,98 @@
+"""Compare a rendered object with the live one, so that the steady state writes nothing.
+
+Everything outside metadata is ours alone: a field that somebody added is drift like one that somebody changed. In
+metadata only our labels, our owner reference and the reserved prefix are.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from zaum_api import contract, quantities
+from zaum_operator.core.kinds import Object
+
+_NOT_OURS: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
+_EMPTY: Final[tuple[Any, ...]] = (None, {}, [], "")
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What it takes to repair an object: an apply, and a merge patch for keys that an apply does not take away."""
+
+    apply: bool
+    strip: dict[str, Any] | None = None
+
+
+NONE: Final = Drift(apply=False)
+
+
+def of(desired: Object, live: Object | None) -> Drift:
+    """Compare; a missing object needs an apply."""
+    if live is None:
+        return Drift(apply=True)
+    wanted, found = _body(desired), _body(live)
+    extra = _extra(wanted, found)
+    labels = _extra_labels(desired, live)
+    if labels:
+        extra["metadata"] = {"labels": labels}
+    same = _same(wanted, found) and _metadata_holds(desired["metadata"], live["metadata"])
+    return NONE if same and not extra else Drift(apply=True, strip=extra or None)
+
+
+def _body(obj: Object) -> dict[str, Any]:
+    body = {key: value for key, value in obj.items() if key not in _NOT_OURS}
+    pruned: dict[str, Any] = _pruned(body)
+    return pruned
+
+
+def _pruned(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Drop empty fields: the API server does not store them (podSelector {} means all and is never ours)."""
+    if isinstance(value, dict):
+        items = {key: _pruned(item) for key, item in value.items()}
+        return {key: item for key, item in items.items() if item not in _EMPTY}
+    if isinstance(value, list):
+        return [_pruned(item) for item in value]
+    return value
+
+
+def _same(wanted: Any, found: Any) -> bool:  # noqa: ANN401 - JSON
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        return set(wanted) == set(found) and all(_same(wanted[key], found[key]) for key in wanted)
+    if isinstance(wanted, list) and isinstance(found, list):
+        return len(wanted) == len(found) and all(map(_same, wanted, found))
+    if isinstance(wanted, bool) or isinstance(found, bool):
+        return wanted is found
+    return bool(wanted == found) or _same_quantity(wanted, found)
+
+
+def _same_quantity(wanted: Any, found: Any) -> bool:  # noqa: ANN401 - JSON
+    if not isinstance(wanted, str) or not isinstance(found, str):
+        return False
+    try:
+        return quantities.parse(wanted) == quantities.parse(found)
+    except quantities.QuantityError:
+        return False
+
+
+def _extra(wanted: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Give a merge patch that takes away the keys which are not ours."""
+    patch: dict[str, Any] = {}
+    for key, value in found.items():
+        if key not in wanted:
+            patch[key] = None
+        elif isinstance(value, dict) and isinstance(wanted[key], dict) and (inner := _extra(wanted[key], value)):
+            patch[key] = inner
+    return patch
+
+
+def _extra_labels(desired: Object, live: Object) -> dict[str, None]:
+    ours = desired["metadata"].get("labels", {})
+    found = live["metadata"].get("labels") or {}
+    return {key: None for key in found if key.startswith(contract.PREFIX) and key not in ours}
+
+
+def _metadata_holds(wanted: dict[str, Any], found: dict[str, Any]) -> bool:
+    labels = found.get("labels") or {}
+    owners = found.get("ownerReferences") or []
+    return all(labels.get(key) == value for key, value in wanted.get("labels", {}).items()) and all(
+        reference in owners for reference in wanted.get("ownerReferences", [])
+    )

@@ -1,0 +1,52 @@
+"""What the queue carries: one policy, one namespace whose guard must be looked at, or all policies of a namespace."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from zaum_api import contract
+from zaum_operator.core.kinds import Object
+
+EVERY: Final = "*"
+"""In place of a policy's name; no name can be this."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """A policy; with an empty name the namespace as a whole, with EVERY each of its policies."""
+
+    namespace: str
+    name: str = ""
+
+    @property
+    def whole_namespace(self) -> bool:
+        """Say whether this is about the namespace: then nothing else of the namespace may run meanwhile."""
+        return not self.name
+
+
+def of_policy(policy: Object) -> Key:
+    """Give the key of an AgentPolicy."""
+    return Key(policy["metadata"]["namespace"], policy["metadata"]["name"])
+
+
+def of_child(child: Object) -> Key | None:
+    """Find the policy of a child by label, else by owner (a label may have been taken off); None for foreign ones."""
+    metadata = child["metadata"]
+    labels = metadata.get("labels") or {}
+    namespace = metadata.get("namespace") or labels.get(contract.LABEL_NAMESPACE)
+    name = labels.get(contract.LABEL_POLICY) or owner_name(child)
+    return Key(namespace, name) if namespace and name else None
+
+
+def owner(child: Object) -> Object | None:
+    """Give the reference to the AgentPolicy that controls a child."""
+    for reference in child["metadata"].get("ownerReferences") or ():
+        group = str(reference.get("apiVersion", "")).partition("/")[0]
+        if reference.get("controller") and (group, reference.get("kind")) == (contract.GROUP, contract.KIND_POLICY):
+            return dict(reference)
+    return None
+
+
+def owner_name(child: Object) -> str:
+    """Give the name of the AgentPolicy that controls a child, or nothing."""
+    reference = owner(child)
+    return str(reference["name"]) if reference else ""

@@ -1,0 +1,152 @@
+"""Decide, ordinal by ordinal, which pods go, which are mended, which come, and when to look again.
+
+A pod that ended is replaced after a pause; the newest ended one of each ordinal is kept for forensics, and carries the
+memory of the pause. An outdated pod goes first and comes after: the quota has no room for both. Ready ones are
+replaced one at a time, broken ones at once. A pod whose watchdog restarted is ended by its deadline: it stays to be
+read, and its pause counts, so that a watchdog that cannot live does not become a loop.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from zaum_operator.core import backoff
+from zaum_operator.core.pods import Phase, Pod
+
+
+class Why(StrEnum):
+    """Why a pod is deleted or ended."""
+
+    SURPLUS = "the policy asks for fewer pods"
+    STOPPED = "nothing may run"
+    DUPLICATE = "another pod has its ordinal"
+    OLD_FAILURE = "a newer ended pod of its ordinal is kept"
+    OUTDATED = "it was made from another template"
+    WATCHDOG_RESTARTED = "its watchdog restarted and lost its verdict"
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """One pod to delete."""
+
+    pod: Pod
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One pod to create; `failures` in a row came before it."""
+
+    ordinal: int
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """One ordinal that waits for its next attempt."""
+
+    pod: Pod
+    failures: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What pods should be: `images` and `template` those of the plan; `run` False keeps every pod away."""
+
+    replicas: int
+    run: bool
+    start: bool
+    """Whether pods may be created now (what they need is there). Without it nothing that works is taken down."""
+    template: str
+    images: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with a policy's pods."""
+
+    delete: tuple[Gone, ...] = ()
+    end: tuple[Pod, ...] = ()
+    start: tuple[Start, ...] = ()
+    pauses: tuple[Pause, ...] = ()
+    keep: tuple[Pod, ...] = ()
+    """Pods that live on (ended and leaving ones are not among them)."""
+
+
+def decide(pods: tuple[Pod, ...], want: Want, *, now: datetime) -> Decision:
+    """Decide about all pods of one policy."""
+    parts = [_ordinal(ordinal, pods, want, now=now) for ordinal in range(want.replicas)]
+    surplus = tuple(
+        Gone(pod, Why.SURPLUS)
+        for pod in pods
+        if not pod.terminating and (pod.ordinal is None or pod.ordinal >= want.replicas)
+    )
+    merged = Decision(
+        delete=surplus + tuple(gone for part in parts for gone in part.delete),
+        end=tuple(pod for part in parts for pod in part.end),
+        start=tuple(start for part in parts for start in part.start),
+        pauses=tuple(pause for part in parts for pause in part.pauses),
+        keep=tuple(pod for part in parts for pod in part.keep),
+    )
+    return _roll(merged, want)
+
+
+def is_outdated(pod: Pod, want: Want) -> bool:
+    """Tell whether a live pod differs from the plan: its template, or an image that somebody edited."""
+    return pod.template != want.template or pod.images != want.images
+
+
+def _ordinal(ordinal: int, pods: tuple[Pod, ...], want: Want, *, now: datetime) -> Decision:
+    mine = [pod for pod in pods if pod.ordinal == ordinal]
+    present = [pod for pod in mine if not pod.terminating]
+    live = sorted((pod for pod in present if pod.phase is Phase.LIVE), key=lambda pod: (not pod.ready, pod.created))
+    ended = sorted((pod for pod in present if pod.phase is Phase.ENDED), key=_ended_at)
+    delete = [Gone(pod, Why.OLD_FAILURE) for pod in ended[:-1]]
+    if not want.run:
+        return Decision(delete=(*delete, *(Gone(pod, Why.STOPPED) for pod in live)))
+    delete += [Gone(pod, Why.DUPLICATE) for pod in live[1:]]
+    if live:
+        return _living(live[0], tuple(delete))
+    if len(mine) > len(present) or not want.start:
+        return Decision(delete=tuple(delete))
+    return _next(ordinal, ended[-1] if ended else None, tuple(delete), want, now=now)
+
+
+def _living(pod: Pod, delete: tuple[Gone, ...]) -> Decision:
+    if not pod.watchdog_restarts:
+        return Decision(delete=delete, keep=(pod,))
+    return Decision(delete=delete, end=() if pod.deadline_set else (pod,), keep=(pod,))
+
+
+def _next(ordinal: int, last: Pod | None, delete: tuple[Gone, ...], want: Want, *, now: datetime) -> Decision:
+    """Start a pod, or wait: after a pod of another template there is nothing to wait for, its author changed it."""
+    if last is None or last.ending is None or last.template != want.template:
+        return Decision(delete=delete, start=(Start(ordinal, 0),))
+    failures = backoff.failures(before=last.failures, ran=last.ending.ran)
+    until = backoff.due(ended=last.ending.finished, in_a_row=failures)
+    if until > now:
+        return Decision(delete=delete, pauses=(Pause(last, failures, until),))
+    return Decision(delete=delete, start=(Start(ordinal, failures),))
+
+
+def _roll(decision: Decision, want: Want) -> Decision:
+    """Take down outdated pods: broken ones at once, ready ones one at a time and only while all others are ready."""
+    if not want.start:
+        return decision
+    outdated = [pod for pod in decision.keep if is_outdated(pod, want)]
+    broken = [pod for pod in outdated if not pod.ready]
+    ready = [pod for pod in decision.keep if pod.ready and pod not in decision.end]
+    working = [pod for pod in outdated if pod in ready]
+    goes = broken + (working[-1:] if len(ready) == want.replicas else [])
+    return Decision(
+        delete=decision.delete + tuple(Gone(pod, Why.OUTDATED) for pod in goes),
+        end=tuple(pod for pod in decision.end if pod not in goes),
+        start=decision.start,
+        pauses=decision.pauses,
+        keep=tuple(pod for pod in decision.keep if pod not in goes),
+    )
+
+
+def _ended_at(pod: Pod) -> tuple[datetime, datetime]:
+    return (pod.ending.finished if pod.ending else pod.created, pod.created)

@@ -1,0 +1,39 @@
+"""The operator's metrics, in one registry that a test can make afresh."""
+
+from typing import Final
+
+import prometheus_client
+
+from zaum_api import contract
+
+_PREFIX: Final = f"{contract.METRIC_PREFIX}operator_"
+_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """What the operator counts."""
+
+    def __init__(self) -> None:
+        self.registry = prometheus_client.CollectorRegistry()
+        self.queue_depth = prometheus_client.Gauge(
+            f"{_PREFIX}queue_depth", "Keys that are due and wait for a worker.", registry=self.registry
+        )
+        self.queue_oldest = prometheus_client.Gauge(
+            f"{_PREFIX}queue_oldest_seconds", "How long the oldest due key waits.", registry=self.registry
+        )
+        self.reconciles = prometheus_client.Counter(
+            f"{_PREFIX}reconciles", "Reconciles by result.", ["result"], registry=self.registry
+        )
+        self.duration = prometheus_client.Histogram(
+            f"{_PREFIX}reconcile_seconds", "How long a reconcile takes.", buckets=_BUCKETS, registry=self.registry
+        )
+        self.writes = prometheus_client.Counter(
+            f"{_PREFIX}writes", "Requests that change the cluster.", ["verb", "kind"], registry=self.registry
+        )
+        self.events = prometheus_client.Counter(
+            f"{_PREFIX}watch_events", "Events that came from watches.", ["kind"], registry=self.registry
+        )
+
+    def text(self) -> bytes:
+        """Give the exposition format."""
+        return prometheus_client.generate_latest(self.registry)
