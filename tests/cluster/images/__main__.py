@@ -14,8 +14,12 @@ def main() -> int:
     for verb, text in (("build", "build into the cache"), ("load", "build, and give them to the running cluster")):
         choice = verbs.add_parser(verb, help=text)
         choice.add_argument("names", nargs="*", metavar="NAME", help=", ".join(recipes.IMAGES))
+    verbs.add_parser("clean", help="remove everything that builds keep in the cache")
     arguments = parser.parse_args()
     try:
+        if arguments.verb == "clean":
+            builds.clean()
+            return 0
         built = builds.build_images(arguments.names)
         print_table(built)
         if arguments.verb == "load":

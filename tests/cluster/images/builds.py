@@ -194,8 +194,22 @@ def _fresh(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked() -> Iterator[None]:
-    """Let one builder at a time use the cache; others wait for it."""
+    """Let one builder at a time use the cache; others wait for it. What a killed one left unfinished is removed."""
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / ".lock").open("w") as lock:
         flock(lock, LOCK_EX)
+        for folder in _folders():
+            for unfinished in folder.glob(".*/"):
+                shutil.rmtree(unfinished)
         yield
+
+
+def _folders() -> tuple[Path, ...]:
+    return cache(), build.cache_root() / "base", build.cache_root() / "wheels"
+
+
+def clean() -> None:
+    """Remove everything that builds keep: archives, wheels, the base, Buildah's storage."""
+    with _locked():
+        for folder in (*_folders(), buildah().storage):
+            shutil.rmtree(folder, ignore_errors=True)
