@@ -1,0 +1,61 @@
+"""The demo's manifests fit its programs, the API and each other."""
+
+import pathlib
+import re
+from typing import Any
+
+import yaml
+
+from zaum_api import contract
+from zaum_api.v1alpha1 import policy
+
+DEMO = pathlib.Path(__file__).parents[3] / "examples/demo"
+
+
+def manifest(name: str) -> Any:
+    return yaml.safe_load((DEMO / name).read_text())
+
+
+def required_environment(program: str) -> set[str]:
+    """List the variables without which a program stops."""
+    return set(re.findall(r'os\.environ\["([A-Z_]+)"\]', (DEMO / program).read_text()))
+
+
+def named(environment: list[dict[str, str]]) -> set[str]:
+    return {variable["name"] for variable in environment}
+
+
+def test_the_policy_is_valid() -> None:
+    policy.AgentPolicy.model_validate(manifest("policy.yaml"))
+
+
+def test_the_policy_gives_the_agent_what_it_reads() -> None:
+    given = named(manifest("policy.yaml")["spec"]["agent"]["env"]) | contract.agent_environment().keys()
+    assert required_environment("agent.py") <= given
+
+
+def test_the_control_pod_gets_what_it_reads() -> None:
+    [container] = manifest("control.yaml")["spec"]["containers"]
+    assert required_environment("control.py") <= named(container["env"])
+
+
+def test_the_agent_stops_asking_only_beyond_the_policy_s_limit() -> None:
+    spec = manifest("policy.yaml")["spec"]
+    told = {variable["name"]: variable["value"] for variable in spec["agent"]["env"]}
+    assert int(told["REQUESTS_PER_MINUTE"]) == spec["limits"]["requests"]["perMinute"]
+
+
+def test_both_pods_read_the_same_doors() -> None:
+    [source] = manifest("policy.yaml")["spec"]["agent"]["files"]
+    control = manifest("control.yaml")["spec"]
+    assert control["volumes"][0]["configMap"]["name"] == source["configMap"]
+    assert control["containers"][0]["volumeMounts"][0]["mountPath"] == source["mountPath"]
+
+
+def test_the_control_pod_is_as_locked_down_as_pod_security_restricted_asks() -> None:
+    control = manifest("control.yaml")["spec"]
+    [container] = control["containers"]
+    assert control["securityContext"]["runAsNonRoot"] is True
+    assert control["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
