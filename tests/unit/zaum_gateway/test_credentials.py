@@ -1,0 +1,112 @@
+"""Claims in, identity or the reason why not out."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zaum_api import contract
+from zaum_gateway.core import credentials
+
+NOW = 1_000_000.0
+ISSUER = "https://issuer.test"
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    bound = {
+        "namespace": "agents",
+        "pod": {"name": "zaum-demo-0-abcde", "uid": "uid-1"},
+        "serviceaccount": {"name": "zaum-demo", "uid": "uid-2"},
+    }
+    whole = {
+        "iss": ISSUER,
+        "aud": [contract.AUDIENCE_EGRESS],
+        "exp": int(NOW) + 600,
+        "nbf": int(NOW),
+        "iat": int(NOW),
+        "kubernetes.io": bound,
+    }
+    return {key: value for key, value in (whole | changes).items() if value is not None}
+
+
+def judge(found: dict[str, Any]) -> credentials.Identity | credentials.Invalid:
+    return credentials.identity(found, issuer=ISSUER, now=NOW)
+
+
+def test_a_bound_token_names_its_pod() -> None:
+    assert judge(claims()) == credentials.Identity(
+        namespace="agents", service_account="zaum-demo", pod="zaum-demo-0-abcde", uid="uid-1"
+    )
+
+
+def test_a_single_audience_may_be_spelt_as_a_string() -> None:
+    assert isinstance(judge(claims(aud=contract.AUDIENCE_EGRESS)), credentials.Identity)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"iss": "https://elsewhere.test"}, "issuer"),
+        ({"iss": None}, "issuer"),
+        ({"aud": ["zaum-ledger"]}, "audience"),
+        ({"aud": [contract.AUDIENCE_EGRESS, "zaum-ledger"]}, "audience"),
+        ({"aud": []}, "audience"),
+        ({"aud": None}, "audience"),
+        ({"aud": {contract.AUDIENCE_EGRESS: 1}}, "audience"),
+        ({"exp": int(NOW) - 5}, "expired"),
+        ({"exp": None}, "when"),
+        ({"exp": "tomorrow"}, "when"),
+        ({"exp": True}, "when"),
+        ({"nbf": int(NOW) + 6}, "not valid yet"),
+        ({"nbf": None, "iat": None}, "when"),
+        ({"nbf": None, "iat": int(NOW) + 60}, "not valid yet"),
+        ({"kubernetes.io": None}, "not bound"),
+        ({"kubernetes.io": "agents"}, "not bound"),
+        ({"kubernetes.io": {"namespace": "agents", "serviceaccount": {"name": "zaum-demo"}}}, "not bound"),
+        ({"kubernetes.io": {"namespace": "agents", "pod": {"name": "p", "uid": ""}}}, "not bound"),
+        ({"kubernetes.io": {"namespace": "agents", "pod": {"name": "p", "uid": 7}}}, "not bound"),
+        ({"kubernetes.io": {"namespace": "agents", "pod": {"name": "p", "uid": "u"}}}, "not bound"),
+    ],
+)
+def test_i04_claims_that_prove_nothing(change: dict[str, Any], problem: str) -> None:
+    verdict = judge(claims(**change))
+    assert isinstance(verdict, credentials.Invalid)
+    assert problem in verdict.problem
+
+
+def test_clocks_may_differ_by_the_leeway_and_no_more() -> None:
+    edge = credentials.LEEWAY_SECONDS
+    assert isinstance(judge(claims(exp=NOW - edge + 1)), credentials.Identity)
+    assert isinstance(judge(claims(exp=NOW - edge)), credentials.Invalid)
+    assert isinstance(judge(claims(nbf=NOW + edge)), credentials.Identity)
+    assert isinstance(judge(claims(nbf=NOW + edge + 1)), credentials.Invalid)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(["iss", "aud", "exp", "nbf", "kubernetes.io"]), JSON)
+def test_whatever_stands_in_a_claim_the_answer_is_a_verdict(name: str, value: object) -> None:
+    assert isinstance(judge(claims(**{name: value})), credentials.Identity | credentials.Invalid)
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("Bearer abc", "abc"),
+        ("bearer  abc ", "abc"),
+        ("BEARER abc", "abc"),
+        ("Bearer", None),
+        ("Bearer ", None),
+        ("Basic abc", None),
+        ("abc", None),
+        ("", None),
+    ],
+)
+def test_the_token_of_a_header(header: str, token: str | None) -> None:
+    assert credentials.bearer(header) == token

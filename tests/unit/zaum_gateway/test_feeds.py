@@ -1,0 +1,148 @@
+"""List and watch, over a simulated API."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from zaum_api import contract, documents
+from zaum_gateway.cluster import api, feeds, mirror
+
+Event = tuple[str, api.Body]
+
+
+def pod(uid: str, version: str = "1") -> dict[str, Any]:
+    labels = {contract.LABEL_AGENT: "true", contract.LABEL_POLICY: "demo"}
+    return {"metadata": {"namespace": "agents", "name": uid, "uid": uid, "resourceVersion": version, "labels": labels}}
+
+
+class Simulated:
+    """Answers from a script: lists and watches in order, an exception where one is to be raised."""
+
+    def __init__(self, *script: Any) -> None:
+        self.script = list(script)
+        self.asked: list[str] = []
+
+    async def gather(self, path: str, selector: str) -> tuple[list[api.Body], str]:
+        self.asked.append(f"list {path} {selector}".strip())
+        return self._next()  # type: ignore[no-any-return]
+
+    async def watch(self, path: str, selector: str, version: str) -> AsyncIterator[Event]:
+        self.asked.append(f"watch {version}")
+        for event in self._next():
+            if isinstance(event, Exception):
+                raise event
+            yield event
+
+    def _next(self) -> Any:
+        if not self.script:
+            raise asyncio.CancelledError
+        item = self.script.pop(0)
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def follow(*script: Any) -> tuple[Simulated, mirror.Pods, feeds.Feed]:
+    """Run a feed until the script is used up."""
+    source, pods = Simulated(*script), mirror.Pods()
+    feed = feeds.Feed(path="/pods", selector="ours", sink=pods, clock=Clock())
+
+    async def run() -> None:
+        with pytest.raises(asyncio.CancelledError):
+            await feed.run(source)
+
+    asyncio.run(run())
+    return source, pods, feed
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    waited: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(api, "pause", pause)
+    return waited
+
+
+def test_a_list_and_its_events_make_the_state() -> None:
+    source, pods, feed = follow(
+        ([pod("a"), pod("b")], "5"), [("ADDED", pod("c", "6")), ("DELETED", pod("a", "7")), ("MODIFIED", pod("b", "8"))]
+    )
+    assert set(pods.view) == {"b", "c"}
+    assert source.asked == ["list /pods ours", "watch 5", "watch 8"]
+    assert feed.heard is not None
+
+
+def test_a_watch_goes_on_from_its_bookmark() -> None:
+    source, pods, _ = follow(([pod("a")], "5"), [("BOOKMARK", {"metadata": {"resourceVersion": "9"}})])
+    assert source.asked[-1] == "watch 9"
+    assert set(pods.view) == {"a"}
+
+
+def test_an_expired_version_lists_again_and_replaces_everything() -> None:
+    source, pods, _ = follow(([pod("a")], "5"), api.Expired("old"), ([pod("b")], "50"))
+    assert source.asked == ["list /pods ours", "watch 5", "list /pods ours", "watch 50"]
+    assert set(pods.view) == {"b"}
+
+
+def test_i08_an_outage_keeps_the_last_known_state(no_waiting: list[float]) -> None:
+    outage = [api.Unreachable("down")] * 7
+    source, pods, _ = follow(([pod("a")], "5"), *outage, [("ADDED", pod("b", "6"))])
+    assert set(pods.view) == {"a", "b"}
+    assert source.asked.count("list /pods ours") == 1, "the watch goes on where it ended"
+    assert no_waiting == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+
+
+def test_a_watch_that_breaks_off_goes_on_from_its_last_event() -> None:
+    source, pods, _ = follow(([], "5"), [("ADDED", pod("a", "6")), api.Unreachable("cut")], [])
+    assert source.asked == ["list /pods ours", "watch 5", "watch 6", "watch 6"]
+    assert set(pods.view) == {"a"}
+
+
+def test_an_event_of_an_unknown_type_is_not_guessed_at() -> None:
+    _, pods, _ = follow(([pod("a")], "5"), [("RENAMED", pod("a", "6"))])
+    assert set(pods.view) == {"a"}
+
+
+def test_before_the_first_list_nothing_was_heard() -> None:
+    _, _, feed = follow(api.Unreachable("down"))
+    assert feed.heard is None
+
+
+def policy(host: str, uid: str = "u", version: str = "v1") -> dict[str, Any]:
+    effective = documents.Effective(hosts=(documents.HostRule(host=host),)).write() | {"documentVersion": version}
+    return {
+        "metadata": {"namespace": "agents", "name": "demo", "uid": uid},
+        "status": {"effective": effective},
+    }
+
+
+def table(policies: mirror.Policies) -> set[str]:
+    found = policies.view["agents", "demo"].table
+    return set(found.exact) if found else set()
+
+
+def test_a_policy_keeps_its_last_good_document_until_it_is_gone() -> None:
+    policies = mirror.Policies("cluster.local")
+    policies.replace([policy("a.example.com")])
+    policies.put(policy("b.example.com", version="v9"))
+    assert table(policies) == {"a.example.com"}
+    policies.replace([policy("c.example.com", version="v9")])
+    assert table(policies) == {"a.example.com"}, "a list is no reason to forget it"
+    policies.remove(policy("a.example.com"))
+    assert policies.view == {}
+    policies.put(policy("b.example.com", version="v9"))
+    assert table(policies) == set()

@@ -1,0 +1,27 @@
+"""The environment of the authorizer."""
+
+import pytest
+
+from zaum_api import contract
+from zaum_gateway import settings
+
+
+def test_an_empty_environment_means_the_contract() -> None:
+    read = settings.Settings.read({})
+    assert read.grpc_address == f"[::]:{contract.AUTHORIZER_PORT}"
+    assert read.health_port == contract.AUTHORIZER_HEALTH_PORT
+    assert (str(read.tls_dir), read.log_level, read.cluster_domain) == ("/etc/zaum/tls", "INFO", "cluster.local")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ZAUM_LOG_LEVEL", "LOUD"),
+        ("ZAUM_HEALTH_PORT", "http"),
+        ("ZAUM_HEALTH_PORT", "70000"),
+        ("ZAUM_HEALTH_PORT", "-1"),
+    ],
+)
+def test_a_wrong_value_names_its_variable(name: str, value: str) -> None:
+    with pytest.raises(settings.SettingsError, match=name):
+        settings.Settings.read({name: value})
