@@ -1,0 +1,3 @@
+module zaum.dev/bench/load
+
+go 1.24

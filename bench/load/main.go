@@ -1,0 +1,35 @@
+// Command load is both ends of the watchdog bench: the next hop that answers CONNECT, and the client that asks.
+//
+//	load stub   -tls CERT.pem      serve the next hop; prints its port
+//	load client -proxy HOST:PORT   ask through a proxy; prints one JSON line per run read from standard input
+//
+// One request is a new TCP connection, a CONNECT, its 200, one write of a ClientHello and 1 KiB, and 1 KiB back.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+const payload = 1024
+
+func main() {
+	if len(os.Args) < 2 {
+		fail(fmt.Errorf("usage: load stub|client [flags]"))
+	}
+	switch os.Args[1] {
+	case "stub":
+		fail(stub(os.Args[2:]))
+	case "client":
+		fail(client(os.Args[2:]))
+	default:
+		fail(fmt.Errorf("unknown command %q", os.Args[1]))
+	}
+}
+
+func fail(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}

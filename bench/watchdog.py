@@ -1,0 +1,289 @@
+"""Measure the watchdog beside Envoy: `python -m bench.watchdog`.
+
+Both proxies do the same on core 0: accept a CONNECT, decide, log one JSON line, open a connection to the next hop, ask
+it by CONNECT, and carry a ClientHello and 1 KiB up and 1 KiB down. The watchdog checks the ClientHello, Envoy does not.
+The load and the next hop run on core 1. Rounds alternate (watchdog, Envoy, watchdog, ...), and each ratio is taken
+between neighbours, so that what the machine does besides hits both; the medians of the ratios are reported.
+
+- req/s: as many as 16 closed loops get through, watchdog over Envoy.
+- cpu: user and system time of the proxy's process per request (proc_pid_stat(5)), watchdog over Envoy.
+- p50 added: median time of a request at a fixed low rate, minus the same without any proxy.
+- rss: the watchdog's resident memory after the load.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib
+import json
+import os
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+from zaum_api import contract, documents
+
+from tests.integration.watchdog import pki
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+PROXY_CORE: Final = 0
+LOAD_CORE: Final = 1
+HOST: Final = "api.example.com"
+ROUNDS: Final = 5
+SECONDS: Final = 2.0
+CONCURRENCY: Final = 16
+LOW_RATE: Final = 200.0
+LATENCY_SECONDS: Final = 1.5
+TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+@dataclasses.dataclass(frozen=True)
+class Proxy:
+    """A running proxy, or with no process the next hop itself."""
+
+    name: str
+    port: int
+    pid: int = 0
+
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def resident_mb(self) -> float:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """What one proxy did in one round."""
+
+    per_second: float
+    cpu_micros: float
+    busy: float
+    """Share of its core that the proxy used; far below 1 means that something else was the limit."""
+
+
+def build() -> Path:
+    """Build the load generator once per version of its sources, into the cache."""
+    sources = sorted((ROOT / "bench" / "load").glob("*"))
+    key = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
+    cache = Path(os.environ.get("ZAUM_CACHE", Path.home() / ".cache" / "zaum")) / "bench"
+    binary = cache / f"load-{key}"
+    if not binary.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            ["go", "build", "-trimpath", "-o", binary, "."],
+            cwd=ROOT / "bench" / "load",
+            env={**os.environ, "CGO_ENABLED": "0"},
+            check=True,
+        )
+    return binary
+
+
+def start(arguments: list[str], core: int, *, out: IO[str] | int, environment: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+    """Start a process on one core."""
+    return subprocess.Popen(
+        ["taskset", "-c", str(core), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=out,
+        env={**os.environ, **(environment or {})},
+        text=True,
+    )
+
+
+@contextlib.contextmanager
+def ended(process: "subprocess.Popen[str]") -> Iterator["subprocess.Popen[str]"]:
+    """End the process with the block."""
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def client_hello() -> bytes:
+    """Take the ClientHello from a real stack."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname=HOST).do_handshake()
+    return outgoing.read()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def await_port(port: int, process: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 15
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+class Bench:
+    """One hop's processes: the next hop, the client, both proxies."""
+
+    def __init__(self, stack: contextlib.ExitStack, directory: Path, *, tls: bool) -> None:
+        self._stack = stack
+        self._directory = directory
+        binary = build()
+        hello = directory / "hello"
+        hello.write_bytes(client_hello())
+        authority = pki.Authority.make(directory)
+        authority.server(contract.GATEWAY_TLS_NAME)
+        (directory / "ca.pem").write_text(authority.pem)
+        flight = str(hello.stat().st_size + 1024)
+        secure = ["-tls", str(directory / f"{contract.GATEWAY_TLS_NAME}.pem")] if tls else []
+        one = {"GOMAXPROCS": "1", "GOGC": "400"}
+        stub = stack.enter_context(
+            ended(start([str(binary), "stub", "-flight", flight, *secure], LOAD_CORE, out=subprocess.PIPE, environment=one))
+        )
+        assert stub.stdout is not None
+        self._stub = int(stub.stdout.readline())
+        arguments = [str(binary), "client", "-authority", f"{HOST}:443", "-hello", str(hello)]
+        self._client = stack.enter_context(ended(start(arguments, LOAD_CORE, out=subprocess.PIPE, environment=one)))
+        self._tls = tls
+        self._ca = authority.pem
+        self.direct = Proxy("direct", self._stub)
+        self.watchdog = self._start_watchdog()
+        self.envoy = self._start_envoy()
+
+    def _start_watchdog(self) -> Proxy:
+        peer = documents.GatewayPeer(("127.0.0.1",), self._stub, contract.GATEWAY_TLS_NAME, self._ca, not self._tls)
+        config = documents.WatchdogConfig(
+            namespace="bench",
+            policy="bench",
+            gateway=peer,
+            hosts=(documents.HostRule(HOST),),
+            requests=documents.RequestRate(1_000_000, 1_000_000),
+            connections=1000,
+            runaway=documents.Runaway(
+                documents.CpuDetector(90, 120, 500), documents.ProcessDetector(128, 10), documents.DeniedDetector(20, 60)
+            ),
+        ).dump()
+        files = [self._directory / name for name in ("config", "digest", "token")]
+        files[0].write_bytes(config)
+        files[1].write_text(documents.digest(config))
+        files[2].write_text("measured-without-authorizer")
+        port, probe = free_port(), free_port()
+        process = self._log(
+            "watchdog",
+            [sys.executable, "-m", "zaum_watchdog", "--config", str(files[0]), "--digest", str(files[1]), "--token",
+             str(files[2]), "--proxy-port", str(port), "--probe-port", str(probe)],
+        )  # fmt: skip
+        await_port(port, process)
+        return Proxy("watchdog", port, process.pid)
+
+    def _start_envoy(self) -> Proxy:
+        port = free_port()
+        text = (ROOT / "bench" / "envoy-watchdog-peer.yaml").read_text()
+        socket_ = {
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+                "sni": contract.GATEWAY_TLS_NAME,
+                "common_tls_context": {
+                    "validation_context": {
+                        "trusted_ca": {"filename": str(self._directory / "ca.pem")},
+                        "match_typed_subject_alt_names": [
+                            {"san_type": "DNS", "matcher": {"exact": contract.GATEWAY_TLS_NAME}}
+                        ],
+                    }
+                },
+            },
+        }
+        secure = f"transport_socket: {json.dumps(socket_)}" if self._tls else ""
+        for mark, value in (("@PORT@", str(port)), ("@STUB@", str(self._stub)), ("@TLS@", secure)):
+            text = text.replace(mark, value)
+        config = self._directory / "envoy.yaml"
+        config.write_text(text)
+        binary = Path(importlib.import_module("envoy").__file__ or "").parent / "_bin" / "envoy"
+        process = self._log(
+            "envoy",
+            [str(binary), "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "error"],
+        )
+        await_port(port, process)
+        return Proxy("envoy", port, process.pid)
+
+    def _log(self, name: str, arguments: list[str]) -> "subprocess.Popen[str]":
+        out = self._stack.enter_context((self._directory / f"{name}.log").open("w"))
+        paths = os.pathsep.join(str(ROOT / part) for part in ("crds", "sandbox"))
+        return self._stack.enter_context(
+            ended(start(arguments, PROXY_CORE, out=out, environment={"PYTHONPATH": paths}))
+        )
+
+    def ask(self, proxy: Proxy, *, seconds: float, concurrency: int, rate: float) -> dict[str, float]:
+        """Run one load; raise when a request failed."""
+        order = {"target": f"127.0.0.1:{proxy.port}", "seconds": seconds, "concurrency": concurrency, "rate": rate}
+        assert self._client.stdin is not None
+        assert self._client.stdout is not None
+        self._client.stdin.write(json.dumps(order) + "\n")
+        self._client.stdin.flush()
+        answer: dict[str, float] = json.loads(self._client.stdout.readline())
+        if answer["failed"] or not answer["requests"]:
+            raise RuntimeError(f"{proxy.name}: {answer['failed']} requests failed: {answer['error']}")
+        return answer
+
+    def round(self, proxy: Proxy) -> Round:
+        """Load one proxy as hard as it takes."""
+        before, began = proxy.cpu_seconds(), time.monotonic()
+        answer = self.ask(proxy, seconds=SECONDS, concurrency=CONCURRENCY, rate=0)
+        used, span = proxy.cpu_seconds() - before, time.monotonic() - began
+        return Round(answer["requests"] / answer["seconds"], used / answer["requests"] * 1e6, used / span)
+
+    def latency(self, proxy: Proxy) -> float:
+        """Give the median time of a request at the low rate, in milliseconds."""
+        return self.ask(proxy, seconds=LATENCY_SECONDS, concurrency=1, rate=LOW_RATE)["p50ms"]
+
+
+def measure(label: str, *, tls: bool) -> None:
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        bench = Bench(stack, directory, tls=tls)
+        for proxy in (bench.watchdog, bench.envoy):
+            bench.ask(proxy, seconds=0.5, concurrency=CONCURRENCY, rate=0)
+        pairs = [(bench.round(bench.watchdog), bench.round(bench.envoy)) for _ in range(ROUNDS)]
+        for ours, theirs in pairs:
+            print(
+                f"  watchdog {ours.per_second:6.0f}/s {ours.cpu_micros:4.0f} us busy {ours.busy:4.0%}"
+                f"   envoy {theirs.per_second:6.0f}/s {theirs.cpu_micros:4.0f} us busy {theirs.busy:4.0%}"
+            )
+        added: dict[str, list[float]] = {"watchdog": [], "envoy": []}
+        if not tls:
+            direct = bench.direct
+        for _ in range(3):
+            base = bench.latency(bench.direct) if not tls else 0.0
+            for proxy in (bench.watchdog, bench.envoy):
+                added[proxy.name].append(bench.latency(proxy) - base)
+        ours_added, theirs_added = (statistics.median(added[name]) for name in ("watchdog", "envoy"))
+        print(f"  p50 added: watchdog {ours_added:.2f} ms, envoy {theirs_added:.2f} ms")
+        rate = statistics.median(ours.per_second / theirs.per_second for ours, theirs in pairs)
+        cpu = statistics.median(ours.cpu_micros / theirs.cpu_micros for ours, theirs in pairs)
+        print(
+            f"{label} watchdog/envoy req/s {rate:.2f} cpu {cpu:.2f} p50 added {ours_added:.2f} ms"
+            f" rss {bench.watchdog.resident_mb():.0f} MB"
+        )
+
+
+if __name__ == "__main__":
+    measure("bench (TLS hop):", tls=True)
+    measure("bench:", tls=False)
