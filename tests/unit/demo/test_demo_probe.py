@@ -33,22 +33,24 @@ Answering = Callable[[bytes], int]
 @pytest.fixture
 def answering() -> Iterator[Answering]:
     """Give a function that starts a loopback server which reads once, sends these bytes, and hangs up."""
-    listeners: list[socket.socket] = []
+    serving: list[threading.Thread] = []
 
     def start(answer: bytes) -> int:
         listener = socket.create_server(("127.0.0.1", 0))
-        listeners.append(listener)
-        threading.Thread(target=_serve, args=(listener, answer), daemon=True).start()
+        serving.append(threading.Thread(target=_serve, args=(listener, answer), daemon=True))
         port: int = listener.getsockname()[1]
+        serving[-1].start()
         return port
 
     yield start
-    for listener in listeners:
-        listener.close()
+    for thread in serving:
+        thread.join(10)
+        assert not thread.is_alive(), "a server was started that nobody called"
 
 
 def _serve(listener: socket.socket, answer: bytes) -> None:
-    connection, _ = listener.accept()
+    with listener:
+        connection, _ = listener.accept()
     with connection:
         if answer:
             connection.recv(65536)
@@ -90,8 +92,10 @@ def test_a_port_that_nobody_listens_on_is_refused() -> None:
 def test_a_datagram_that_comes_back_is_open() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as echo:
         echo.bind(("127.0.0.1", 0))
-        threading.Thread(target=lambda: echo.sendto(*echo.recvfrom(100)), daemon=True).start()
+        serving = threading.Thread(target=lambda: echo.sendto(*echo.recvfrom(100)), daemon=True)
+        serving.start()
         finding = probe.try_one({"probe": "udp", "address": "127.0.0.1", "port": echo.getsockname()[1]})
+        serving.join(10)
     assert (finding["outcome"], finding["bytes"]) == ("open", len(b"zaum probe"))
 
 
