@@ -2,51 +2,73 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Final
 
 from zaum_api import documents
+from zaum_watchdog.shell import wire
 
 DIAL_SECONDS: Final = 3.0
-"""For one address, TCP and TLS each."""
+"""For one address, TCP and TLS together."""
 
 
 class Dialler:
     """Opens connections to the gateway of the policy in force; prefers the address that answered last."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self, reactor: wire.Reactor) -> None:
+        self._reactor = reactor
         self._peer: documents.GatewayPeer | None = None
         self._context: ssl.SSLContext | None = None
         self._first = 0
+        self._dials: set[asyncio.Task[None]] = set()
 
-    async def dial(self, peer: documents.GatewayPeer, upstream: asyncio.Protocol) -> bool:
-        """Connect `upstream`; False when no address answers. Addresses are tried one after another."""
+    def dial(self, peer: documents.GatewayPeer, upstream: asyncio.Protocol, failed: Callable[[], None]) -> None:
+        """Connect `upstream`, or call `failed` when no address answers. Addresses are tried one after another."""
         if peer is not self._peer:
             self._context = None if peer.unsafe_plaintext else tls_context(peer.ca_pem)
             self._peer, self._first = peer, 0
-        context = self._context
+        if self._context is None:
+            self._plain(peer, upstream, failed, 0)
+        else:
+            task = self._reactor.loop.create_task(self._secure(peer, self._context, upstream, failed))
+            self._dials.add(task)
+            task.add_done_callback(self._dials.discard)
+
+    def _plain(
+        self, peer: documents.GatewayPeer, upstream: asyncio.Protocol, failed: Callable[[], None], turn: int
+    ) -> None:
+        if turn == len(peer.addresses):
+            failed()
+            return
+        address = peer.addresses[(self._first + turn) % len(peer.addresses)]
+        self._reactor.dial(address, peer.port, upstream, lambda: self._plain(peer, upstream, failed, turn + 1))
+
+    async def _secure(
+        self,
+        peer: documents.GatewayPeer,
+        context: ssl.SSLContext,
+        upstream: asyncio.Protocol,
+        failed: Callable[[], None],
+    ) -> None:
         count = len(peer.addresses)
         for turn in range(count):
             index = (self._first + turn) % count
             try:
-                if context is None:
-                    await self._loop.create_connection(lambda: upstream, peer.addresses[index], peer.port)
-                else:
-                    async with asyncio.timeout(DIAL_SECONDS):
-                        await self._loop.create_connection(
-                            lambda: upstream,
-                            peer.addresses[index],
-                            peer.port,
-                            ssl=context,
-                            server_hostname=peer.tls_name,
-                            ssl_handshake_timeout=DIAL_SECONDS,
-                            ssl_shutdown_timeout=1.0,
-                        )
+                async with asyncio.timeout(DIAL_SECONDS):
+                    await self._reactor.loop.create_connection(
+                        lambda: upstream,
+                        peer.addresses[index],
+                        peer.port,
+                        ssl=context,
+                        server_hostname=peer.tls_name,
+                        ssl_handshake_timeout=DIAL_SECONDS,
+                        ssl_shutdown_timeout=1.0,
+                    )
             except (OSError, TimeoutError):  # ssl.SSLError is an OSError: an answer that is not our gateway's is none
                 continue
             self._first = index
-            return True
-        return False
+            return
+        failed()
 
 
 def tls_context(ca_pem: str) -> ssl.SSLContext:

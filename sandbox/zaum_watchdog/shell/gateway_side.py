@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from zaum_api import contract
 from zaum_watchdog.core import gateway_answer
 from zaum_watchdog.core.phases import Phase
+from zaum_watchdog.shell import wire
 
 _SPLICED, _HELLO = Phase.SPLICED, Phase.HELLO
 
@@ -14,7 +15,7 @@ class Owner(Protocol):
     """What this side has to know of the agent's side."""
 
     phase: Phase
-    transport: asyncio.Transport
+    transport: wire.Wire
     down: int
     held_down: bytes
 

@@ -1,19 +1,16 @@
 """The loopback CONNECT proxy: the agent's side of a tunnel, phase by phase as `core.phases` tables them."""
 
 import asyncio
-import struct
-from socket import SO_LINGER, SOL_SOCKET
 from typing import Final
 
 from zaum_api import contract
 from zaum_egress import client_hello, hosts
 from zaum_watchdog.core import answers, gateway_answer, heads, phases, policy, records
 from zaum_watchdog.core.phases import SECOND, Phase
-from zaum_watchdog.shell import clock, gateway, gateway_side, llhttp, watch
+from zaum_watchdog.shell import clock, gateway, gateway_side, llhttp, watch, wire
 
 SPARE_CONNECTIONS: Final = 64
 """Sockets beyond the policy's connections, for requests that are about to be refused."""
-_RESET: Final = struct.pack("ii", 1, 0)
 _HEAD, _SPLICED, _HELLO, _ENDED = Phase.HEAD, Phase.SPLICED, Phase.HELLO, Phase.ENDED
 
 
@@ -51,12 +48,12 @@ class AgentSide(asyncio.Protocol):
         self.up = 0
         self.down = 0
         self.held_down = b""
-        self.transport: asyncio.Transport
+        self.transport: wire.Wire
         self.upstream: gateway_side.GatewaySide | None = None
 
     # What the event loop calls.
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # always one
+    def connection_made(self, transport: wire.Wire) -> None:  # type: ignore[override]  # always one
         """Take the transport."""
         self.transport = transport
         shared = self._watch
@@ -137,11 +134,10 @@ class AgentSide(asyncio.Protocol):
         self.counted = True
         self._enter(Phase.DIALLING)
         self.upstream = gateway_side.GatewaySide(self)
-        task = shared.loop.create_task(self._dialler.dial(peer, self.upstream))
-        task.add_done_callback(self._dialled)
+        self._dialler.dial(peer, self.upstream, self._undialled)
 
-    def _dialled(self, task: "asyncio.Task[bool]") -> None:
-        if self.phase is Phase.DIALLING and not task.result():
+    def _undialled(self) -> None:
+        if self.phase is Phase.DIALLING:
             self._decline(contract.Rule.GATEWAY_UNAVAILABLE, "no address of the gateway answers")
 
     def ask(self) -> bytes:
@@ -249,14 +245,12 @@ class AgentSide(asyncio.Protocol):
             self.upstream = None
         self._held = b""
         self.transport.write(answer)
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
+        self.transport.write_eof()
         self.transport.resume_reading()
 
     def _reset(self) -> None:
         self._finish(None)
-        self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
-        self.transport.abort()
+        self.transport.reset()
         if self.upstream is not None:
             self.upstream.abort()
 
