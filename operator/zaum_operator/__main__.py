@@ -5,6 +5,8 @@ import logging
 import os
 import sys
 
+from aiohttp import web
+
 from zaum_operator import handlers, health, log
 from zaum_operator import settings as operator_settings
 from zaum_operator.clock import Clock
@@ -24,9 +26,10 @@ async def run(settings: Settings) -> None:
     api = await client.connect(table=access.OPERATOR, release_namespace=settings.namespace, metrics=metrics)
     reconciler = Reconciler(api, settings.site, settings.gateway_ca_file, clock)
     workers = Workers(reconciler, clock, metrics, resync_seconds=settings.resync_seconds)
-    workers.start(settings.workers)
-    runners = await health.serve(workers, metrics, clock)
+    runners: list[web.AppRunner] = []
     try:
+        workers.start(settings.workers)
+        runners += await health.serve(workers, metrics, clock)
         await handlers.watch(workers)
     finally:
         await workers.stop()

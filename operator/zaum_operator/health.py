@@ -1,11 +1,15 @@
 """Serve metrics and health over plain HTTP; nothing that a neighbour may not know is in either."""
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from zaum_api import contract
 from zaum_operator.clock import Clock
 from zaum_operator.metrics import Metrics
 from zaum_operator.workers import Workers
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 async def serve(workers: Workers, metrics: Metrics, clock: Clock, *, host: str = "") -> list[web.AppRunner]:
@@ -33,7 +37,7 @@ async def serve(workers: Workers, metrics: Metrics, clock: Clock, *, host: str =
     ]
 
 
-async def _listen(host: str, port: int, path: str, handler: web.Handler) -> web.AppRunner:  # type: ignore[name-defined]
+async def _listen(host: str, port: int, path: str, handler: Handler) -> web.AppRunner:
     app = web.Application()
     app.router.add_get(path, handler)
     runner = web.AppRunner(app, access_log=None)

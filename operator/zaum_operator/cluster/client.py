@@ -145,7 +145,10 @@ class Client:
         self, request: str, method: str, path: str, content: str, body: Object | None
     ) -> tuple[int, str]:
         headers = {"Accept": _JSON, "Content-Type": content}
-        await self._api.update_params_for_auth(headers, [], ["BearerToken"])
+        # Asked for at each request: in a pod the token is renewed on disk, and the library reads it again.
+        token = await self._api.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        if token:
+            headers["Authorization"] = token
         try:
             response = await self._api.rest_client.request(
                 method,

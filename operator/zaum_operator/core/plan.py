@@ -21,7 +21,8 @@ class Plan:
     intent: Intent
     actions: tuple[Action, ...]
     effective: effective_values.Effective | None = None
-    foreign: tuple[foreign.Foreign, ...] = ()
+    beside: tuple[foreign.Foreign, ...] = ()
+    """NetworkPolicies beside which no pod may run."""
     decision: replacement.Decision = field(default_factory=replacement.Decision)
     stale: bool = False
     """Children of an earlier policy of this name go first; look again as soon as they are gone."""
@@ -35,7 +36,7 @@ def of_policy(snapshot: Snapshot, policy: Object, site: Site, *, now: datetime, 
     found = foreign.find(snapshot.network_policies)
     guarding = _repair(kinds.NETWORK_POLICY, guard.render(wanted.key.namespace), snapshot)
     if wanted.spec is None:
-        return Plan(wanted, guarding, foreign=found)
+        return Plan(wanted, guarding, beside=found)
     effective = effective_values.resolve(wanted.spec)
     template = pod.template(wanted, wanted.spec.agent, effective, site)
     decision = replacement.decide(
@@ -61,7 +62,7 @@ def of_policy(snapshot: Snapshot, policy: Object, site: Site, *, now: datetime, 
             *_started(wanted, effective=effective, site=site, decision=decision, raw=raw, suffix=suffix),
         ),
         effective=effective,
-        foreign=found,
+        beside=found,
         decision=decision,
     )
 

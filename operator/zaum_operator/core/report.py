@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from zaum_api import contract, documents
-from zaum_api.conditions import Status
+from zaum_api.conditions import Reason, Status
 from zaum_operator.core import kinds, pods
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.plan import Plan
@@ -12,6 +12,7 @@ from zaum_operator.core.snapshot import Snapshot
 from zaum_operator.core.verdict import Verdict
 
 _EVENT_MESSAGE_MAX: Final = 1024
+_PASSING: Final = frozenset({Reason.PROGRESSING, Reason.BACKING_OFF})
 
 
 def status(snapshot: Snapshot, plan: Plan, verdicts: tuple[Verdict, ...], *, now: datetime) -> dict[str, Any]:
@@ -95,7 +96,7 @@ def _event(snapshot: Snapshot, verdict: Verdict, *, now: datetime, suffix: str) 
             "namespace": metadata["namespace"],
             "uid": metadata["uid"],
         },
-        "type": "Normal" if verdict.status is Status.TRUE else "Warning",
+        "type": "Normal" if verdict.status is Status.TRUE or verdict.reason in _PASSING else "Warning",
         "reason": verdict.reason.value,
         "message": verdict.message[:_EVENT_MESSAGE_MAX],
         "action": verdict.type.value,

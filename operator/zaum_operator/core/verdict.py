@@ -80,7 +80,7 @@ def _ready(snapshot: Snapshot, plan: Plan, failure: Failure | None) -> Iterator[
         yield _failed(failure)
     if plan.stale:
         yield _no(Reason.PROGRESSING, "Objects of an earlier policy of this name are being deleted.")
-    if plan.foreign:
+    if plan.beside:
         yield _no(Reason.FOREIGN_NETWORK_POLICY, f"No pod runs beside {_foreign_text(plan)}.")
     effective = plan.effective
     if effective is None:
@@ -193,7 +193,7 @@ def _is_pod(action: Action) -> bool:
 
 
 def _egress_exact(snapshot: Snapshot, plan: Plan) -> _Finding:
-    if plan.foreign:
+    if plan.beside:
         return _no(
             Reason.FOREIGN_NETWORK_POLICY,
             f"{_foreign_text(plan)} in namespace {snapshot.key.namespace} may widen what agents reach: give its"
@@ -208,8 +208,8 @@ def _egress_exact(snapshot: Snapshot, plan: Plan) -> _Finding:
 
 
 def _foreign_text(plan: Plan) -> str:
-    named = ", ".join(item.text for item in plan.foreign[:5])
-    return named + (f" and {len(plan.foreign) - 5} more" if len(plan.foreign) > 5 else "")
+    named = ", ".join(item.text for item in plan.beside[:5])
+    return named + (f" and {len(plan.beside) - 5} more" if len(plan.beside) > 5 else "")
 
 
 def _read(snapshot: Snapshot) -> list[pods.Pod]:

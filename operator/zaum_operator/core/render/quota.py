@@ -49,7 +49,6 @@ def priority_class(intent: Intent) -> Object:
         },
         "value": PRIORITY,
         "preemptionPolicy": "Never",
-        "globalDefault": False,
         "description": f"Agents of the AgentPolicy {key.namespace}/{key.name}; carries the policy's quota.",
     }
 
