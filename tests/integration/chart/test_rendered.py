@@ -1,0 +1,245 @@
+"""What the chart renders, by the real helm."""
+
+import base64
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
+
+from tests.integration.chart import rendering
+from zaum_api import contract
+
+Object = rendering.Object
+
+
+@pytest.fixture(scope="module")
+def items() -> list[Object]:
+    return rendering.objects()
+
+
+def test_helm_lints_it_strictly() -> None:
+    assert "0 chart(s) failed" in rendering.helm("lint", "--strict", str(rendering.CHART))
+
+
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        ({"gateway": {"replica": 3}}, "/gateway"),
+        ({"gateway": {"replicas": 0}}, "/gateway/replicas"),
+        ({"images": {"gateway": {"digest": "latest"}}}, "/images/gateway/digest"),
+        ({"images": {"demo": {}}}, "/images"),
+        ({"network": {"deniedRanges": []}}, "/network/deniedRanges"),
+        ({"network": {"clusterRanges": ["10.0.0.0"]}}, "/network/clusterRanges"),
+        ({"admission": {"trustedUsers": ["it's"]}}, "/admission/trustedUsers"),
+        ({"nonsense": True}, "nonsense"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_place(values: Object, place: str) -> None:
+    with pytest.raises(rendering.RenderError, match=re.escape(place)):
+        rendering.template(values)
+
+
+def test_every_pod_is_restricted(items: list[Object]) -> None:
+    specs = rendering.pod_specs(items)
+    assert set(specs) == {
+        "Deployment/zaum-operator",
+        "Deployment/zaum-authorizer",
+        "Deployment/zaum-gateway",
+        "Job/zaum-uninstall",
+    }
+    for name, spec in specs.items():
+        assert spec["automountServiceAccountToken"] is False, name
+        assert spec["securityContext"]["runAsUser"] == contract.COMPONENT_UID, name
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for container in spec["containers"]:
+            security = container["securityContext"]
+            assert security["readOnlyRootFilesystem"] is True, name
+            assert security["allowPrivilegeEscalation"] is False, name
+            assert security["capabilities"] == {"drop": ["ALL"]}, name
+            assert container["image"].endswith("@" + rendering.DIGEST), name
+            assert container["imagePullPolicy"] == "Always", name
+            assert set(container["resources"]) == {"requests", "limits"}, name
+
+
+def test_i03_envoy_has_no_token(items: list[Object]) -> None:
+    with_token = {
+        name
+        for name, spec in rendering.pod_specs(items).items()
+        if any(
+            "serviceAccountToken" in source
+            for volume in spec["volumes"]
+            for source in volume.get("projected", {}).get("sources", [])
+        )
+    }
+    assert with_token == {"Deployment/zaum-operator", "Deployment/zaum-authorizer", "Job/zaum-uninstall"}
+    bound = {item["subjects"][0]["name"] for item in items if item["kind"].endswith("RoleBinding")}
+    assert "zaum-gateway" not in bound
+
+
+def test_an_image_is_named_by_tag_or_digest() -> None:
+    def image(**values: str) -> str:
+        given = {"repository": "registry.test/operator", "tag": "", "digest": ""} | values
+        specs = rendering.pod_specs(rendering.objects({"images": {**rendering.DIGESTS, "operator": given}}))
+        named: str = specs["Deployment/zaum-operator"]["containers"][0]["image"]
+        return named
+
+    assert image() == "registry.test/operator:0.1.0"
+    assert image(tag="dev") == "registry.test/operator:dev"
+    assert image(digest=rendering.DIGEST) == f"registry.test/operator@{rendering.DIGEST}"
+    assert image(tag="dev", digest=rendering.DIGEST) == f"registry.test/operator:dev@{rendering.DIGEST}"
+
+
+def secret(items: list[Object], name: str) -> dict[str, bytes]:
+    data = rendering.only(items, "Secret", name)["data"]
+    return {key: base64.b64decode(value) for key, value in data.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "tls_name"),
+    [
+        ("zaum-gateway-tls", "tls.crt", contract.GATEWAY_TLS_NAME),
+        ("zaum-gateway-tls", "client.crt", contract.GATEWAY_CLIENT_TLS_NAME),
+        ("zaum-authorizer-tls", "tls.crt", contract.AUTHORIZER_TLS_NAME),
+    ],
+)
+def test_certificates_carry_the_contracts_names(items: list[Object], name: str, file: str, tls_name: str) -> None:
+    data = secret(items, name)
+    certificate = x509.load_pem_x509_certificate(data[file])
+    authority = x509.load_pem_x509_certificate(secret(items, "zaum-ca")["tls.crt"])
+    names = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
+    assert isinstance(names, x509.SubjectAlternativeName)
+    assert names.get_values_for_type(x509.DNSName) == [tls_name]
+    certificate.verify_directly_issued_by(authority)
+    assert x509.load_pem_x509_certificate(data["ca.crt"]) == authority
+
+
+def test_watchdogs_get_the_authority_and_no_key(items: list[Object]) -> None:
+    handed = rendering.only(items, "ConfigMap", "zaum-gateway-ca")["data"]
+    assert list(handed) == ["ca.crt"]
+    assert handed["ca.crt"].encode() == secret(items, "zaum-ca")["tls.crt"]
+
+
+def test_i15_keys_stand_in_secrets_only(items: list[Object]) -> None:
+    for item in items:
+        if item["kind"] != "Secret":
+            assert "PRIVATE KEY" not in yaml.safe_dump(item), item["metadata"]["name"]
+
+
+def test_pods_roll_when_their_certificates_change(items: list[Object]) -> None:
+    again = rendering.objects()
+    for name in ("zaum-operator", "zaum-authorizer", "zaum-gateway"):
+        one, two = (
+            rendering.only(each, "Deployment", name)["spec"]["template"]["metadata"]["annotations"]
+            for each in (items, again)
+        )
+        assert one != two
+
+
+def test_envoy_takes_the_rendered_file(items: list[Object], tmp_path: Path) -> None:
+    text = rendering.only(items, "ConfigMap", "zaum-gateway")["data"]["envoy.yaml"]
+    assert "zaum-authorizer.zaum-system.svc.cluster.local" in text
+    for key, value in secret(items, "zaum-gateway-tls").items():
+        (tmp_path / key).write_bytes(value)
+    path = tmp_path / "envoy.yaml"
+    path.write_text(text.replace("/etc/envoy/tls", str(tmp_path)).replace("/var/run/envoy", str(tmp_path)))
+    command = [str(Path(sys.executable).with_name("envoy")), "--mode", "validate", "-l", "warning", "-c", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "deprecated" not in done.stderr.lower(), done.stderr
+
+
+def rules(items: list[Object], name: str) -> Any:
+    return rendering.only(items, "NetworkPolicy", name)["spec"]
+
+
+def test_i04_only_agents_reach_the_gateway_and_only_the_gateway_the_authorizer(items: list[Object]) -> None:
+    (entry,) = rules(items, "zaum-gateway")["ingress"]
+    agents = {"matchLabels": {contract.LABEL_AGENT: contract.LABEL_AGENT_VALUE}}
+    assert entry["from"] == [{"namespaceSelector": {}, "podSelector": agents}]
+    assert entry["ports"] == [{"protocol": "TCP", "port": contract.GATEWAY_PORT}]
+    (entry,) = rules(items, "zaum-authorizer")["ingress"]
+    gateway = {contract.LABEL_NAME: contract.APP_NAME, contract.LABEL_COMPONENT: contract.COMPONENT_GATEWAY}
+    assert entry["from"] == [{"podSelector": {"matchLabels": gateway}}]
+    assert entry["ports"] == [{"protocol": "TCP", "port": contract.AUTHORIZER_PORT}]
+    assert rules(items, "zaum-operator")["ingress"] == []
+    for name in ("zaum-gateway", "zaum-authorizer", "zaum-operator"):
+        assert rules(items, name)["policyTypes"] == ["Ingress", "Egress"]
+
+
+def test_i05_the_clusters_ranges_are_excluded_from_the_outside() -> None:
+    ranges = {"clusterRanges": ["203.0.113.128/25", "2001:db8:44::/64"]}
+    given = {"network": {**ranges, "apiServer": {"addresses": ["198.51.100.1", "2001:db8::1"], "ports": [6443]}}}
+    rendered = rendering.objects(given)
+    outside = rules(rendered, "zaum-gateway")["egress"][-1]
+    four, six = (block["ipBlock"] for block in outside["to"])
+    assert {"203.0.113.128/25", "198.51.100.1/32"} <= set(four["except"])
+    assert {"2001:db8:44::/64", "2001:db8::1/128"} <= set(six["except"])
+    (api,) = rules(rendered, "zaum-authorizer")["egress"]
+    assert [peer["ipBlock"]["cidr"] for peer in api["to"]] == ["198.51.100.1/32", "2001:db8::1/128"]
+    assert api["ports"] == [{"protocol": "TCP", "port": 6443}]
+
+
+def test_scrapers_get_in_only_by_a_value() -> None:
+    scraper = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    rendered = rendering.objects({"metrics": {"from": [scraper]}})
+    assert rules(rendered, "zaum-operator")["ingress"] == [
+        {"from": [scraper], "ports": [{"protocol": "TCP", "port": contract.OPERATOR_METRICS_PORT}]}
+    ]
+    assert {"from": [scraper], "ports": [{"protocol": "TCP", "port": contract.AUTHORIZER_HEALTH_PORT}]} in rules(
+        rendered, "zaum-authorizer"
+    )["ingress"]
+
+
+def test_disruptions_are_bounded_where_there_are_several() -> None:
+    def budgets(replicas: int) -> set[str]:
+        rendered = rendering.objects({"gateway": {"replicas": replicas}, "authorizer": {"replicas": replicas}})
+        return {item["metadata"]["name"] for item in rendered if item["kind"] == "PodDisruptionBudget"}
+
+    assert budgets(1) == set()
+    assert budgets(3) == {"zaum-gateway", "zaum-authorizer"}
+
+
+def test_i13_the_uninstall_hook_is_bounded_and_leaves_nothing(items: list[Object]) -> None:
+    hooks = [item for item in items if "helm.sh/hook" in item["metadata"].get("annotations", {})]
+    assert {item["kind"] for item in hooks} == {
+        "ServiceAccount",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Role",
+        "RoleBinding",
+        "Job",
+    }
+    for item in hooks:
+        annotations = item["metadata"]["annotations"]
+        assert annotations["helm.sh/hook"] == "pre-delete"
+        policies = set(annotations["helm.sh/hook-delete-policy"].split(","))
+        assert policies == {"before-hook-creation", "hook-succeeded", "hook-failed"}
+    job = rendering.only(items, "Job", "zaum-uninstall")["spec"]
+    assert job["activeDeadlineSeconds"] == 60
+    assert job["template"]["spec"]["containers"][0]["command"] == ["python3", "-m", "zaum_operator.uninstall"]
+
+
+def test_every_admission_policy_fails_closed_and_is_bound(items: list[Object]) -> None:
+    policies = {item["metadata"]["name"]: item for item in items if item["kind"] == "ValidatingAdmissionPolicy"}
+    bound = {
+        item["spec"]["policyName"]: item["spec"]["validationActions"]
+        for item in items
+        if item["kind"] == "ValidatingAdmissionPolicyBinding"
+    }
+    assert policies.keys() == bound.keys()
+    assert len(policies) == 7
+    assert all(policy["spec"]["failurePolicy"] == "Fail" for policy in policies.values())
+    assert all(actions == ["Deny"] for actions in bound.values())
+
+
+def test_nothing_of_the_chart_carries_a_reserved_label(items: list[Object]) -> None:
+    for item in items:
+        for part in (item["metadata"], item.get("spec", {}).get("template", {}).get("metadata", {})):
+            for marks in (part.get("labels", {}), part.get("annotations", {})):
+                assert not any(key.startswith(contract.PREFIX) for key in marks), item["metadata"]["name"]

@@ -1,0 +1,116 @@
+"""The chart spells the contract's names, ports and paths as the contract does."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from zaum_api import contract
+
+CHART = Path(__file__).resolve().parents[3] / "charts/zaum"
+
+
+def text(name: str) -> str:
+    return (CHART / "templates" / name).read_text()
+
+
+def envoy() -> Any:
+    """Give Envoy's file; its two template expressions stand inside scalars."""
+    raw = (CHART / "files/envoy.yaml").read_text()
+    assert raw.count("{{") == 2
+    return yaml.safe_load(raw.replace("{{ .Release.Namespace }}", "ns").replace("{{ .Values.clusterDomain }}", "dom"))
+
+
+def listeners() -> dict[str, Any]:
+    return {item["name"]: item for item in envoy()["static_resources"]["listeners"]}
+
+
+def connection_manager() -> Any:
+    return listeners()["egress"]["filter_chains"][0]["filters"][0]["typed_config"]
+
+
+def filters() -> dict[str, Any]:
+    return {item["name"].rpartition(".")[2]: item["typed_config"] for item in connection_manager()["http_filters"]}
+
+
+def clusters() -> dict[str, Any]:
+    return {item["name"]: item for item in envoy()["static_resources"]["clusters"]}
+
+
+def test_envoy_listens_where_the_contract_says() -> None:
+    ports = {name: item["address"]["socket_address"]["port_value"] for name, item in listeners().items()}
+    assert ports == {"egress": contract.GATEWAY_PORT, "ready": contract.GATEWAY_READY_PORT}
+    assert "pipe" in envoy()["admin"]["address"]
+
+
+def test_envoy_asks_the_authorizer_by_its_name() -> None:
+    cluster = clusters()["authorizer"]
+    endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
+    assert endpoint == {
+        "address": f"{contract.AUTHORIZER_SERVICE}.ns.svc.dom",
+        "port_value": contract.AUTHORIZER_PORT,
+    }
+    tls = cluster["transport_socket"]["typed_config"]
+    assert tls["sni"] == contract.AUTHORIZER_TLS_NAME
+    names = tls["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"]
+    assert names == [{"san_type": "DNS", "matcher": {"exact": contract.AUTHORIZER_TLS_NAME}}]
+    assert len(tls["common_tls_context"]["tls_certificates"]) == 1, "it shows a certificate of its own"
+
+
+def test_i08_without_an_answer_of_the_authorizer_nothing_opens() -> None:
+    found = filters()
+    assert list(found) == ["ext_authz", "dynamic_forward_proxy", "router"], "nothing stands before the question"
+    assert found["ext_authz"]["failure_mode_allow"] is False
+    assert found["ext_authz"]["grpc_service"] == {"envoy_grpc": {"cluster_name": "authorizer"}, "timeout": "0.5s"}
+    assert found["ext_authz"]["allowed_headers"] == {"patterns": [{"exact": "proxy-authorization"}]}
+
+
+def test_i04_the_peers_own_address_is_what_counts() -> None:
+    manager = connection_manager()
+    assert manager["use_remote_address"] is True
+    assert manager["xff_num_trusted_hops"] == 0
+    assert "original_ip_detection_extensions" not in manager
+
+
+def test_i05_no_look_up_uses_search_domains() -> None:
+    resolver = envoy()["typed_dns_resolver_config"]
+    cache = filters()["dynamic_forward_proxy"]["dns_cache_config"]
+    assert cache["typed_dns_resolver_config"] == resolver
+    assert clusters()["outside"]["cluster_type"]["typed_config"]["dns_cache_config"] == cache
+    assert resolver["typed_config"]["dns_resolver_options"] == {"no_default_search_domain": True}
+
+
+def test_i15_the_token_goes_neither_on_nor_into_the_log() -> None:
+    manager = connection_manager()
+    assert manager["route_config"]["request_headers_to_remove"] == ["proxy-authorization"]
+    shown = manager["access_log"][0]["typed_config"]["log_format"]["json_format"].values()
+    assert not any("AUTHORIZATION" in value.upper() for value in shown)
+
+
+def test_old_tls_is_refused() -> None:
+    downstream = listeners()["egress"]["filter_chains"][0]["transport_socket"]["typed_config"]["common_tls_context"]
+    assert downstream["tls_params"]["tls_minimum_protocol_version"] == "TLSv1_2"
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("gateway.yaml", [contract.GATEWAY_SERVICE, str(contract.GATEWAY_PORT), str(contract.GATEWAY_READY_PORT)]),
+        (
+            "authorizer.yaml",
+            [contract.AUTHORIZER_SERVICE, str(contract.AUTHORIZER_PORT), str(contract.AUTHORIZER_HEALTH_PORT)],
+        ),
+        ("operator.yaml", [str(contract.OPERATOR_METRICS_PORT), str(contract.OPERATOR_HEALTH_PORT)]),
+        ("_tls.tpl", [contract.GATEWAY_TLS_NAME, contract.GATEWAY_CLIENT_TLS_NAME, contract.AUTHORIZER_TLS_NAME]),
+        ("_helpers.tpl", [str(contract.COMPONENT_UID)]),
+        ("networkpolicies.yaml", [f'{contract.LABEL_AGENT}: "{contract.LABEL_AGENT_VALUE}"']),
+        ("admission-network.yaml", [contract.GUARD_NAME, contract.LABEL_AGENT]),
+        ("admission-owned.yaml", [f"'{contract.NAME_PREFIX}'", f"'{contract.PREFIX}'"]),
+        ("admission-pods.yaml", [f"'{contract.NAME_PREFIX}'"]),
+        ("admission-identity.yaml", [f"'{contract.NAME_PREFIX}'", contract.PLURAL_POLICY, contract.GROUP]),
+    ],
+)
+def test_the_templates_spell_the_contract(file: str, words: list[str]) -> None:
+    for word in words:
+        assert word in text(file), word
