@@ -47,7 +47,7 @@ def registry(workers: Workers) -> kopf.OperatorRegistry:
 
     @kopf.on.event(kinds.POLICY.group, kinds.POLICY.version, kinds.POLICY.plural, registry=result)
     async def policy_event(body: kopf.Body, **_: Any) -> None:  # noqa: ANN401 - kopf's protocol
-        workers.notice(keys.of_policy(dict(body)), kinds.POLICY.name)
+        workers.notice((keys.of_policy(dict(body)),), kinds.POLICY.name)
 
     for kind, _ in WATCHED:
         _watch(result, kind, workers)
@@ -57,16 +57,14 @@ def registry(workers: Workers) -> kopf.OperatorRegistry:
 def _watch(registry: kopf.OperatorRegistry, kind: Kind, workers: Workers) -> None:
     @kopf.on.event(kind.group, kind.version, kind.plural, id=f"child/{kind.plural}", registry=registry)
     async def child_event(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002, ANN401 - kopf's protocol
-        for key in of_event(kind, dict(body), gone=type == "DELETED"):
-            workers.notice(key, kind.name)
+        workers.notice(of_event(kind, dict(body), gone=type == "DELETED"), kind.name)
 
 
 def of_event(kind: Kind, obj: Object, *, gone: bool) -> tuple[Key, ...]:
     """Give the keys that an event on a child makes due."""
-    mine = keys.of_child(obj)
-    own = () if mine is None else (mine,)
+    own = keys.of_child(obj)
     namespace = obj["metadata"].get("namespace")
-    if kind is kinds.NETWORK_POLICY and mine is None:
+    if kind is kinds.NETWORK_POLICY and not own:
         return (Key(namespace), Key(namespace, keys.EVERY))  # the guard or a foreign one: it concerns all policies
     if kind is kinds.POD and gone:
         return (*own, Key(namespace))  # the last one takes the guard along; a relabelled one looks like gone
@@ -82,4 +80,10 @@ def _login(registry: kopf.OperatorRegistry) -> None:
 async def watch(workers: Workers) -> None:
     """Watch until cancelled or told to stop by a signal."""
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    await kopf.operator(registry=registry(workers), settings=settings(), standalone=True, clusterwide=True)
+    await kopf.operator(
+        registry=registry(workers),
+        settings=settings(),
+        standalone=True,
+        clusterwide=True,
+        identity="zaum-operator",  # else kopf asks for the user's name, and a container's uid has none
+    )

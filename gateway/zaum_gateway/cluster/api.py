@@ -18,6 +18,8 @@ WATCH_SECONDS: Final = 60
 """Each watch ends after this long and is taken up again where it ended, so a connection that died in silence (no
 FIN, no RST) hides changes for a minute at most."""
 _GONE: Final = 410
+_ACCEPT: Final = "application/json, application/jwk-set+json"
+"""The key set has a media type of its own, and the API server insists on it."""
 
 Body = Mapping[str, Any]
 Query = list[tuple[str, str]]
@@ -91,7 +93,7 @@ class ClusterApi:
         try:
             response = await self._ask(path, query, timeout)
             try:
-                while line := await response.content.readline():
+                async for line in _lines(response.content):
                     yield _event(line)
             finally:
                 response.close()
@@ -110,7 +112,7 @@ class ClusterApi:
             "GET",
             path,
             query_params=[pair for pair in query if pair[1]],
-            header_params={"Accept": "application/json"},
+            header_params={"Accept": _ACCEPT},
             auth_settings=["BearerToken"],
         )
         answer = await self._client.call_api(*serialized, _request_timeout=limits)
@@ -121,6 +123,15 @@ class ClusterApi:
             answer.response.close()
             raise Unreachable(f"{path} answered {answer.status}")
         return answer.response
+
+
+async def _lines(content: Untyped) -> AsyncIterator[bytes]:
+    """Split a stream into lines of any length: a stream reader's own limit (64 KiB) is less than an object may have."""
+    rest = b""
+    async for chunk in content.iter_any():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line
 
 
 def _event(line: bytes) -> tuple[str, Body]:
