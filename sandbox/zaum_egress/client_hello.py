@@ -9,6 +9,7 @@ What follows the first ClientHello (the second one after a HelloRetryRequest, re
 read: whoever serves the named host's address can be asked for another name inside, and that is out of scope.
 """
 
+import struct
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +22,7 @@ _HANDSHAKE: Final = 22
 _CLIENT_HELLO: Final = 1
 _RECORD_MAX: Final = 2**14
 _RECORD_VERSIONS: Final = (b"\x03\x01", b"\x03\x02", b"\x03\x03")
+_HEADER: Final = struct.Struct(">HH").unpack_from
 _TLS12: Final = b"\x03\x03"
 _SERVER_NAME: Final = 0
 # encrypted_client_hello (RFC 9849) with its drafts' code points, and encrypted_server_name before it.
@@ -147,8 +149,8 @@ def _walk(body: bytes, at: int) -> dict[int, bytes] | Refused:
     while at < size:
         if at + 4 > size:
             return _malformed("has a cut extension")
-        kind = body[at] << 8 | body[at + 1]
-        end = at + 4 + (body[at + 2] << 8 | body[at + 3])
+        kind, length = _HEADER(body, at)
+        end = at + 4 + length
         if end > size:
             return _malformed("has a cut extension")
         if kind in found:

@@ -10,6 +10,7 @@ speaks) and IDNA 2008 (which clients speak) disagree on names such as `straße.e
 disagree are a way around. A policy writes the A-label (`xn--…`), which is also what clients send.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from zaum_api import contract, documents
 
 CLUSTER_DOMAIN: Final = "cluster.local"
 NAME_MAX: Final = 253
-LABEL_MAX: Final = 63
+AUTHORITY_MAX: Final = NAME_MAX + len(".:65535")
 WILDCARD: Final = "*."
 
 # One label: letters, digits, hyphens inside, underscores anywhere (RFC 2181 §11 lets DNS carry them, and names in
@@ -91,6 +92,14 @@ def parse_host(text: str, *, cluster_domain: str = CLUSTER_DOMAIN) -> Host | Mal
 
 def parse_authority(text: str, *, cluster_domain: str = CLUSTER_DOMAIN) -> Authority | Malformed:
     """Read the request target of a CONNECT (RFC 9110 §9.3.6): `host:port`, both required, nothing around them."""
+    if len(text) > AUTHORITY_MAX:
+        return _malformed(f"is longer than {AUTHORITY_MAX} characters")
+    return _authority(text, cluster_domain)
+
+
+# An agent asks for the same few hosts again and again. Bounded: 256 keys of at most AUTHORITY_MAX characters.
+@functools.lru_cache(maxsize=256)
+def _authority(text: str, cluster_domain: str) -> Authority | Malformed:
     name, colon, digits = text.rpartition(":")
     if not colon or (name.startswith("[") != name.endswith("]")):
         return _malformed("has no port; a CONNECT names host:port")

@@ -24,6 +24,10 @@ class Established:
     early: bytes
 
 
+_OK: Final = (b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 Connection established\r\n")
+_NOTHING_EARLY: Final = Established(b"")
+
+
 @dataclass(frozen=True, slots=True)
 class Declined:
     """The gateway refused: the status and rule to relay, its JSON body (empty if it had none), Retry-After seconds."""
@@ -41,6 +45,8 @@ BROKEN: Final = Declined(503, contract.Rule.GATEWAY_UNAVAILABLE, b"", 0)
 def read(data: bytes) -> Established | Declined | None:
     """Read what came so far from its first byte; None while it is not whole."""
     end = data.find(b"\r\n\r\n")
+    if end + 4 == len(data) <= HEAD_MAX and data.startswith(_OK):
+        return _NOTHING_EARLY
     if end < 0:
         return BROKEN if len(data) > HEAD_MAX else None
     line = _STATUS_LINE.match(data)

@@ -6,7 +6,7 @@ that goes to the gateway is written anew.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from zaum_api import contract
 from zaum_egress import hosts
@@ -18,8 +18,7 @@ EARLY_MAX: Final = 16 * 1024
 """Bytes that a client may send behind its CONNECT before the answer (an early ClientHello)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """A parsed request head: header names in lower case, in order, and the raw bytes it was parsed from."""
 
     method: bytes

@@ -13,14 +13,14 @@ The gateway hears of a tunnel only after the decision, the agent's first byte go
 checked, and the end of either side ends both: content is TLS, which says itself when it is complete.
 """
 
-from enum import Enum
+from enum import IntEnum
 from typing import Final
 
 SECOND: Final = 1_000_000_000
 
 
-class Phase(Enum):
-    """See the table above."""
+class Phase(IntEnum):
+    """See the table above. An IntEnum, because it is a key on the hot path and hashes as its number."""
 
     HEAD = 0
     DIALLING = 1

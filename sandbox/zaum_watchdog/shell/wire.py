@@ -38,6 +38,7 @@ READS_AT_ONCE: Final = 4
 HIGH_WATER: Final = 64 * 1024
 """Unsent bytes from which on the other side is no longer read."""
 EVENTS_AT_ONCE: Final = 128
+ROUNDS_AT_ONCE: Final = 4
 ACCEPTS_AT_ONCE: Final = 16
 ACCEPT_PAUSE_SECONDS: Final = 0.1
 _EDGES: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
@@ -68,19 +69,27 @@ class Reactor:
         loop.add_reader(self._poll.fileno(), self._turn)
 
     def _turn(self) -> None:
-        wires = self._wires
+        """Ask for events until there are none, but not for ever: going round the event loop costs more than asking."""
         self._turning = True
         try:
-            for descriptor, mask in self._poll.poll(0, EVENTS_AT_ONCE):
-                # A descriptor that was closed and taken again in this turn may get an event that is not its own: every
-                # `ready` takes one that turns out to be nothing.
-                wire = wires.get(descriptor)
-                if wire is not None:
-                    wire.ready(mask)
+            for _ in range(ROUNDS_AT_ONCE):
+                if not self._round():
+                    return
         finally:
             self._turning = False
             if self._ended:
                 self._bury()
+
+    def _round(self) -> bool:
+        wires = self._wires
+        events = self._poll.poll(0, EVENTS_AT_ONCE)
+        for descriptor, mask in events:
+            # A descriptor that was closed and taken again in this round may get an event that is not its own: every
+            # `ready` takes one that turns out to be nothing.
+            wire = wires.get(descriptor)
+            if wire is not None:
+                wire.ready(mask)
+        return bool(events)
 
     def register(self, descriptor: int, wire: Ready, events: int) -> None:
         """Report a descriptor's events to a wire."""
@@ -102,6 +111,7 @@ class Reactor:
             ended, self._ended = self._ended, []
             for wire in ended:
                 wire.protocol.connection_lost(None)
+                wire.let_go()
 
     def dial(self, address: str, port: int, protocol: asyncio.Protocol, failed: Callable[[], None]) -> None:
         """Connect; then either `protocol.connection_made` or `failed` is called, never both, and never from here."""
@@ -319,6 +329,10 @@ class Wire:
         """Take the place of what dialled this."""
         self._reactor._wires[self.descriptor] = self
 
+    def let_go(self) -> None:
+        """Break the cycle of wire and protocol, so that both are freed without the collector."""
+        self.protocol = _NOBODY
+
     def drop(self) -> None:
         """Close without telling the protocol."""
         if self.descriptor >= 0:
@@ -332,3 +346,7 @@ class Wire:
         if self.descriptor >= 0:
             self.drop()
             self._reactor.end(self)
+
+
+_NOBODY: Final = asyncio.Protocol()
+"""The protocol of a wire that is lost."""
