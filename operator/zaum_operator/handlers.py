@@ -64,8 +64,12 @@ def of_event(kind: Kind, obj: Object, *, gone: bool) -> tuple[Key, ...]:
     """Give the keys that an event on a child makes due."""
     own = keys.of_child(obj)
     namespace = obj["metadata"].get("namespace")
-    if kind is kinds.NETWORK_POLICY and not own:
-        return (Key(namespace), Key(namespace, keys.EVERY))  # the guard or a foreign one: it concerns all policies
+    if kind is kinds.NETWORK_POLICY and keys.owner(obj) is None:
+        return (
+            *own,
+            Key(namespace),
+            Key(namespace, keys.EVERY),
+        )  # the guard or a foreign one: it concerns all policies
     if kind is kinds.POD and gone:
         return (*own, Key(namespace))  # the last one takes the guard along; a relabelled one looks like gone
     return own
@@ -85,5 +89,5 @@ async def watch(workers: Workers) -> None:
         settings=settings(),
         standalone=True,
         clusterwide=True,
-        identity="zaum-operator",  # else kopf asks for the user's name, and a container's uid has none
+        identity="zaum-operator",  # type: ignore[arg-type]  # else kopf asks for the user's name, and a container's uid has none
     )
