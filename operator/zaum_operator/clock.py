@@ -1,5 +1,6 @@
 """The only place that reads a clock or throws dice."""
 
+import asyncio
 import secrets
 import time
 from datetime import UTC, datetime
@@ -15,6 +16,10 @@ class Clock:
     def seconds(self) -> float:
         """Give monotonic seconds."""
         return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
 
     def digits(self, count: int) -> str:
         """Give fresh lower-case hex digits."""

@@ -36,11 +36,11 @@ class Workers:
     resync_seconds: int = 300
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def notice(self, key: Key | None, kind: str = "") -> None:
-        """Take in an event of a watch: the key is due now."""
+    def notice(self, due: tuple[Key, ...], kind: str) -> None:
+        """Take in an event of a watch: these keys are due now."""
         self.last_event = self.clock.seconds()
         self.metrics.events.labels(kind).inc()
-        if key is not None:
+        for key in due:
             self.add(key)
 
     def add(self, key: Key) -> None:
@@ -119,7 +119,7 @@ class Workers:
             except errors.RequestError as error:
                 logger.warning("resync: %s", error)
             self.last_resync = self.clock.seconds()
-            await asyncio.sleep(self.resync_seconds * (0.8 + 0.4 * self.clock.fraction()))
+            await self.clock.sleep(self.resync_seconds * (0.8 + 0.4 * self.clock.fraction()))
 
 
 async def everything(api: Api) -> set[Key]:
@@ -127,5 +127,5 @@ async def everything(api: Api) -> set[Key]:
     policies = await api.list(kinds.POLICY)
     classes = await api.list(kinds.PRIORITY_CLASS, selector=contract.LABEL_POLICY)
     guards = await api.list(kinds.NETWORK_POLICY, selector=contract.LABEL_GUARD)
-    left = {key for key in map(keys.of_child, classes) if key is not None}
+    left = {key for item in classes for key in keys.of_child(item)}
     return {keys.of_policy(policy) for policy in policies} | left | {Key(g["metadata"]["namespace"]) for g in guards}

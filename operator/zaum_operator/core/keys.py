@@ -28,13 +28,16 @@ def of_policy(policy: Object) -> Key:
     return Key(policy["metadata"]["namespace"], policy["metadata"]["name"])
 
 
-def of_child(child: Object) -> Key | None:
-    """Find the policy of a child by label, else by owner (a label may have been taken off); None for foreign ones."""
+def of_child(child: Object) -> tuple[Key, ...]:
+    """Find the policies that a child concerns: by owner and by label, which differ when somebody edited one.
+
+    A foreign object concerns none.
+    """
     metadata = child["metadata"]
     labels = metadata.get("labels") or {}
     namespace = metadata.get("namespace") or labels.get(contract.LABEL_NAMESPACE)
-    name = labels.get(contract.LABEL_POLICY) or owner_name(child)
-    return Key(namespace, name) if namespace and name else None
+    names = {owner_name(child), labels.get(contract.LABEL_POLICY, "")} - {"", EVERY}
+    return tuple(Key(namespace, name) for name in sorted(names)) if namespace else ()
 
 
 def owner(child: Object) -> Object | None:

@@ -162,8 +162,12 @@ def _repair(kind: Kind, desired: Object, snapshot: Snapshot) -> tuple[Action, ..
 def _taken_down(snapshot: Snapshot, decision: replacement.Decision) -> list[Action]:
     namespace = snapshot.key.namespace
     gone = [actions.Delete(kinds.POD, namespace, item.pod.name, item.pod.uid) for item in decision.delete]
-    deadline = {"spec": {"activeDeadlineSeconds": 1}}
-    return [*gone, *(actions.Merge(kinds.POD, namespace, item.name, deadline) for item in decision.end)]
+    ended = [
+        actions.Merge(kinds.POD, namespace, item.name, {"spec": {"activeDeadlineSeconds": 1}})
+        for item in decision.end
+        if not item.deadline_set
+    ]
+    return [*gone, *ended]
 
 
 def _mended(snapshot: Snapshot, template: Object, decision: replacement.Decision, raw: bytes | None) -> list[Action]:

@@ -68,6 +68,7 @@ class Decision:
 
     delete: tuple[Gone, ...] = ()
     end: tuple[Pod, ...] = ()
+    """Pods to be ended by their deadline; some have it already."""
     start: tuple[Start, ...] = ()
     pauses: tuple[Pause, ...] = ()
     keep: tuple[Pod, ...] = ()
@@ -114,9 +115,7 @@ def _ordinal(ordinal: int, pods: tuple[Pod, ...], want: Want, *, now: datetime) 
 
 
 def _living(pod: Pod, delete: tuple[Gone, ...]) -> Decision:
-    if not pod.watchdog_restarts:
-        return Decision(delete=delete, keep=(pod,))
-    return Decision(delete=delete, end=() if pod.deadline_set else (pod,), keep=(pod,))
+    return Decision(delete=delete, end=(pod,) if pod.watchdog_restarts else (), keep=(pod,))
 
 
 def _next(ordinal: int, last: Pod | None, delete: tuple[Gone, ...], want: Want, *, now: datetime) -> Decision:

@@ -1,0 +1,157 @@
+"""A simulated cluster with the operator at work in it: policies in, objects out, time by hand."""
+
+import asyncio
+import pathlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.support import specs
+from tests.support.apiserver import ApiServer, Write
+from zaum_api import contract
+from zaum_operator import handlers
+from zaum_operator.core import keys, kinds
+from zaum_operator.core.keys import Key
+from zaum_operator.core.kinds import Kind, Object
+from zaum_operator.core.snapshot import Site
+from zaum_operator.metrics import Metrics
+from zaum_operator.reconcile import Reconciler
+from zaum_operator.workers import Workers
+
+NAMESPACE = "agents"
+SITE = Site("zaum-system", "registry.example/watchdog@sha256:" + "1" * 64, "Always")
+START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+@dataclass
+class HandClock:
+    """A clock that moves when it is told to."""
+
+    at: datetime = START
+    made: int = 0
+
+    def now(self) -> datetime:
+        return self.at
+
+    def seconds(self) -> float:
+        return (self.at - START).total_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+    def digits(self, count: int) -> str:
+        self.made += 1
+        return f"{self.made:0{count}x}"
+
+    def fraction(self) -> float:
+        return 0.5
+
+
+@dataclass
+class World:
+    """The API server, the operator's workers, and a kubelet that the test plays."""
+
+    ca_file: pathlib.Path
+    api: ApiServer = field(default_factory=ApiServer)
+    clock: HandClock = field(default_factory=HandClock)
+    metrics: Metrics = field(default_factory=Metrics)
+    workers: Workers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ca_file.write_text("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n")
+        reconciler = Reconciler(self.api, SITE, self.ca_file, self.clock)  # type: ignore[arg-type]
+        self.workers = Workers(reconciler, self.clock, self.metrics)  # type: ignore[arg-type]
+        self.api.listeners.append(self.on_event)
+        service = {"metadata": {"name": contract.GATEWAY_SERVICE, "namespace": "zaum-system"}}
+        self.api.put(kinds.SERVICE, service | {"spec": {"clusterIPs": ["10.96.7.7", "fd00:10:96::77"]}})
+
+    def on_event(self, event: str, kind: Kind, obj: Object) -> None:
+        """Do as the watches do."""
+        if kind is kinds.POLICY:
+            self.workers.notice((keys.of_policy(obj),), kind.name)
+        elif kind is not kinds.SERVICE and kind is not kinds.EVENT:
+            self.workers.notice(handlers.of_event(kind, obj, gone=event == "DELETED"), kind.name)
+
+    def policy(self, name: str = "researcher", spec: dict[str, Any] | None = None, **over: Any) -> Object:
+        """Apply a policy as its author would."""
+        body = {
+            "apiVersion": contract.API_VERSION,
+            "kind": contract.KIND_POLICY,
+            "metadata": {"name": name, "namespace": NAMESPACE} | over,
+            "spec": spec or specs.agent(),
+        }
+        return self.api.put(kinds.POLICY, body)
+
+    def settle(self, limit: int = 200) -> int:
+        """Let the operator work until nothing is due; give the number of reconciles."""
+
+        async def work() -> int:
+            for count in range(limit):
+                if not await self.workers.step():
+                    return count
+            raise AssertionError(f"still busy after {limit} reconciles")
+
+        return asyncio.run(work())
+
+    def pass_time(self, **delta: float) -> None:
+        """Move the clock and let the operator work."""
+        self.clock.at += timedelta(**delta)
+        self.settle()
+
+    def look(self, name: str = "researcher") -> list[Write]:
+        """Reconcile once more, as a resync would, and give the writes that came of it."""
+        before = len(self.api.writes)
+        self.workers.add(Key(NAMESPACE, name))
+        self.settle()
+        return self.api.writes[before:]
+
+    def pods(self, name: str = "researcher") -> list[Object]:
+        """Give the policy's pods that are not being deleted."""
+        return [
+            pod
+            for pod in self.api.all(kinds.POD)
+            if pod["metadata"]["labels"].get(contract.LABEL_POLICY) == name
+            and not pod["metadata"].get("deletionTimestamp")
+        ]
+
+    def live(self, name: str = "researcher") -> list[Object]:
+        """Give the policy's pods that have not ended."""
+        return [pod for pod in self.pods(name) if (pod.get("status") or {}).get("phase") not in {"Failed", "Succeeded"}]
+
+    def start_pods(self) -> None:
+        """Play the kubelet: every pod runs and is ready."""
+        for pod in self.api.all(kinds.POD):
+            if not pod.get("status"):
+                self.set_status(pod, phase="Running", conditions=[{"type": "Ready", "status": "True"}])
+        self.settle()
+
+    def end_pod(self, pod: Object, *, code: int = 1, ran: float = 1, **status: Any) -> None:
+        """Play the kubelet: the agent's container ended now, after so many seconds."""
+        ended = {
+            "exitCode": code,
+            "reason": "Completed" if code == 0 else "Error",
+            "startedAt": stamp(self.clock.at - timedelta(seconds=ran)),
+            "finishedAt": stamp(self.clock.at),
+        }
+        agent = {"name": contract.CONTAINER_AGENT, "state": {"terminated": ended}}
+        phase = "Succeeded" if code == 0 else "Failed"
+        self.set_status(pod, phase=phase, conditions=[], containerStatuses=[agent], **status)
+        self.settle()
+
+    def set_status(self, pod: Object, **status: Any) -> None:
+        """Write a pod's status."""
+        self.api.edit(kinds.POD, pod["metadata"]["namespace"], pod["metadata"]["name"], {"status": status})
+
+    def condition(self, kind: str = "Ready", name: str = "researcher") -> tuple[str, str, str]:
+        """Give status, reason and message of a condition."""
+        for policy in self.api.all(kinds.POLICY):
+            if policy["metadata"]["name"] == name:
+                for condition in policy.get("status", {}).get("conditions", []):
+                    if condition["type"] == kind:
+                        return condition["status"], condition["reason"], condition["message"]
+        raise AssertionError(f"no condition {kind} on {name}")
+
+
+def stamp(moment: datetime) -> str:
+    """Write a time as the API server does."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
