@@ -1,12 +1,13 @@
 {{- /* Egress to the API server: its own addresses and its Service's, as rules of a NetworkPolicy. */ -}}
 {{- define "zaum.apiServerEgress" -}}
 {{- $addresses := .Values.network.apiServer.addresses }}
-{{- $ports := .Values.network.apiServer.ports }}
+{{- $ports := list }}
+{{- range .Values.network.apiServer.ports }}{{ $ports = append $ports (int .) }}{{ end }}
 {{- if not $addresses }}
 {{- range (lookup "discovery.k8s.io/v1" "EndpointSlice" "default" "").items }}
 {{- if eq (dig "metadata" "labels" "kubernetes.io/service-name" "" .) "kubernetes" }}
 {{- range .endpoints }}{{ $addresses = concat $addresses .addresses }}{{ end }}
-{{- range .ports }}{{ $ports = append $ports .port }}{{ end }}
+{{- range .ports }}{{ $ports = append $ports (int .port) }}{{ end }}
 {{- end }}
 {{- end }}
 {{- with lookup "v1" "Service" "default" "kubernetes" }}{{ $addresses = concat $addresses .spec.clusterIPs }}{{ end }}
@@ -20,7 +21,7 @@
   {{- end }}
   ports:
   {{- range uniq $ports }}
-  - {protocol: TCP, port: {{ int . }}}
+  - {protocol: TCP, port: {{ . }}}
   {{- end }}
 {{- end }}
 

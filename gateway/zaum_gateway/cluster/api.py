@@ -17,6 +17,8 @@ ASK_SECONDS: Final = 10.0
 WATCH_SECONDS: Final = 60
 """Each watch ends after this long and is taken up again where it ended, so a connection that died in silence (no
 FIN, no RST) hides changes for a minute at most."""
+ACCEPT: Final = "application/json, application/jwk-set+json"
+"""The key set has a type of its own (RFC 7517 §8.5), and the API server answers 406 to who does not take it."""
 _GONE: Final = 410
 _ACCEPT: Final = "application/json, application/jwk-set+json"
 """The key set has a media type of its own, and the API server insists on it."""

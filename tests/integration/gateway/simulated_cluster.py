@@ -123,6 +123,10 @@ class SimulatedCluster:
 
             def do_GET(self) -> None:
                 path, _, query = self.path.partition("?")
+                kind = "application/jwk-set+json" if path == "/openid/v1/jwks" else "application/json"
+                if kind not in self.headers.get("Accept", ""):
+                    self._write(406, {})
+                    return
                 collection = cluster.collection(path)
                 if collection is None:
                     document = cluster.document(path)
