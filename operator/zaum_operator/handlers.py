@@ -4,7 +4,9 @@ An event's content is not used beyond the key: the reconcile looks for itself. S
 cost at most a look.
 """
 
+import dataclasses
 import logging
+import os
 from typing import Any
 
 import kopf
@@ -65,11 +67,8 @@ def of_event(kind: Kind, obj: Object, *, gone: bool) -> tuple[Key, ...]:
     own = keys.of_child(obj)
     namespace = obj["metadata"].get("namespace")
     if kind is kinds.NETWORK_POLICY and keys.owner(obj) is None:
-        return (
-            *own,
-            Key(namespace),
-            Key(namespace, keys.EVERY),
-        )  # the guard or a foreign one: it concerns all policies
+        # The guard or a foreign one: it concerns all policies of the namespace.
+        return (*own, Key(namespace), Key(namespace, keys.EVERY))
     if kind is kinds.POD and gone:
         return (*own, Key(namespace))  # the last one takes the guard along; a relabelled one looks like gone
     return own
@@ -78,7 +77,14 @@ def of_event(kind: Kind, obj: Object, *, gone: bool) -> tuple[Key, ...]:
 def _login(registry: kopf.OperatorRegistry) -> None:
     @kopf.on.login(registry=registry)
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:  # noqa: ANN401 - kopf's protocol
-        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+        inside = kopf.login_with_service_account(**kwargs)
+        return _by_address(inside) if inside else kopf.login_with_kubeconfig(**kwargs)
+
+
+def _by_address(inside: kopf.ConnectionInfo) -> kopf.ConnectionInfo:
+    """Reach the API server by the address that the kubelet gives: the operator may ask no DNS server."""
+    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
+    return dataclasses.replace(inside, server=f"https://{f'[{host}]' if ':' in host else host}:{port}")
 
 
 async def watch(workers: Workers) -> None:
@@ -89,5 +95,6 @@ async def watch(workers: Workers) -> None:
         settings=settings(),
         standalone=True,
         clusterwide=True,
-        identity="zaum-operator",  # type: ignore[arg-type]  # else kopf asks for the user's name, and a container's uid has none
+        # Without it kopf asks for the user's name, and a container's uid has none.
+        identity=contract.FIELD_MANAGER,  # type: ignore[arg-type]
     )
