@@ -53,7 +53,7 @@ class Reader:
     def __init__(self, host: str) -> None:
         """Expect `host`, in canonical form."""
         self._host = host.encode("ascii")
-        self._message = bytearray()
+        self._message = b""
         self._offset = 0
         self.raw = b""
 
@@ -82,7 +82,7 @@ class Reader:
             return None
         if len(message) > end:
             return _malformed("does not end with its record")
-        return judge(bytes(message[4:]), self._host)
+        return judge(message[4:], self._host)
 
 
 def judge(body: bytes, host: bytes) -> Accepted | Refused:

@@ -19,17 +19,19 @@ BY_GATEWAY: Final = "gateway"
 class Writer:
     """Writes the records of one policy. Wall-clock times are nanoseconds since the epoch, given by the caller."""
 
-    __slots__ = ("_second", "_stamp", "_who")
+    __slots__ = ("_milli", "_prefix", "_second", "_stamp", "_who")
 
     def __init__(self, *, namespace: str, policy: str) -> None:
         self._who = f'"namespace":{json.dumps(namespace)},"policy":{json.dumps(policy)}'
+        self._milli = -1
         self._second = -1
+        self._prefix = ""
         self._stamp = ""
 
     def decision(self, wall: int, rule: contract.Rule, host: str, port: int, *, status: int, by: str) -> str:
         """Record one decision. `host` is in canonical form, or empty where the request named none that is safe."""
         return (
-            f'{{"ts":"{self._time(wall)}","kind":"decision",{self._who},"rule":"{rule.value}",'
+            f'{{"ts":"{self._time(wall)}","kind":"decision",{self._who},"rule":"{rule}",'
             f'"host":"{host}","port":{port},"status":{status},"by":"{by}"}}\n'
         )
 
@@ -38,7 +40,7 @@ class Writer:
     ) -> str:
         """Record the end of a tunnel: bytes from and to the agent, its life, the rule if one ended it."""
         return (
-            f'{{"ts":"{self._time(wall)}","kind":"tunnel",{self._who},"rule":"{rule.value if rule else ""}",'
+            f'{{"ts":"{self._time(wall)}","kind":"tunnel",{self._who},"rule":"{rule or ""}",'
             f'"host":"{host}","port":{port},"bytesOut":{up},"bytesIn":{down},"millis":{millis}}}\n'
         )
 
@@ -48,8 +50,12 @@ class Writer:
         return f'{{"ts":"{self._time(wall)}","kind":{json.dumps(kind)},{self._who}{rest}}}\n'
 
     def _time(self, wall: int) -> str:
-        second, rest = divmod(wall, 1_000_000_000)
-        if second != self._second:
-            self._second = second
-            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return f"{self._stamp}.{rest // 1_000_000:03d}Z"
+        milli = wall // 1_000_000
+        if milli != self._milli:
+            self._milli = milli
+            second, rest = divmod(milli, 1000)
+            if second != self._second:
+                self._second = second
+                self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._stamp = f"{self._prefix}.{rest:03d}Z"
+        return self._stamp

@@ -27,6 +27,7 @@ from socket import (
     SOCK_STREAM,
     SOL_SOCKET,
     TCP_NODELAY,
+    TCP_QUICKACK,
     SocketType,
     socket,
 )
@@ -74,7 +75,7 @@ class Reactor:
         try:
             for _ in range(ROUNDS_AT_ONCE):
                 if not self._round():
-                    return
+                    break
         finally:
             self._turning = False
             if self._ended:
@@ -119,6 +120,8 @@ class Reactor:
         try:
             dialling = SocketType(family, SOCK_STREAM | SOCK_NONBLOCK, 0)
             dialling.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+            # Our first write follows at once, so the handshake's last ACK rides on it (tcp(7), TCP_QUICKACK).
+            dialling.setsockopt(IPPROTO_TCP, TCP_QUICKACK, 0)
             error = dialling.connect_ex((address, port))
         except OSError as refused:  # No descriptor left, or no such family here.
             error = refused.errno or 1
@@ -207,11 +210,24 @@ class Dialling:
 class Wire:
     """One TCP connection, as much of an `asyncio.Transport` as the proxy uses."""
 
-    __slots__ = ("_closing", "_paused", "_reactor", "_socket", "_unread", "_unsent", "descriptor", "protocol")
+    __slots__ = (
+        "_closing",
+        "_paused",
+        "_reactor",
+        "_receive",
+        "_send",
+        "_socket",
+        "_unread",
+        "_unsent",
+        "descriptor",
+        "protocol",
+    )
 
     def __init__(self, reactor: Reactor, connected: SocketType, protocol: asyncio.Protocol) -> None:
         self._reactor = reactor
         self._socket = connected
+        self._receive = connected.recv
+        self._send = connected.send
         self._closing = False
         self._paused = False
         self._unread = False
@@ -221,22 +237,19 @@ class Wire:
 
     def ready(self, mask: int) -> None:
         """Take what epoll reports."""
-        if mask & _WRITABLE and self._unsent:
+        if self._unsent and mask & _WRITABLE:
             self._flush()
         if mask & _READABLE:
-            if self._paused:
-                self._unread = True
-            else:
-                self._read(ending=mask & _ENDING)
+            self._read(ending=mask & _ENDING)
 
     def _read(self, *, ending: int = 1) -> None:
         """Read until nothing is left; a short read is the end of it, unless the other side is ending."""
         for _ in range(READS_AT_ONCE):
-            if self._closing or self._paused:
-                self._unread = self._paused
+            if self._paused or self._closing:
+                self._unread = True
                 return
             try:
-                data = self._socket.recv(READ_MAX, MSG_DONTWAIT)
+                data = self._receive(READ_MAX, MSG_DONTWAIT)
             except BlockingIOError:
                 return
             except OSError:
@@ -247,7 +260,7 @@ class Wire:
                 self.close()
                 return
             self.protocol.data_received(data)
-            if len(data) < READ_MAX and not ending:
+            if not ending and len(data) < READ_MAX:
                 return
         self._reactor.loop.call_soon(self._read)
 
@@ -259,7 +272,7 @@ class Wire:
             self._unsent += data
             return
         try:
-            sent = self._socket.send(data, _SEND)
+            sent = self._send(data, _SEND)
         except BlockingIOError:
             sent = 0
         except OSError:
