@@ -100,7 +100,7 @@ class Story:
     def watch_doors(self, lines: Iterator[Object]) -> None:
         """Every direct way out: nothing for the agent, open for the control."""
         self.line.headline("around the proxy: the agent, beside the same attempt from the control pod")
-        control = self.api.until("pods", NAMESPACE, "control", agent_started, seconds=60, what="the control pod runs")
+        control = self.api.until("pods", NAMESPACE, "control", is_running, seconds=60, what="the control pod runs")
         free = {step["label"]: step for step in doors(self.steps("control", control), len(self.doors()))}
         for caged in doors(lines, len(self.doors())):
             beside = free[caged["label"]]
@@ -205,6 +205,11 @@ def doors(lines: Iterator[Object], count: int) -> list[Object]:
 def opens(step: Object) -> bool:
     """Tell whether a door opened: a connection, a datagram back, or any HTTP answer."""
     return bool(step["outcome"] == "open" or step["outcome"].isdigit())
+
+
+def is_running(pod: Object) -> bool:
+    """Tell whether a pod runs."""
+    return bool(pod["status"].get("phase") == "Running")
 
 
 def is_failed(pod: Object) -> bool:

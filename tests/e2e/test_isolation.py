@@ -50,7 +50,7 @@ print(json.dumps({
     "uid": os.getuid(), "caps": status["CapEff"].strip(), "nnp": status["NoNewPrivs"].strip(), "files": found,
     "others": sorted(set(watchdogs)), "readable": readable, "resolves": resolves("docs.example.com"),
     "writable": [path for path in ("/", "/etc", "/usr", "/var", "/workspace", "/tmp") if writable(path)],
-    "environment": sorted(key for key in os.environ if "TOKEN" in key or "KUBERNETES" in key),
+    "environment": sorted(key for key in os.environ if "TOKEN" in key or "SECRET" in key),
 }))
 import time
 time.sleep(3600)
@@ -184,8 +184,8 @@ def knock(header):
         tls.settimeout(5)
         tls.sendall(b"CONNECT docs.example.com:443 HTTP/1.1\\r\\nHost: docs.example.com:443\\r\\n" + header + b"\\r\\n")
         answer = tls.recv(65536).decode(errors="replace")
-    head = answer.partition("\\r\\n\\r\\n")[0].lower()
-    rule = [line.partition(":")[2].strip() for line in head.splitlines() if line.startswith("x-zaum-rule:")]
+    head = answer.partition("\\r\\n\\r\\n")[0]
+    rule = [line.partition(":")[2].strip() for line in head.splitlines() if line.lower().startswith("x-zaum-rule:")]
     return {"status": int(answer.split()[1]), "rule": rule[0] if rule else None}
 forged = b"X-Forwarded-For: 10.244.0.1\\r\\nX-Zaum-Pod: 1\\r\\n"
 for header in (b"", b"Proxy-Authorization: Bearer x.y.z\\r\\n", forged):

@@ -1,9 +1,9 @@
 """Spell the attempts that `examples/demo/probe.py` makes from inside a pod, and read their outcomes."""
 
-from typing import Final
 
 from tests.cluster import addresses
 from tests.support.e2e.api import Object
+
 
 def dial(address: str, port: int) -> Object:
     """Open a TCP connection to a literal address, with every proxy variable ignored."""
@@ -47,5 +47,5 @@ def everywhere() -> list[Object]:
 def passed(outcome: Object) -> bool:
     """Tell whether an attempt got through: a connection, any HTTP answer, or an answer inside the tunnel."""
     if outcome["probe"] == "proxy":
-        return bool(outcome.get("inner") == "200")
+        return bool(outcome.get("inner", "").isdigit())
     return bool(outcome["outcome"] == "open" or outcome["outcome"].isdigit())

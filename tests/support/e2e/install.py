@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from tests.cluster.images import recipes
 from tests.support.e2e.api import Api, condition
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -23,7 +24,7 @@ def install(api: Api, refs: dict[str, str]) -> None:
     api.apply(
         "namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
     )
-    values = [f"images.{name}.repository={refs[name].partition('@')[0].rpartition(':')[0]}" for name in refs]
+    values = [f"{key}={value}" for key, value in recipes.chart_values(refs).items()]
     helm("upgrade", "--install", RELEASE, str(ROOT / "charts/zaum"), "--namespace", NAMESPACE, *sets(values))
     for name in COMPONENTS:
         available(api, f"zaum-{name}")
