@@ -1,4 +1,4 @@
-"""Scan the rendered chart and a rendered agent pod with checkov: nothing may fail, nothing may be skipped.
+"""Scan the rendered chart and rendered agents with checkov: nothing may fail, nothing may be skipped.
 
 `python -m tests.integration.chart.scan`; the scanner lives in a virtual environment of its own in the cache, from
 the hash-locked requirements/checkov.txt, because its dependencies are none of the product's.
@@ -19,13 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from tests.cluster import build
 from tests.integration.chart import rendering
 
 LOCK: Final = rendering.ROOT / "requirements/checkov.txt"
-GOLDEN: Final = rendering.ROOT / "tests/unit/zaum_operator"
+GOLDEN: Final = rendering.ROOT / "tests/unit/zaum_operator/core/golden"
 
 
 @dataclass(frozen=True)
@@ -88,17 +86,11 @@ def scanner() -> Path:
 
 
 def manifests() -> dict[str, str]:
-    """Give everything that Zaum renders: the chart by helm, agent pods as the operator's golden files have them."""
-    pods = [
-        loaded
-        for path in sorted(GOLDEN.rglob("*"))
-        if path.suffix in {".yaml", ".json"}
-        for loaded in yaml.safe_load_all(path.read_text())
-        if isinstance(loaded, dict) and loaded.get("kind") == "Pod"
-    ]
-    if not pods:
-        raise SystemExit(f"scan: no rendered agent pod under {GOLDEN.relative_to(rendering.ROOT)}")
-    return {"chart.yaml": rendering.template(), "agents.yaml": yaml.safe_dump_all(pods)}
+    """Give everything that Zaum renders: the chart by helm, and what the operator makes of policies."""
+    agents = {path.name: path.read_text() for path in sorted(GOLDEN.glob("*.yaml"))}
+    if not any("kind: Pod\n" in text for text in agents.values()):
+        raise SystemExit(f"scan: no rendered agent pod in {GOLDEN.relative_to(rendering.ROOT)}")
+    return {"chart.yaml": rendering.template(), **agents}
 
 
 @contextlib.contextmanager
