@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.integration.chart import rendering
+from tests.integration.chart import rendering, scan
 
 
 def on_the_cluster(*command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -74,6 +75,29 @@ def test_every_pod_passes_pod_security_restricted(namespace: str) -> None:
     assert done.returncode == 0, done.stderr
     loose = dry_run(pods(text.replace("runAsNonRoot: true", "runAsNonRoot: false")))
     assert "violates PodSecurity" in loose.stderr
+
+
+OPERATOR = ["--as", f"system:serviceaccount:{rendering.NAMESPACE}:zaum-operator", "--as-group", "system:masters"]
+"""The operator's name, because admission lets nobody else make these; RBAC is not what is tested here."""
+
+
+@pytest.mark.parametrize("path", sorted(scan.GOLDEN.glob("*.yaml")), ids=lambda path: path.stem)
+def test_what_the_operator_makes_is_strictly_valid_and_restricted(namespace: str, path: Path) -> None:
+    items = [item for item in yaml.safe_load_all(path.read_text()) if item]
+    for item in items:
+        if "namespace" in item["metadata"]:
+            item["metadata"]["namespace"] = namespace
+        if item["kind"] == "Pod":
+            # A dry run keeps nothing, so what a pod refers to is not there.
+            item["spec"]["serviceAccountName"] = "default"
+            del item["spec"]["priorityClassName"]
+    assert {"Pod", "NetworkPolicy", "ResourceQuota"} <= {item["kind"] for item in items}
+    done = dry_run(yaml.safe_dump_all(items), *OPERATOR)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(items)
+    pod = next(item for item in items if item["kind"] == "Pod")
+    pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+    assert "violates PodSecurity" in dry_run(yaml.safe_dump(pod), *OPERATOR).stderr
 
 
 def test_lookups_find_the_clusters_own_addresses(namespace: str) -> None:
