@@ -16,7 +16,7 @@ from typing import Any, Final
 from zaum_api import contract
 from zaum_watchdog.core import metrics, policy, usage
 from zaum_watchdog.core.detectors import engine, sample
-from zaum_watchdog.shell import clock, files, gateway, log, probe, processes, proxy, watch, wire
+from zaum_watchdog.shell import clock, files, gateway, log, probe, processes, proxy, reactor, watch
 
 TICK_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 0.25
@@ -46,7 +46,7 @@ class Supervisor:
         self._token = files.TokenFile(settings.token)
         self._token.poll()
         self.watch = watch.Watch(loop, first, self._token, out)
-        self._reactor = wire.Reactor(loop)
+        self._reactor = reactor.Reactor(loop)
         self._dialler = gateway.Dialler(self._reactor)
         self._table = processes.ProcessTable(settings.agent_uid)
         self._engine = engine.Engine()
@@ -69,7 +69,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         self._loop.set_exception_handler(self._fault)
-        servers: list[wire.Listening | asyncio.AbstractServer] = [
+        servers: list[reactor.Listening | asyncio.AbstractServer] = [
             self._reactor.listen(data, lambda: proxy.AgentSide(self.watch, self._dialler)),
             await self._loop.create_server(self._board.connect, sock=probes),
         ]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from zaum_api import documents
-from zaum_watchdog.shell import wire
+from zaum_watchdog.shell import reactor
 
 DIAL_SECONDS: Final = 3.0
 """For one address, TCP and TLS together."""
@@ -15,8 +15,8 @@ DIAL_SECONDS: Final = 3.0
 class Dialler:
     """Opens connections to the gateway of the policy in force; prefers the address that answered last."""
 
-    def __init__(self, reactor: wire.Reactor) -> None:
-        self._reactor = reactor
+    def __init__(self, plain: reactor.Reactor) -> None:
+        self._reactor = plain
         self._peer: documents.GatewayPeer | None = None
         self._context: ssl.SSLContext | None = None
         self._first = 0

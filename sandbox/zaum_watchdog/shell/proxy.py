@@ -157,8 +157,8 @@ class AgentSide(asyncio.Protocol):
             return
         self.held_down = answer.early
         self._enter(Phase.HELLO)
-        self._hello = client_hello.Reader(self.authority.host.name)
         self.transport.write(answers.ESTABLISHED)
+        self._hello = client_hello.Reader(self.authority.host.name)
         held, self._held = self._held, b""
         if held:
             self.transport.resume_reading()
@@ -179,9 +179,9 @@ class AgentSide(asyncio.Protocol):
         first = self._hello.raw
         self._hello = None
         self._enter(Phase.SPLICED)
-        self._watch.record(contract.Rule.ALLOWED, host, port, status=200)
         self.up += len(first)
         self.upstream.transport.write(first)
+        self._watch.record(contract.Rule.ALLOWED, host, port, status=200)
         if self.held_down:
             self.down += len(self.held_down)
             self.transport.write(self.held_down)

@@ -1,0 +1,222 @@
+"""An epoll of its own for plain TCP, nested in the event loop.
+
+Most of a short tunnel's cost in a general event loop is the making and the ending of its two connections: handles,
+futures, tasks. This does only what the proxy needs. The epoll's descriptor is itself watched by the event loop, so
+everything still happens on one thread, between the loop's other callbacks. Sockets are `socket.SocketType`, the plain C
+type, with all fields given.
+"""
+
+import asyncio
+import select
+from collections.abc import Callable
+from errno import EINPROGRESS
+from socket import (
+    AF_INET,
+    AF_INET6,
+    IPPROTO_TCP,
+    SOCK_NONBLOCK,
+    SOCK_STREAM,
+    TCP_NODELAY,
+    TCP_QUICKACK,
+    TCP_USER_TIMEOUT,
+    SocketType,
+    socket,
+)
+from typing import Final, Protocol
+
+from zaum_watchdog.shell import wire
+
+EVENTS_AT_ONCE: Final = 128
+ROUNDS_AT_ONCE: Final = 4
+UNANSWERED_MILLIS: Final = 60_000
+ACCEPT_PAUSE_SECONDS: Final = 0.1
+ACCEPTS_AT_ONCE: Final = 16
+
+
+class Ready(Protocol):
+    """Whatever can be registered."""
+
+    def ready(self, mask: int) -> None:
+        """Take what epoll reports."""
+
+    def broken(self) -> None:
+        """End, because `ready` raised."""
+
+
+class Reactor:
+    """The nested epoll: listens, dials, and tells each wire what happened to it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._poll = select.epoll()
+        self._wires: dict[int, Ready] = {}
+        self._ended: list[wire.Wire] = []
+        self._turning = False
+        loop.add_reader(self._poll.fileno(), self._turn)
+
+    def _turn(self) -> None:
+        """Ask for events until there are none, but not for ever: going round the event loop costs more than asking."""
+        self._turning = True
+        try:
+            for _ in range(ROUNDS_AT_ONCE):
+                if not self._round():
+                    break
+        finally:
+            self._turning = False
+            if self._ended:
+                self._bury()
+
+    def _round(self) -> bool:
+        wires = self._wires
+        events = self._poll.poll(0, EVENTS_AT_ONCE)
+        for descriptor, mask in events:
+            # A descriptor that was closed and taken again in this round may get an event that is not its own: every
+            # `ready` takes one that turns out to be nothing.
+            found = wires.get(descriptor)
+            if found is not None:
+                try:
+                    found.ready(mask)
+                except Exception as error:  # noqa: BLE001 - the others' events are reported only once (edge-triggered)
+                    self._fault(found, error)
+        return bool(events)
+
+    def _fault(self, hit: Ready, error: Exception) -> None:
+        """End the one connection that an error of ours hit, and say so; all others go on."""
+        self.loop.call_exception_handler({"message": "a connection failed by an error of ours", "exception": error})
+        hit.broken()
+
+    def register(self, descriptor: int, watched: Ready, events: int) -> None:
+        """Report a descriptor's events."""
+        self._wires[descriptor] = watched
+        self._poll.register(descriptor, events)
+
+    def forget(self, descriptor: int) -> None:
+        """Report nothing more; the descriptor is about to be closed."""
+        self._wires.pop(descriptor, None)
+
+    def take_over(self, descriptor: int, watched: Ready) -> None:
+        """Report a registered descriptor's events to another one."""
+        self._wires[descriptor] = watched
+
+    def end(self, ended: wire.Wire) -> None:
+        """Tell the wire's protocol that it is lost, after what is going on now is done."""
+        self._ended.append(ended)
+        if not self._turning and len(self._ended) == 1:
+            self.loop.call_soon(self._bury)
+
+    def _bury(self) -> None:
+        while self._ended:
+            all_ended, self._ended = self._ended, []
+            for ended in all_ended:
+                try:
+                    ended.protocol.connection_lost(None)
+                except Exception as error:  # noqa: BLE001 - the others that ended must hear of it too
+                    self._fault(ended, error)
+                ended.let_go()
+
+    def dial(self, address: str, port: int, protocol: asyncio.Protocol, failed: Callable[[], None]) -> None:
+        """Connect; then either `protocol.connection_made` or `failed` is called, never both, and never from here."""
+        family = AF_INET6 if ":" in address else AF_INET
+        try:
+            dialling = SocketType(family, SOCK_STREAM | SOCK_NONBLOCK, 0)
+            dialling.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+            # Our first write follows at once, so the handshake's last ACK rides on it (tcp(7), TCP_QUICKACK).
+            dialling.setsockopt(IPPROTO_TCP, TCP_QUICKACK, 0)
+            # A gateway that is gone without a word ends its tunnels; one that takes no bytes does not pile them up.
+            dialling.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, UNANSWERED_MILLIS)
+            error = dialling.connect_ex((address, port))
+        except OSError as refused:  # No descriptor left, or no such family here.
+            error = refused.errno or 1
+        if error not in {0, EINPROGRESS}:
+            self.loop.call_soon(failed)
+            return
+        made = wire.Wire(self, dialling, protocol)
+        self.register(made.descriptor, Dialling(self, made, failed), wire.EDGES)
+
+    def listen(self, listening: socket, accepted: Callable[[], asyncio.Protocol]) -> "Listening":
+        """Accept connections; each gets a protocol from `accepted`. Their sockets inherit TCP_NODELAY."""
+        listening.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        found = Listening(self, listening, accepted)
+        self.register(listening.fileno(), found, select.EPOLLIN)
+        return found
+
+    def close(self) -> None:
+        """Report nothing more at all."""
+        self.loop.remove_reader(self._poll.fileno())
+        self._poll.close()
+
+    def unregister(self, descriptor: int) -> None:
+        """Take out a descriptor that stays open."""
+        self._wires.pop(descriptor, None)
+        self._poll.unregister(descriptor)
+
+
+class Listening:
+    """A listening socket."""
+
+    def __init__(self, reactor: Reactor, listening: socket, accepted: Callable[[], asyncio.Protocol]) -> None:
+        self._reactor = reactor
+        self._listening = listening
+        self._accepted = accepted
+        self._open = True
+
+    def ready(self, _: int) -> None:
+        """Accept what waits."""
+        reactor, family = self._reactor, self._listening.family
+        for _turn in range(ACCEPTS_AT_ONCE):
+            try:
+                descriptor, _peer = self._listening._accept()  # type: ignore[attr-defined]
+            except BlockingIOError:
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError:  # No descriptor left: wait for some to be given back instead of spinning.
+                reactor.unregister(self._listening.fileno())
+                reactor.loop.call_later(ACCEPT_PAUSE_SECONDS, self._again)
+                return
+            protocol = self._accepted()
+            made = wire.Wire(reactor, SocketType(family, SOCK_STREAM, 0, descriptor), protocol)
+            reactor.register(descriptor, made, wire.EDGES)
+            protocol.connection_made(made)  # type: ignore[arg-type]  # the part of a transport that is used
+
+    def broken(self) -> None:
+        """Go on: the error hit one connection that was just accepted."""
+
+    def close(self) -> None:
+        """Accept nothing more."""
+        if self._open:
+            self._open = False
+            self._reactor.forget(self._listening.fileno())
+            self._listening.close()
+
+    def _again(self) -> None:
+        if self._open:
+            self._reactor.register(self._listening.fileno(), self, select.EPOLLIN)
+
+
+class Dialling:
+    """A connection that is being made."""
+
+    __slots__ = ("_failed", "_made", "_reactor")
+
+    def __init__(self, reactor: Reactor, made: wire.Wire, failed: Callable[[], None]) -> None:
+        self._reactor = reactor
+        self._made = made
+        self._failed = failed
+
+    def ready(self, mask: int) -> None:
+        """Hand over to the wire when it stands."""
+        made = self._made
+        if mask & wire.BROKEN:
+            if made.pending_error():
+                made.drop()
+                self._failed()
+        elif mask & wire.WRITABLE:
+            self._reactor.take_over(made.descriptor, made)
+            made.protocol.connection_made(made)  # type: ignore[arg-type]  # the part of a transport that is used
+            if mask & wire.READABLE:
+                made.ready(mask)
+
+    def broken(self) -> None:
+        """End the wire."""
+        self._made.abort()
