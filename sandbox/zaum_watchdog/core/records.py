@@ -5,8 +5,8 @@ or names of Kubernetes objects, and none of these holds a character that JSON es
 `json`, which escapes it.
 """
 
+import datetime
 import json
-import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -56,6 +56,7 @@ class Writer:
             second, rest = divmod(milli, 1000)
             if second != self._second:
                 self._second = second
-                self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+                at = datetime.datetime.fromtimestamp(second, datetime.UTC)
+                self._prefix = at.strftime("%Y-%m-%dT%H:%M:%S")
             self._stamp = f"{self._prefix}.{rest:03d}Z"
         return self._stamp

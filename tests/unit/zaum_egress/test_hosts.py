@@ -148,6 +148,7 @@ def test_an_authority_is_host_and_port(name: str, port: int) -> None:
     [
         ("example.com", SYNTAX),
         ("example.com:", SYNTAX),
+        ("a." * 200 + "example.com:443", SYNTAX),
         (":443", SYNTAX),
         ("example.com:0", SYNTAX),
         ("example.com:65536", SYNTAX),

@@ -25,6 +25,8 @@ def denial(status: int, rule: str, *lines: str, body: bytes = DENIAL) -> bytes:
 def test_200_opens_the_tunnel_and_keeps_what_came_with_it() -> None:
     assert gateway_answer.read(answer(200)) == Established(b"")
     assert gateway_answer.read(answer(200, "server: envoy", body=b"early")) == Established(b"early")
+    assert gateway_answer.read(b"HTTP/1.1 200 OK\r\nserver: envoy\r\n\r\n") == Established(b"")
+    assert gateway_answer.read(b"HTTP/1.1 200 OK\r\n\r\nearly") == Established(b"early")
     assert gateway_answer.read(b"HTTP/1.1 200\r\n\r\n") == Established(b"")
     assert gateway_answer.read(b"HTTP/1.1 200 \r\n\r\n") == Established(b"")
 
