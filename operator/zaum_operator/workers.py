@@ -107,7 +107,9 @@ class Workers:
             next_time = self.queue.next_time()
             wait = IDLE_SECONDS if next_time is None else max(next_time - self.clock.seconds(), 0.0)
             try:
-                await asyncio.wait_for(self._wake.wait(), min(wait, IDLE_SECONDS))
+                # Not wait_for: before Python 3.12 it swallows a cancellation that meets the event.
+                async with asyncio.timeout(min(wait, IDLE_SECONDS)):
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 

@@ -122,7 +122,9 @@ def _agent(agent: agent_api.Agent, effective: Effective, site: Site) -> dict[str
         ],
     }
     optional = {"command": agent.command, "args": agent.args, "workingDir": agent.working_dir}
-    return container | {key: value for key, value in optional.items() if value}
+    return container | {
+        key: list(value) if isinstance(value, list) else value for key, value in optional.items() if value
+    }
 
 
 def _environment(agent: agent_api.Agent, effective: Effective) -> list[dict[str, str]]:
@@ -132,7 +134,6 @@ def _environment(agent: agent_api.Agent, effective: Effective) -> list[dict[str,
 
 
 def _watchdog(effective: Effective, site: Site) -> dict[str, Any]:
-    health = _get(contract.PROBE_HEALTH)
     return {
         "name": contract.CONTAINER_WATCHDOG,
         "image": site.watchdog_image,
@@ -141,9 +142,24 @@ def _watchdog(effective: Effective, site: Site) -> dict[str, Any]:
         "resources": sizes.watchdog(effective).resources(),
         "securityContext": _security(contract.WATCHDOG_UID),
         # The agent starts only after this has passed.
-        "startupProbe": {**health, "periodSeconds": 1, "timeoutSeconds": 3, "failureThreshold": 60},
-        "livenessProbe": {**health, "periodSeconds": 2, "timeoutSeconds": 3, "failureThreshold": 3},
-        "readinessProbe": {**health, "periodSeconds": 2, "timeoutSeconds": 3, "failureThreshold": 1},
+        "startupProbe": {
+            **_get(contract.PROBE_HEALTH),
+            "periodSeconds": 1,
+            "timeoutSeconds": 3,
+            "failureThreshold": 60,
+        },
+        "livenessProbe": {
+            **_get(contract.PROBE_HEALTH),
+            "periodSeconds": 2,
+            "timeoutSeconds": 3,
+            "failureThreshold": 3,
+        },
+        "readinessProbe": {
+            **_get(contract.PROBE_HEALTH),
+            "periodSeconds": 2,
+            "timeoutSeconds": 3,
+            "failureThreshold": 1,
+        },
         "volumeMounts": [
             {"name": _CONFIG, "mountPath": contract.CONFIG_DIR, "readOnly": True},
             {"name": _TOKEN, "mountPath": contract.TOKEN_DIR, "readOnly": True},

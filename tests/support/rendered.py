@@ -1,0 +1,90 @@
+"""The objects that the operator makes of a policy, as files: `python -m tests.support.rendered` writes them.
+
+The unit tests compare; whoever checks objects with another program (an API server's dry run, a scanner) takes the same.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from tests.support import specs
+from tests.support.world import START
+from zaum_operator.core import actions, intent, plan
+from zaum_operator.core.kinds import Object
+from zaum_operator.core.snapshot import Gateway, Site, Snapshot
+
+GOLDEN: Final = Path(__file__).resolve().parents[1] / "unit/zaum_operator/core/golden"
+EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
+SITE: Final = Site("zaum-system", "registry.example/zaum-watchdog@sha256:" + "1" * 64, "Always")
+CA: Final = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+GATEWAY: Final = Gateway(
+    ("10.96.7.7", "fd00:10:96::77"), "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+)
+UID: Final = "11111111-2222-3333-4444-555555555555"
+
+
+def policies() -> dict[str, Object]:
+    """Give the policies that are rendered: the examples, pinned by digest, and one that uses everything."""
+    named = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(EXAMPLES.glob("*.yaml"))}
+    for policy in named.values():
+        policy["spec"]["agent"]["image"] = specs.IMAGE
+    named["everything"] = specs.Case("everything", everything()).manifest()
+    return named
+
+
+def everything() -> dict[str, Any]:
+    """Give a spec that sets every field which this version acts on."""
+    agent = specs.agent(
+        command=["python3"],
+        args=["-m", "researcher"],
+        env=[{"name": "LANG", "value": "C.UTF-8"}],
+        files=[{"configMap": "notes", "mountPath": "/etc/notes"}],
+        workingDir="/srv",
+        replicas=2,
+        resources={"cpu": "1.5", "memory": "1Gi", "ephemeralStorage": "2Gi"},
+        workspace={"size": "5Gi", "mountPath": "/home/agent"},
+        runtimeClassName="gvisor",
+    )
+    return agent | {
+        "egress": {"hosts": [{"host": "*.example.com", "ports": [8443, 443]}]},
+        "limits": {"requests": {"perMinute": 6, "burst": 2}, "connections": 64},
+        "runaway": {
+            "cpu": {"abovePercent": 50, "for": "30s"},
+            "processes": {"enabled": False},
+            "denied": {"above": 3, "per": "10s"},
+        },
+    }
+
+
+def objects(policy: Object) -> list[Object]:
+    """Plan for a policy in an empty namespace and give what would be sent, in order."""
+    policy = policy | {"metadata": {"namespace": "agents", "uid": UID, "generation": 1} | policy["metadata"]}
+    empty = Snapshot(intent.read(policy).key, policy, (), None, None, None, None, (), GATEWAY)
+    steps = plan.of_policy(empty, policy, SITE, now=START, suffix=lambda ordinal: f"{ordinal:05x}").actions
+    return [step.body for step in steps if isinstance(step, actions.Apply | actions.Create)]
+
+
+def text(policy: Object) -> str:
+    """Give the objects as one YAML stream."""
+    return yaml.dump_all(objects(policy), Dumper=_Plain, sort_keys=False, width=120)
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes shared parts out, so that a shared dict cannot hide behind an anchor."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def main() -> int:
+    """Write the golden files."""
+    GOLDEN.mkdir(parents=True, exist_ok=True)
+    for name, policy in policies().items():
+        (GOLDEN / f"{name}.yaml").write_text(text(policy))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""The adapter: which requests it makes of calls, and which errors of answers. The wire is a stub of the library's."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+
+from zaum_operator import errors
+from zaum_operator.cluster.client import Client
+from zaum_operator.core import access, kinds
+from zaum_operator.metrics import Metrics
+
+
+@dataclass
+class Answer:
+    status: int
+    body: bytes
+
+    async def read(self) -> bytes:
+        return self.body
+
+
+@dataclass
+class Wire:
+    """Plays `ApiClient`, its configuration and its REST client; answers in turn."""
+
+    answers: list[Answer | Exception]
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    host: str = "https://api"
+    token: str | None = "Bearer t"
+
+    @property
+    def configuration(self) -> "Wire":
+        return self
+
+    @property
+    def rest_client(self) -> "Wire":
+        return self
+
+    async def get_api_key_with_prefix(self, name: str, alias: str) -> str | None:
+        return self.token
+
+    async def request(self, method: str, url: str, **more: Any) -> Answer:
+        self.sent.append({"method": method, "url": url, **more})
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def ok(body: Any = None, status: int = 200) -> Answer:
+    return Answer(status, json.dumps(body or {}).encode())
+
+
+def refused(status: int, message: str = "no", *causes: str) -> Answer:
+    details = {"causes": [{"reason": cause} for cause in causes]}
+    return ok({"kind": "Status", "message": message, "reason": "R", "details": details}, status)
+
+
+def ask(*answers: Answer | Exception, call: Callable[[Client], Awaitable[Any]]) -> tuple[Any, Wire]:
+    wire = Wire(list(answers))
+    client = Client(wire, table=access.OPERATOR, release_namespace="zaum-system", metrics=Metrics())
+
+    async def go() -> Any:
+        return await call(client)
+
+    return asyncio.run(go()), wire
+
+
+def test_get_gives_the_object_or_none() -> None:
+    found, wire = ask(ok({"a": 1}), call=lambda c: c.get(kinds.POD, "agents", "zaum-x"))
+    assert found == {"a": 1}
+    assert (wire.sent[0]["method"], wire.sent[0]["url"]) == ("GET", "https://api/api/v1/namespaces/agents/pods/zaum-x")
+    assert wire.sent[0]["headers"]["Authorization"] == "Bearer t"
+    assert ask(refused(404), call=lambda c: c.get(kinds.POD, "agents", "zaum-x"))[0] is None
+
+
+def test_list_follows_pages_and_names_kinds() -> None:
+    first = ok({"items": [{"metadata": {"name": "a"}}], "metadata": {"continue": "more"}})
+    second = ok({"items": [{"metadata": {"name": "b"}}], "metadata": {}})
+    found, wire = ask(first, second, call=lambda c: c.list(kinds.POLICY, selector="x=y"))
+    assert [(item["kind"], item["metadata"]["name"]) for item in found] == [("AgentPolicy", "a"), ("AgentPolicy", "b")]
+    assert wire.sent[0]["url"] == "https://api/apis/zaum.dev/v1alpha1/agentpolicies?limit=500&labelSelector=x%3Dy"
+    assert wire.sent[1]["url"].endswith("&continue=more")
+
+
+def test_apply_is_server_side_forced_and_ours() -> None:
+    body = {"metadata": {"name": "c"}, "value": 1}
+    _, wire = ask(ok(), call=lambda c: c.apply(kinds.PRIORITY_CLASS, body))
+    (sent,) = wire.sent
+    assert sent["url"] == (
+        "https://api/apis/scheduling.k8s.io/v1/priorityclasses/c?fieldManager=zaum-operator&force=true"
+    )
+    assert (sent["method"], sent["headers"]["Content-Type"]) == ("PATCH", "application/apply-patch+yaml")
+    assert sent["body"] == body
+
+
+def test_status_goes_to_the_subresource() -> None:
+    body = {"metadata": {"name": "p", "namespace": "a"}, "status": {}}
+    _, wire = ask(ok(), call=lambda c: c.apply_status(kinds.POLICY, body))
+    assert "/namespaces/a/agentpolicies/p/status?" in wire.sent[0]["url"]
+
+
+def test_merge_and_create() -> None:
+    _, wire = ask(ok(), call=lambda c: c.merge(kinds.POD, "a", "p", {"spec": {}}))
+    assert wire.sent[0]["headers"]["Content-Type"] == "application/merge-patch+json"
+    _, wire = ask(ok(status=201), call=lambda c: c.create(kinds.POD, {"metadata": {"namespace": "a", "name": "p"}}))
+    assert (wire.sent[0]["method"], wire.sent[0]["url"]) == (
+        "POST",
+        "https://api/api/v1/namespaces/a/pods?fieldManager=zaum-operator",
+    )
+
+
+def test_delete_names_the_uid_that_was_seen() -> None:
+    _, wire = ask(ok(), call=lambda c: c.delete(kinds.POD, "a", "p", uid="u1"))
+    assert wire.sent[0]["body"]["preconditions"] == {"uid": "u1"}
+    assert "gracePeriodSeconds" not in wire.sent[0]["body"], "a pod leaves with its own grace"
+
+
+@pytest.mark.parametrize("status", [404, 409])
+def test_deleting_what_is_gone_or_another_is_no_error(status: int) -> None:
+    ask(refused(status), call=lambda c: c.delete(kinds.POD, "a", "p", uid="u1"))
+
+
+def test_a_conflict_without_a_uid_is_one() -> None:
+    with pytest.raises(errors.ConflictError):
+        ask(refused(409), call=lambda c: c.delete(kinds.POD, "a", "p"))
+
+
+def test_i15_what_is_not_in_the_table_is_not_sent() -> None:
+    secret = kinds.Kind("", "v1", "secrets", "Secret")
+    with pytest.raises(errors.NotInTableError):
+        ask(call=lambda c: c.get(secret, "agents", "s"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (refused(403), errors.ForbiddenError),
+        (refused(401), errors.ForbiddenError),
+        (refused(403, "being terminated", "NamespaceTerminating"), errors.TerminatingError),
+        (refused(403, "exceeded quota: q"), errors.QuotaError),
+        (refused(404), errors.NotFoundError),
+        (refused(409), errors.ConflictError),
+        (refused(422), errors.InvalidError),
+        (refused(429), errors.UnavailableError),
+        (refused(500), errors.UnavailableError),
+        (Answer(502, b"<html>bad gateway</html>"), errors.UnavailableError),
+        (Answer(503, b"[]"), errors.UnavailableError),
+        (aiohttp.ClientConnectionError("reset"), errors.UnavailableError),
+        (TimeoutError(), errors.UnavailableError),
+    ],
+)
+def test_answers_become_errors_by_who_must_act(answer: Answer | Exception, error: type[errors.RequestError]) -> None:
+    with pytest.raises(errors.RequestError) as raised:
+        ask(answer, call=lambda c: c.apply(kinds.POD, {"metadata": {"namespace": "a", "name": "p"}}))
+    assert type(raised.value) is error
+
+
+def test_writes_are_counted_and_reads_are_not() -> None:
+    metrics = Metrics()
+    client = Client(Wire([ok(), ok()]), table=access.OPERATOR, release_namespace="z", metrics=metrics)
+
+    async def go() -> None:
+        await client.get(kinds.POD, "a", "p")
+        await client.merge(kinds.POD, "a", "p", {})
+
+    asyncio.run(go())
+    assert b'zaum_operator_writes_total{kind="Pod",verb="patch"} 1.0' in metrics.text()
+    assert b'verb="get"' not in metrics.text()
+
+
+def test_names_cannot_leave_their_place_in_the_path() -> None:
+    _, wire = ask(ok(), call=lambda c: c.get(kinds.POD, "a", "../secrets/x?y"))
+    assert wire.sent[0]["url"].endswith("/pods/..%2Fsecrets%2Fx%3Fy")

@@ -1,0 +1,50 @@
+"""Reading policies that this version did not write the rules for."""
+
+from typing import Any
+
+import pytest
+
+from tests.support import specs
+from zaum_operator.core import intent
+
+
+def read(spec: Any) -> intent.Intent:
+    metadata = {"name": "x", "namespace": "agents", "uid": "u", "generation": 3}
+    return intent.read({"metadata": metadata, "spec": spec})
+
+
+@pytest.mark.parametrize("case", specs.GOOD, ids=lambda case: case.title)
+def test_every_good_spec_is_read_whole(case: specs.Case) -> None:
+    found = read(case.spec)
+    assert found.spec is not None
+    assert (found.unknown, found.problem, found.unknown_note) == ((), "", "")
+
+
+# Not about the spec, or only about unknown fields, which are dropped.
+OTHER = ("a misspelt", "a name ", "a variable from a secret")
+REFUSED = [case for case in specs.BAD if not case.title.startswith(OTHER)]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.title)
+def test_i01_a_bad_spec_that_got_past_admission_is_never_acted_on(case: specs.Case) -> None:
+    found = read(case.spec)
+    assert found.spec is None
+    assert "spec" in found.problem
+
+
+def test_unknown_fields_are_dropped_and_named_at_every_depth() -> None:
+    spec = specs.agent(env=[{"name": "A", "value": "b", "from": 1}], novelty={"deep": {}})
+    found = read({**spec, "other": None, "more": 1})
+    assert found.spec is not None
+    assert set(found.unknown) == {"spec.agent.env.0.from", "spec.agent.novelty", "spec.more"}
+    assert "spec.more" in found.unknown_note
+
+
+def test_many_unknown_fields_are_counted() -> None:
+    found = read({**specs.agent(), **{f"x{index}": 1 for index in range(9)}})
+    assert found.unknown_note.endswith("and 4 more.")
+
+
+@pytest.mark.parametrize("spec", [None, [], "spec", {"agent": []}, {"agent": {"image": 7}}])
+def test_what_is_no_spec_is_said_and_not_acted_on(spec: Any) -> None:
+    assert read(spec).spec is None

@@ -1,0 +1,176 @@
+"""What the operator writes: golden files for the whole, and the sentences that must hold for every policy."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support import rendered, specs
+from zaum_api import contract, documents
+from zaum_operator.core.kinds import Object
+
+POLICIES = rendered.policies()
+
+
+def of_kind(objects: list[Object], kind: str) -> list[Object]:
+    return [item for item in objects if item["kind"] == kind]
+
+
+def pod(spec: dict[str, Any]) -> Object:
+    return of_kind(rendered.objects(specs.Case("", spec).manifest()), "Pod")[0]
+
+
+def containers(one: Object) -> dict[str, dict[str, Any]]:
+    return {item["name"]: item for item in one["spec"]["initContainers"] + one["spec"]["containers"]}
+
+
+@pytest.mark.parametrize("name", sorted(POLICIES))
+def test_objects_are_those_of_the_golden_file(name: str) -> None:
+    golden = (rendered.GOLDEN / f"{name}.yaml").read_text()
+    assert rendered.text(POLICIES[name]) == golden, "run `python -m tests.support.rendered` and read the diff"
+
+
+def test_each_object_is_fresh() -> None:
+    seen: dict[int, str] = {}
+
+    def walk(value: Any, place: str) -> None:
+        if isinstance(value, dict | list) and value:
+            assert id(value) not in seen, f"{place} shares an object with {seen.get(id(value))}"
+            seen[id(value)] = place
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                walk(item, f"{place}.{key}")
+
+    policy = POLICIES["everything"]
+    for item in (once := rendered.objects(policy)) + (again := rendered.objects(policy)):
+        walk(item, f"{item['kind']} {item['metadata']['name']}")
+    assert once == again
+
+
+GOOD_PODS = [pod for case in specs.GOOD for pod in of_kind(rendered.objects(case.manifest()), "Pod")[:1]]
+
+
+@pytest.mark.parametrize("one", GOOD_PODS, ids=range(len(GOOD_PODS)))
+def test_i03_no_agent_container_holds_anything_worth_stealing(one: Object) -> None:
+    spec, agent = one["spec"], containers(one)[contract.CONTAINER_AGENT]
+    volumes = {volume["name"]: volume for volume in spec["volumes"]}
+    mounted = [volumes[mount["name"]] for mount in agent["volumeMounts"]]
+    assert spec["automountServiceAccountToken"] is False
+    assert {key for volume in mounted for key in volume} <= {"name", "emptyDir", "configMap"}
+    assert not [item for item in agent["env"] if "valueFrom" in item]
+    assert spec["dnsPolicy"] == "None"
+    assert spec["dnsConfig"] == {"nameservers": ["127.0.0.1"]}
+
+
+@pytest.mark.parametrize("one", GOOD_PODS, ids=range(len(GOOD_PODS)))
+def test_i03_every_container_is_as_restricted_as_pod_security_asks(one: Object) -> None:
+    uids = set()
+    for container in containers(one).values():
+        context = container["securityContext"]
+        assert context["runAsNonRoot"] is True
+        assert context["allowPrivilegeEscalation"] is False
+        assert context["readOnlyRootFilesystem"] is True
+        assert context["capabilities"] == {"drop": ["ALL"]}
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+        uids.add(context["runAsUser"])
+    assert uids == {contract.AGENT_UID, contract.WATCHDOG_UID}
+    assert one["spec"]["shareProcessNamespace"] is True
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(one["spec"])
+
+
+def test_i04_the_token_is_mounted_into_the_watchdog_alone() -> None:
+    one = pod(rendered.everything())
+    holders = [
+        name
+        for name, container in containers(one).items()
+        if any(mount["mountPath"] == contract.TOKEN_DIR for mount in container["volumeMounts"])
+    ]
+    assert holders == [contract.CONTAINER_WATCHDOG]
+    sources = next(v["projected"]["sources"] for v in one["spec"]["volumes"] if v["name"] == "zaum-token")
+    token = {"audience": "zaum-egress", "expirationSeconds": 600, "path": "token"}
+    assert sources == [{"serviceAccountToken": token}]
+
+
+def test_i04_the_policys_network_policy_lets_pods_reach_gateway_pods_and_nothing_else() -> None:
+    network = of_kind(rendered.objects(POLICIES["everything"]), "NetworkPolicy")[1]
+    assert network["spec"]["policyTypes"] == ["Egress"]
+    (rule,) = network["spec"]["egress"]
+    (peer,) = rule["to"]
+    assert peer == {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "zaum-system"}},
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": "zaum", "app.kubernetes.io/component": "gateway"}},
+    }
+    assert rule["ports"] == [{"protocol": "TCP", "port": contract.GATEWAY_PORT}]
+
+
+def test_i02_the_guard_denies_both_ways_and_is_the_same_for_every_policy() -> None:
+    guards = [rendered.objects(policy)[0] for policy in POLICIES.values()]
+    assert all(guard == guards[0] for guard in guards)
+    assert guards[0]["metadata"]["name"] == contract.GUARD_NAME
+    assert "ownerReferences" not in guards[0]["metadata"]
+    assert guards[0]["spec"] == {
+        "podSelector": {"matchLabels": {"zaum.dev/agent": "true"}},
+        "policyTypes": ["Ingress", "Egress"],
+    }
+
+
+def test_i08_the_agents_probes_ask_the_watchdog_and_kill_fast() -> None:
+    agent = containers(pod(specs.agent()))[contract.CONTAINER_AGENT]
+    live, ready = agent["livenessProbe"], agent["readinessProbe"]
+    assert live["httpGet"] == {"path": "/agent/live", "port": 15020, "scheme": "HTTP"}
+    assert (live["periodSeconds"], live["timeoutSeconds"], live["failureThreshold"]) == (1, 3, 2)
+    assert live["terminationGracePeriodSeconds"] == 1
+    assert ready["httpGet"]["path"] == "/agent/ready"
+
+
+def test_i01_the_watchdogs_document_is_one_that_the_watchdog_reads() -> None:
+    for policy in POLICIES.values():
+        (config,) = of_kind(rendered.objects(policy), "ConfigMap")
+        raw = config["data"][contract.CONFIG_KEY].encode()
+        assert documents.WatchdogConfig.parse(raw).dump() == raw
+        for one in of_kind(rendered.objects(policy), "Pod"):
+            assert one["metadata"]["annotations"][contract.ANNOTATION_CONFIG_DIGEST] == documents.digest(raw)
+
+
+def test_i15_no_object_names_a_secret() -> None:
+    for policy in POLICIES.values():
+        assert "secret" not in rendered.text(policy).lower()
+
+
+def test_i12_the_quota_is_exactly_what_the_pods_ask_for() -> None:
+    objects = rendered.objects(POLICIES["researcher"])
+    (quota,), (one,) = of_kind(objects, "ResourceQuota"), of_kind(objects, "Pod")
+    limits = [container["resources"]["limits"] for container in containers(one).values()]
+    assert [limit["cpu"] for limit in limits] == ["500m", "500m"]
+    assert quota["spec"]["hard"]["limits.cpu"] == "1"
+    assert quota["spec"]["hard"]["pods"] == "1"
+    assert quota["spec"]["scopeSelector"]["matchExpressions"][0]["values"] == [one["spec"]["priorityClassName"]]
+
+
+def test_memory_requests_equal_limits_and_cpu_requests_are_modest() -> None:
+    for container in containers(pod(specs.agent(resources={"cpu": "2"}))).values():
+        requests, limits = container["resources"]["requests"], container["resources"]["limits"]
+        assert {k: v for k, v in requests.items() if k != "cpu"} == {k: v for k, v in limits.items() if k != "cpu"}
+    agent = containers(pod(specs.agent(resources={"cpu": "2"})))[contract.CONTAINER_AGENT]
+    assert (agent["resources"]["requests"]["cpu"], agent["resources"]["limits"]["cpu"]) == ("200m", "2")
+
+
+def test_home_is_the_workspace_and_ours_beat_theirs() -> None:
+    agent = containers(pod(specs.agent(workspace={"mountPath": "/data"})))[contract.CONTAINER_AGENT]
+    env = {item["name"]: item["value"] for item in agent["env"]}
+    assert env["HOME"] == "/data"
+    assert env["https_proxy"] == "http://127.0.0.1:15001"
+
+
+def test_the_template_digest_ignores_what_the_config_carries() -> None:
+    digests = {
+        pod(spec)["metadata"]["annotations"][contract.ANNOTATION_TEMPLATE]
+        for spec in (specs.agent(), specs.hosts("docs.example.com"), specs.limits(requests={"perMinute": 1}))
+    }
+    assert len(digests) == 1
+    other = pod(specs.agent(command=["x"]))["metadata"]["annotations"][contract.ANNOTATION_TEMPLATE]
+    assert other not in digests
+
+
+def test_golden_files_are_yaml_that_loads_back() -> None:
+    for name, policy in POLICIES.items():
+        assert list(yaml.safe_load_all((rendered.GOLDEN / f"{name}.yaml").read_text())) == rendered.objects(policy)
