@@ -14,6 +14,8 @@ from tests.support.e2e.api import Api, Object, RefusedError, User, service_accou
 OPERATOR = service_account("zaum-system", "zaum-operator")
 OPERATOR_AS_ADMIN = User(OPERATOR.name, ("system:masters", "system:authenticated"))
 """The operator with every right of RBAC: admission alone decides."""
+UNINSTALL = User("system:serviceaccount:zaum-system:zaum-uninstall", ("system:masters", "system:authenticated"))
+"""The uninstall hook's account, whose roles are there only while it runs."""
 KUBE = {
     name: service_account("kube-system", name)
     for name in ("generic-garbage-collector", "namespace-controller", "pod-garbage-collector", "node-controller")
@@ -157,6 +159,16 @@ def test_nobody_but_the_operator_deletes_an_object_of_ours(
     refused(lambda: api.delete(kind, where, ours, dry_run=True), "only the Zaum operator may delete")
     api.delete(kind, where, foreign, dry_run=True)
     api.as_user(OPERATOR).delete(kind, where, ours, dry_run=True)
+
+
+@pytest.mark.parametrize("kind", ["pods", "networkpolicies", "priorityclasses"])
+def test_i13_the_uninstall_hook_deletes_what_is_ours(
+    api: Api, namespace: str, kind: str, kept: Callable[..., str]
+) -> None:
+    where = "" if kind == "priorityclasses" else namespace
+    ours = kept(kind, "zaum-probe")
+    api.as_user(UNINSTALL).delete(kind, where, ours, dry_run=True)
+    refused(lambda: create(api.as_user(UNINSTALL), kind, body(kind, namespace, name="zaum-more")), "may create")
 
 
 @pytest.mark.parametrize("controller", sorted(KUBE))
@@ -367,6 +379,17 @@ def test_i02_a_foreign_rule_is_refused_where_agents_run(api: Api, guarded: str, 
 def test_i02_a_foreign_policy_without_rules_is_fine(api: Api, guarded: str) -> None:
     create(api, "networkpolicies", network_policy(guarded, {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}))
     eventually_refused(lambda: create(api, "networkpolicies", network_policy(guarded, RULES["egress"])), "add up")
+
+
+def test_a_service_that_selects_agents_is_no_way_in(api: Api, guarded: str, free: Any) -> None:
+    def enter(namespace: str) -> object:
+        return api.send("GET", url("services", namespace, "harmless", "proxy"))
+
+    eventually_refused(lambda: create(api, "networkpolicies", network_policy(guarded, RULES["egress"])), "add up")
+    refused(lambda: enter(guarded), "denied here to everybody")
+    with pytest.raises(RefusedError) as control:
+        enter(free.namespace)
+    assert control.value.status in {404, 503}, "the control reaches what is not there"
 
 
 def eventually_refused(action: Callable[[], object], word: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 import aiohttp
+from aiohttp import http_exceptions
 from kubernetes import aio
 
 PAGE: Final = 500
@@ -19,9 +20,11 @@ WATCH_SECONDS: Final = 60
 FIN, no RST) hides changes for a minute at most."""
 ACCEPT: Final = "application/json, application/jwk-set+json"
 """The key set has a type of its own (RFC 7517 §8.5), and the API server answers 406 to who does not take it."""
+LINE_MAX: Final = 8 * 1024 * 1024
+"""Bytes of one watch event. etcd holds objects of 1.5 MiB, which JSON at most doubles; more is no API server."""
 _GONE: Final = 410
-_ACCEPT: Final = "application/json, application/jwk-set+json"
-"""The key set has a media type of its own, and the API server insists on it."""
+# What the HTTP library raises when the other side is away, breaks off or talks nonsense.
+_FAULTS: Final = (aiohttp.ClientError, http_exceptions.HttpProcessingError, TimeoutError, OSError, ValueError)
 
 Body = Mapping[str, Any]
 Query = list[tuple[str, str]]
@@ -65,7 +68,7 @@ class ClusterApi:
         try:
             response = await self._ask(path, [], aiohttp.ClientTimeout(total=ASK_SECONDS))
             raw = await response.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except _FAULTS as error:
             raise Unreachable(_why(error)) from error
         return _object(raw)
 
@@ -99,14 +102,14 @@ class ClusterApi:
                     yield _event(line)
             finally:
                 response.close()
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except _FAULTS as error:
             raise Unreachable(_why(error)) from error
 
     async def _page(self, path: str, query: Query) -> Body:
         try:
             response = await self._ask(path, query, aiohttp.ClientTimeout(total=ASK_SECONDS))
             return _object(await response.read())
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except _FAULTS as error:
             raise Unreachable(_why(error)) from error
 
     async def _ask(self, path: str, query: Query, limits: aiohttp.ClientTimeout) -> Untyped:
@@ -114,7 +117,7 @@ class ClusterApi:
             "GET",
             path,
             query_params=[pair for pair in query if pair[1]],
-            header_params={"Accept": _ACCEPT},
+            header_params={"Accept": ACCEPT},
             auth_settings=["BearerToken"],
         )
         answer = await self._client.call_api(*serialized, _request_timeout=limits)
@@ -128,10 +131,12 @@ class ClusterApi:
 
 
 async def _lines(content: Untyped) -> AsyncIterator[bytes]:
-    """Split a stream into lines of any length: a stream reader's own limit (64 KiB) is less than an object may have."""
+    """Split a stream into lines: a stream reader's own limit is less than an object may have."""
     rest = b""
     async for chunk in content.iter_any():
         *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > LINE_MAX:
+            raise Unreachable(f"a watch event has more than {LINE_MAX} bytes")
         for line in lines:
             yield line
 

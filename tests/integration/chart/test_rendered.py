@@ -233,7 +233,7 @@ def test_every_admission_policy_fails_closed_and_is_bound(items: list[Object]) -
         if item["kind"] == "ValidatingAdmissionPolicyBinding"
     }
     assert policies.keys() == bound.keys()
-    assert len(policies) == 7
+    assert len(policies) == 8
     assert all(policy["spec"]["failurePolicy"] == "Fail" for policy in policies.values())
     assert all(actions == ["Deny"] for actions in bound.values())
 

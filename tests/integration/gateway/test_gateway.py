@@ -89,9 +89,8 @@ def stranger() -> rsa.RSAPrivateKey:
 def edited(world: conftest.World) -> str:
     """The pod's own token with another pod's uid in the claims and the signature of the original."""
     head, _, signature = world.token().split(".")
-    _, claims, _ = world.token(**{"kubernetes.io": {"namespace": "agents", "pod": {"name": "x", "uid": "y"}}}).split(
-        "."
-    )
+    another = {"namespace": "agents", "pod": {"name": "x", "uid": "y"}}
+    claims = world.token(bound=another).split(".")[1]
     return f"{head}.{claims}.{signature}"
 
 
