@@ -92,10 +92,11 @@ def judge(body: bytes, host: bytes) -> Accepted | Refused:
         return extensions
     if not _ENCRYPTED.isdisjoint(extensions):
         return _malformed("is encrypted (ECH); the name must be readable")
-    value = extensions.get(_SERVER_NAME)
-    if value is None:
+    at = extensions.get(_SERVER_NAME)
+    if at is None:
         return Refused(contract.Rule.SNI_MISSING, "the ClientHello names no server (SNI)")
-    name = _server_name(value)
+    _, length = _HEADER(body, at)
+    name = _server_name(body[at + 4 : at + 4 + length])
     if isinstance(name, Refused):
         return name
     if name.lower() != host:
@@ -120,8 +121,8 @@ def _record(raw: bytes, start: int) -> int | Refused | None:
     return start + 5 + length if have >= 5 + length else None
 
 
-def _extensions(body: bytes) -> dict[int, bytes] | Refused:
-    """Walk over the fixed fields to the extensions; every length must fit exactly."""
+def _extensions(body: bytes) -> dict[int, int] | Refused:
+    """Walk over the fixed fields to the extensions; every length must fit exactly. Gives where each one starts."""
     size = len(body)
     if size < 35 or body[:2] != _TLS12:
         return _malformed("is not TLS 1.2 or newer")
@@ -143,9 +144,9 @@ def _extensions(body: bytes) -> dict[int, bytes] | Refused:
     return _walk(body, at + 2)
 
 
-def _walk(body: bytes, at: int) -> dict[int, bytes] | Refused:
+def _walk(body: bytes, at: int) -> dict[int, int] | Refused:
     size = len(body)
-    found: dict[int, bytes] = {}
+    found: dict[int, int] = {}
     while at < size:
         if at + 4 > size:
             return _malformed("has a cut extension")
@@ -155,7 +156,7 @@ def _walk(body: bytes, at: int) -> dict[int, bytes] | Refused:
             return _malformed("has a cut extension")
         if kind in found:
             return _malformed("has an extension twice")
-        found[kind] = body[at + 4 : end]
+        found[kind] = at
         at = end
     return found
 

@@ -159,6 +159,9 @@ class Decision:
         return f"spec.egress.hosts: [{{host: {self.host}, ports: [{self.port}]}}]"
 
 
+_NO_PORTS: Final[frozenset[int]] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class HostTable:
     """A policy's host rules, ready to decide in constant time. Rules that are not canonical match nothing."""
@@ -189,6 +192,8 @@ class HostTable:
     def decide(self, host: Host, port: int) -> Decision:
         """Decide one host and port; no rule, no way."""
         name = host.name
+        if port in self.exact.get(name, _NO_PORTS):
+            return Decision(contract.Rule.ALLOWED, name, port, name)
         parent = name.partition(".")[2]
         named: str | None = None
         for pattern, ports in ((name, self.exact.get(name)), (WILDCARD + parent, self.below.get(parent))):

@@ -8,7 +8,17 @@ takes it out again.
 import asyncio
 import select
 import struct
-from socket import MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR, SO_ERROR, SO_LINGER, SOL_SOCKET, SocketType
+from socket import (
+    IPPROTO_TCP,
+    MSG_DONTWAIT,
+    MSG_NOSIGNAL,
+    SHUT_WR,
+    SO_ERROR,
+    SO_LINGER,
+    SOL_SOCKET,
+    TCP_USER_TIMEOUT,
+    SocketType,
+)
 from typing import Final, Protocol
 
 READ_MAX: Final = 64 * 1024
@@ -16,6 +26,8 @@ READS_AT_ONCE: Final = 4
 """How often one connection is read before others get their turn."""
 HIGH_WATER: Final = 64 * 1024
 """Unsent bytes from which on the other side is no longer read."""
+UNTAKEN_MILLIS: Final = 10_000
+"""How long the other side may take no bytes after we closed (tcp(7), TCP_USER_TIMEOUT)."""
 EDGES: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 READABLE: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 BROKEN: Final = select.EPOLLHUP | select.EPOLLERR
@@ -155,6 +167,8 @@ class Wire:
             self._closing = True
             if not self._unsent:
                 self._drop_and_tell()
+            else:  # Whoever takes no bytes must not pile up connections that wait for it.
+                self._socket.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, UNTAKEN_MILLIS)
 
     def abort(self) -> None:
         """End the connection now."""
