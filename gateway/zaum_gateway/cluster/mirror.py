@@ -60,12 +60,10 @@ class Policies:
 
     def remove(self, body: api.Body) -> None:
         """Forget one policy: from now on it is gone, and so is every way out of its pods."""
-        policy = self._read(body)
-        self._policies.pop((policy.namespace, policy.name), None)
+        self._policies.pop(records.key(body), None)
 
     def _read(self, body: api.Body) -> records.Policy:
-        fresh = records.Policy.read(body, None, self._domain)
-        policy = records.Policy.read(body, self._policies.get((fresh.namespace, fresh.name)), self._domain)
+        policy = records.Policy.read(body, self._policies.get(records.key(body)), self._domain)
         if policy.problem:
             fields = {"namespace": policy.namespace, "policy": policy.name, "problem": policy.problem}
             log.warning("effective-refused", extra={"fields": fields})

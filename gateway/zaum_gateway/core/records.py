@@ -32,9 +32,10 @@ class Pod:
         """Read a v1 Pod."""
         metadata, spec, status = _part(body, "metadata"), _part(body, "spec"), _part(body, "status")
         labels = _part(metadata, "labels")
+        namespace, name = key(body)
         return Pod(
-            namespace=str(metadata.get("namespace", "")),
-            name=str(metadata.get("name", "")),
+            namespace=namespace,
+            name=name,
             uid=str(metadata.get("uid", "")),
             policy=str(labels.get(contract.LABEL_POLICY, "")),
             service_account=str(spec.get("serviceAccountName", "")),
@@ -61,13 +62,14 @@ class Policy:
     def read(body: Mapping[str, Any], previous: "Policy | None", cluster_domain: str) -> "Policy":
         """Read an AgentPolicy; `previous` is the record that it replaces."""
         metadata, status = _part(body, "metadata"), _part(body, "status")
+        namespace, name = key(body)
         uid = str(metadata.get("uid", ""))
         table, problem = _table(status.get("effective"), cluster_domain)
         if problem and previous is not None and previous.uid == uid:
             table = previous.table
         return Policy(
-            namespace=str(metadata.get("namespace", "")),
-            name=str(metadata.get("name", "")),
+            namespace=namespace,
+            name=name,
             uid=uid,
             table=table,
             deleting=bool(metadata.get("deletionTimestamp")),
@@ -78,10 +80,16 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The cluster as last seen: pods by uid, policies by (namespace, name)."""
+    """The cluster as last seen: pods by uid, policies by (namespace, name). One decision sees one state of it."""
 
     pods: Mapping[str, Pod]
     policies: Mapping[tuple[str, str], Policy]
+
+
+def key(body: Mapping[str, Any]) -> tuple[str, str]:
+    """Give namespace and name of an object."""
+    metadata = _part(body, "metadata")
+    return str(metadata.get("namespace", "")), str(metadata.get("name", ""))
 
 
 def address(text: str) -> str:

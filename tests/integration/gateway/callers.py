@@ -29,11 +29,18 @@ class Answer:
         return document
 
 
-def dial(running: lab.Lab, *, source: str = "127.0.0.1", alpn: str = "http/1.1") -> ssl.SSLSocket:
-    """Open TLS to the gateway from a chosen loopback address, checking its name."""
+def dial(
+    running: lab.Lab, *, source: str = "127.0.0.1", alpn: str = "http/1.1", newest: ssl.TLSVersion | None = None
+) -> ssl.SSLSocket:
+    """Open TLS to the gateway from a chosen loopback address, checking its name; `newest` caps the version."""
     context = ssl.create_default_context(cafile=str(running.ca))
     context.set_alpn_protocols([alpn])
+    if newest is not None:
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.maximum_version = newest
+        context.set_ciphers("ALL:@SECLEVEL=0")
     plain = socket.create_connection(("127.0.0.1", running.gateway_port), timeout=10, source_address=(source, 0))
+    running.connections.append(plain)
     connection = context.wrap_socket(plain, server_hostname=contract.GATEWAY_TLS_NAME)
     running.connections.append(connection)
     return connection
@@ -47,10 +54,11 @@ def ask(
     source: str = "127.0.0.1",
     headers: Headers = (),
     method: str = "CONNECT",
+    host: str | None = None,
 ) -> Answer:
-    """Send one request head and read the answer."""
+    """Send one request head and read the answer; `host` is the Host header where it is not the authority."""
     connection = dial(running, source=source)
-    lines = [f"{method} {authority} HTTP/1.1", f"Host: {authority if method == 'CONNECT' else 'gateway'}"]
+    lines = [f"{method} {authority} HTTP/1.1", f"Host: {host or (authority if method == 'CONNECT' else 'gateway')}"]
     if token is not None:
         lines.append(f"Proxy-Authorization: Bearer {token}")
     lines += [f"{name}: {value}" for name, value in headers]

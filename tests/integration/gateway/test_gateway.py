@@ -1,6 +1,8 @@
 """What opens a tunnel at the gateway, and everything that does not. Each refusal differs from the 200 by one thing."""
 
+import contextlib
 import json
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -186,9 +188,46 @@ def test_i05_what_the_policy_does_not_name_is_refused(world: conftest.World, aut
     refused(callers.ask(world.lab, authority, token=world.token()), rule)
 
 
+@pytest.mark.parametrize("spelling", ["DOCS.Example.COM", "docs.example.com."])
+def test_i05_another_spelling_of_a_named_host_is_the_same_host(world: conftest.World, spelling: str) -> None:
+    opened(world)
+    assert callers.ask(world.lab, f"{spelling}:{world.lab.tcp_port}", token=world.token()).status == 200
+
+
+def test_i05_the_host_that_is_decided_is_the_host_that_is_dialled(world: conftest.World) -> None:
+    opened(world)
+    named, other = f"{conftest.HOST}:{world.lab.tcp_port}", f"outlaw.example.net:{world.lab.tcp_port}"
+    before = len(world.lab.asked)
+    refused(callers.ask(world.lab, other, token=world.token(), host=named), Rule.HOST_NOT_NAMED)
+    answer = callers.ask(world.lab, named, token=world.token(), host=other)
+    assert answer.status in {200, 400, 403}
+    assert "outlaw.example.net" not in world.lab.asked[before:], "a Host header must not choose what is dialled"
+
+
 def test_i05_names_are_resolved_without_search_domains(world: conftest.World) -> None:
     opened(world).tunnel.close()
     assert set(world.lab.asked) <= set(conftest.RECORDS)
+
+
+@pytest.mark.parametrize(
+    ("newest", "accepted"), [(ssl.TLSVersion.TLSv1_1, False), (ssl.TLSVersion.TLSv1_2, True), (None, True)]
+)
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
+def test_old_tls_is_refused(world: conftest.World, newest: ssl.TLSVersion | None, accepted: bool) -> None:
+    try:
+        version = callers.dial(world.lab, newest=newest).version()
+    except ssl.SSLError:
+        version = None
+    assert (version is not None) is accepted
+
+
+def test_plain_text_is_refused(world: conftest.World) -> None:
+    with socket.create_connection(("127.0.0.1", world.lab.gateway_port), timeout=5) as plain:
+        plain.sendall(f"CONNECT {world.authority} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):
+            answer = plain.recv(100)
+    assert not answer.startswith(b"HTTP")
 
 
 def test_anything_but_connect_is_refused(world: conftest.World) -> None:
