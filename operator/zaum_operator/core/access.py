@@ -52,7 +52,7 @@ _OWN: Final = (*_READ, Verb.CREATE, Verb.PATCH, Verb.DELETE)
 OPERATOR: Final[tuple[Grant, ...]] = (
     *_grants(kinds.POLICY, *_READ),
     Grant(contract.GROUP, f"{contract.PLURAL_POLICY}/status", Verb.PATCH),
-    *_grants(kinds.POD, *_OWN),
+    *_grants(kinds.POD, Verb.LIST, Verb.WATCH, Verb.CREATE, Verb.PATCH, Verb.DELETE),
     *_grants(kinds.SERVICE_ACCOUNT, *_OWN),
     *_grants(kinds.CONFIG_MAP, *_OWN),
     *_grants(kinds.QUOTA, *_OWN),

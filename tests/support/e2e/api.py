@@ -91,7 +91,7 @@ class Api:
     def create(self, resource: str, body: Object, *, sub: str = "", name: str = "", dry_run: bool = False) -> Object:
         """POST an object into its own namespace; `name` and `sub` for a subresource."""
         namespace = body.get("metadata", {}).get("namespace", "")
-        query = {"dryRun": "All"} if dry_run else {}
+        query = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry_run else {})
         return self._json("POST", url(resource, namespace, name, sub), body, query=query)
 
     def apply(self, resource: str, body: Object, *, dry_run: bool = False, sub: str = "") -> Object:
