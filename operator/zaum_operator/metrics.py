@@ -14,6 +14,7 @@ class Metrics:
     """What the operator counts."""
 
     def __init__(self) -> None:
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = prometheus_client.CollectorRegistry()
         self.queue_depth = prometheus_client.Gauge(
             f"{_PREFIX}queue_depth", "Keys that are due and wait for a worker.", registry=self.registry

@@ -113,7 +113,7 @@ def _troubles(snapshot: Snapshot, plan: Plan) -> Iterator[_Finding]:
                 image = dict(pod.images).get(waiting.container, "?")
                 yield _no(
                     Reason.IMAGE_PULL_FAILED,
-                    f"Pod {pod.name}: image {image} cannot be pulled ({waiting.reason}): {_quoted(waiting.message)}",
+                    f"Pod {pod.name}: image {image} cannot be pulled: {_quoted(_pull_error(waiting))}",
                 )
             if waiting.reason in _CONFIG:
                 yield _no(
@@ -130,6 +130,11 @@ def _troubles(snapshot: Snapshot, plan: Plan) -> Iterator[_Finding]:
         yield _no(Reason.WATCHDOG_RESTARTED, f"Pod {pod.name} is ended: {replacement.Why.WATCHDOG_RESTARTED}.")
     for pause in plan.decision.pauses:
         yield _paused(pause)
+
+
+def _pull_error(waiting: pods.Waiting) -> str:
+    """Give the error without the kubelet's pause around it: the two alternate, and the condition should not."""
+    return waiting.message.rpartition("ErrImagePull: ")[2] or waiting.reason
 
 
 def _paused(pause: replacement.Pause) -> _Finding:

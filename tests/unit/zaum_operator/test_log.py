@@ -1,6 +1,8 @@
 import json
 import logging
 
+import pytest
+
 from zaum_operator import log
 
 
@@ -18,3 +20,18 @@ def test_an_error_is_in_its_line() -> None:
     except ValueError as error:
         record = logging.LogRecord("n", logging.ERROR, "f", 1, "m", (), (type(error), error, error.__traceback__))
     assert "ValueError: why" in json.loads(log.JsonLines().format(record))["error"]
+
+
+def test_records_go_to_standard_error_from_their_level_on(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    before = (root.level, root.handlers[:])
+    try:
+        log.to_standard_error("WARNING")
+        logging.getLogger("x").info("quiet")
+        logging.getLogger("x").warning("loud")
+    finally:
+        root.setLevel(before[0])
+        root.handlers[:] = before[1]
+    captured = capsys.readouterr()
+    assert [json.loads(line)["message"] for line in captured.err.splitlines()] == ["loud"]
+    assert captured.out == ""

@@ -531,6 +531,37 @@ def test_an_image_that_cannot_be_pulled_is_named_without_a_loop(world: World) ->
     assert world.look() == []
 
 
+def test_the_kubelets_pause_between_pulls_changes_nothing(world: World) -> None:
+    world.policy()
+    world.settle()
+    for reason, message in (("ErrImagePull", "not found"), ("ImagePullBackOff", "Back-off: ErrImagePull: not found")):
+        waiting = {"waiting": {"reason": reason, "message": message}}
+        (pod,) = world.live()
+        world.set_status(pod, phase="Pending", containerStatuses=[{"name": "agent", "state": waiting}])
+        before = len(world.api.writes)
+        world.settle()
+    assert world.api.writes[before:] == []
+    assert world.condition()[2].endswith("cannot be pulled: not found")
+
+
+def test_a_container_that_cannot_be_made_is_named(world: World) -> None:
+    world.policy()
+    world.settle()
+    waiting = {"waiting": {"reason": "CreateContainerError", "message": "no such file"}}
+    world.set_status(world.live()[0], phase="Pending", containerStatuses=[{"name": "agent", "state": waiting}])
+    world.settle()
+    assert world.condition()[:2] == ("False", "ContainerConfigError")
+    assert "container agent cannot be made (CreateContainerError): no such file" in world.condition()[2]
+
+
+def test_a_policy_that_goes_while_it_is_looked_at_needs_no_status(world: World) -> None:
+    world.policy()
+    gone = errors.NotFoundError("apply", 404, "not found")
+    world.api.refuse = lambda verb, plural, name: gone if plural == "agentpolicies" else None
+    assert world.settle() < 20
+    assert world.api.names(kinds.EVENT) == []
+
+
 def test_a_config_map_that_is_missing_is_named(world: World) -> None:
     world.policy(spec=specs.agent(files=[{"configMap": "notes", "mountPath": "/notes"}]))
     world.settle()

@@ -72,11 +72,14 @@ def ask(*answers: Answer | Exception, call: Callable[[Client], Awaitable[Any]]) 
 
 
 def test_get_gives_the_object_or_none() -> None:
-    found, wire = ask(ok({"a": 1}), call=lambda c: c.get(kinds.POD, "agents", "zaum-x"))
+    found, wire = ask(ok({"a": 1}), call=lambda c: c.get(kinds.CONFIG_MAP, "agents", "zaum-x"))
     assert found == {"a": 1}
-    assert (wire.sent[0]["method"], wire.sent[0]["url"]) == ("GET", "https://api/api/v1/namespaces/agents/pods/zaum-x")
+    assert (wire.sent[0]["method"], wire.sent[0]["url"]) == (
+        "GET",
+        "https://api/api/v1/namespaces/agents/configmaps/zaum-x",
+    )
     assert wire.sent[0]["headers"]["Authorization"] == "Bearer t"
-    assert ask(refused(404), call=lambda c: c.get(kinds.POD, "agents", "zaum-x"))[0] is None
+    assert ask(refused(404), call=lambda c: c.get(kinds.CONFIG_MAP, "agents", "zaum-x"))[0] is None
 
 
 def test_list_follows_pages_and_names_kinds() -> None:
@@ -166,7 +169,7 @@ def test_writes_are_counted_and_reads_are_not() -> None:
     client = Client(Wire([ok(), ok()]), table=access.OPERATOR, release_namespace="z", metrics=metrics)
 
     async def go() -> None:
-        await client.get(kinds.POD, "a", "p")
+        await client.get(kinds.CONFIG_MAP, "a", "p")
         await client.merge(kinds.POD, "a", "p", {})
 
     asyncio.run(go())
@@ -175,5 +178,5 @@ def test_writes_are_counted_and_reads_are_not() -> None:
 
 
 def test_names_cannot_leave_their_place_in_the_path() -> None:
-    _, wire = ask(ok(), call=lambda c: c.get(kinds.POD, "a", "../secrets/x?y"))
-    assert wire.sent[0]["url"].endswith("/pods/..%2Fsecrets%2Fx%3Fy")
+    _, wire = ask(ok(), call=lambda c: c.get(kinds.CONFIG_MAP, "a", "../secrets/x?y"))
+    assert wire.sent[0]["url"].endswith("/configmaps/..%2Fsecrets%2Fx%3Fy")
