@@ -81,7 +81,7 @@ class Supervisor:
         for server in servers:
             server.close()
         for tunnel in [*self.watch.connections]:
-            tunnel.cut(contract.Rule.GATEWAY_UNAVAILABLE)
+            tunnel.cut(None)
         for task in watching:
             if task.done():
                 task.result()
@@ -144,7 +144,11 @@ class Supervisor:
     # Probe answers.
 
     def _health(self) -> probe.Answer:
-        state = {"status": "Degraded" if self._problem else "ok", "problem": self._problem}
+        # The problem's text may name a host of the policy, which is for the log alone.
+        problem = (
+            "the newest config is refused, the last good one is in force; the log says why" if self._problem else ""
+        )
+        state = {"status": "Degraded" if self._problem else "ok", "problem": problem}
         return probe.Answer(200, "OK", "application/json", json.dumps(state).encode("ascii") + b"\n")
 
     def _agent(self) -> probe.Answer:

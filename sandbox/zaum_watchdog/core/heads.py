@@ -44,7 +44,9 @@ def read(head: Head) -> hosts.Authority | Refused:
     if problem:
         return Refused(contract.Rule.REQUEST_MALFORMED, problem)
     if head.method != b"CONNECT":
-        return Refused(contract.Rule.PLAIN_HTTP, "only CONNECT to port 443 and the like; plain HTTP does not leave")
+        return Refused(
+            contract.Rule.PLAIN_HTTP, "plain HTTP does not leave the pod; use https, which opens a tunnel by CONNECT"
+        )
     authority = hosts.parse_authority(head.target.decode("latin-1"))
     if isinstance(authority, hosts.Malformed):
         return Refused(authority.rule, f"the target {authority.problem}")

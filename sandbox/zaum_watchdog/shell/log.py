@@ -30,6 +30,11 @@ class Log:
         if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
             os.set_blocking(descriptor, False)
 
+    @property
+    def pending(self) -> bool:
+        """Say whether something waits to be written."""
+        return bool(self._lines or self._rest)
+
     def write(self, line: str) -> None:
         """Queue one line, which ends with its newline."""
         if len(self._lines) >= QUEUE_MAX:

@@ -189,10 +189,10 @@ class AgentSide(asyncio.Protocol):
 
     # Ends.
 
-    def cut(self, rule: contract.Rule) -> None:
+    def cut(self, rule: contract.Rule | None) -> None:
         """End the tunnel at once, both sides, and say which rule did it."""
         if self.phase in {Phase.DIALLING, Phase.ASKED} and self.authority is not None:
-            self._refuse(policy.Refusal(rule, "cut", host=self.authority.host.name, port=self.authority.port))
+            self._decline(rule or contract.Rule.GATEWAY_UNAVAILABLE, "the tunnel was cut before it stood")
         elif self.phase is not Phase.ENDED:
             self._finish(rule)
             self._reset()

@@ -20,8 +20,8 @@ class Tunnel(Protocol):
     up: int
     down: int
 
-    def cut(self, rule: contract.Rule) -> None:
-        """End the tunnel at once."""
+    def cut(self, rule: contract.Rule | None) -> None:
+        """End the tunnel at once, by a rule or, at the end of the process, by none."""
 
     def expire(self, now: int) -> None:
         """End the connection if its time is over."""

@@ -63,6 +63,7 @@ def test_a_broken_document_keeps_the_last_good_one_and_says_degraded(
     assert problem in watchdog.record("degraded")["problem"]
     health = watchdog.probe("/healthz")
     assert (health.status, health.json["status"]) == (200, "Degraded")
+    assert b"example" not in health.body
     assert watchdog.metric("zaum_degraded") == 1
     assert watchdog.connect("new.example.com:443").rule == "egress.hosts"
     watchdog.tunnel(TARGET).close()
