@@ -1,9 +1,9 @@
 """An epoll of its own for plain TCP, nested in the event loop.
 
 In a general event loop a short tunnel also pays for the handles, futures and tasks of its two connections; this does
-only what the proxy needs (docs/adr/0003-hop-to-the-gateway.md has the numbers). The epoll's descriptor is itself watched by the event loop, so
-everything still happens on one thread, between the loop's other callbacks. Sockets are `socket.SocketType`, the plain C
-type, with all fields given.
+only what the proxy needs (docs/adr/0003-hop-to-the-gateway.md has the numbers). The epoll's descriptor is itself
+watched by the event loop, so everything still happens on one thread, between the loop's other callbacks. Sockets are
+`socket.SocketType`, the plain C type, with all fields given.
 """
 
 import asyncio
