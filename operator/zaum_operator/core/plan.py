@@ -163,11 +163,14 @@ def _taken_down(snapshot: Snapshot, decision: replacement.Decision) -> list[Acti
     namespace = snapshot.key.namespace
     gone = [actions.Delete(kinds.POD, namespace, item.pod.name, item.pod.uid) for item in decision.delete]
     ended = [
-        actions.Merge(kinds.POD, namespace, item.name, {"spec": {"activeDeadlineSeconds": 1}})
-        for item in decision.end
-        if not item.deadline_set
+        actions.Merge(kinds.POD, namespace, item.name, _ending()) for item in decision.end if not item.deadline_set
     ]
     return [*gone, *ended]
+
+
+def _ending() -> dict[str, object]:
+    """Cut a pod off and end it: with this label only the guard selects it, so nothing leaves while it dies."""
+    return {"metadata": {"labels": {contract.LABEL_QUARANTINED: "true"}}, "spec": {"activeDeadlineSeconds": 1}}
 
 
 def _mended(snapshot: Snapshot, template: Object, decision: replacement.Decision, raw: bytes | None) -> list[Action]:

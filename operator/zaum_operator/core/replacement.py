@@ -2,8 +2,8 @@
 
 A pod that ended is replaced after a pause; the newest ended one of each ordinal is kept for forensics, and carries the
 memory of the pause. An outdated pod goes first and comes after: the quota has no room for both. Ready ones are
-replaced one at a time, broken ones at once. A pod whose watchdog restarted is ended by its deadline: it stays to be
-read, and its pause counts, so that a watchdog that cannot live does not become a loop.
+replaced one at a time, broken ones at once. A pod whose watchdog restarted is cut off and ended by its deadline: it
+stays to be read, and its pause counts, so that a watchdog that cannot live does not become a loop.
 """
 
 from dataclasses import dataclass
@@ -73,6 +73,8 @@ class Decision:
     pauses: tuple[Pause, ...] = ()
     keep: tuple[Pod, ...] = ()
     """Pods that live on (ended and leaving ones are not among them)."""
+    outdated: int = 0
+    """How many of those that live on wait for their turn to be replaced."""
 
 
 def decide(pods: tuple[Pod, ...], want: Want, *, now: datetime) -> Decision:
@@ -144,6 +146,7 @@ def _roll(decision: Decision, want: Want) -> Decision:
         start=decision.start,
         pauses=decision.pauses,
         keep=tuple(pod for pod in decision.keep if pod not in goes),
+        outdated=len(outdated) - len(goes),
     )
 
 

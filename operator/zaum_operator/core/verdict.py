@@ -100,6 +100,8 @@ def _ready(snapshot: Snapshot, plan: Plan, failure: Failure | None) -> Iterator[
         )
     yield from _troubles(snapshot, plan)
     ready = sum(pod.ready for pod in plan.decision.keep if pod not in plan.decision.end)
+    if waiting := plan.decision.outdated:
+        yield _no(Reason.PROGRESSING, f"{ready} of {wanted} pods are ready; {waiting} wait to be replaced.")
     if ready == wanted:
         yield _yes(Reason.ALL_READY, f"{ready} of {wanted} pods are ready.")
     yield _no(Reason.PROGRESSING, f"{ready} of {wanted} pods are ready.")
@@ -127,7 +129,9 @@ def _troubles(snapshot: Snapshot, plan: Plan) -> Iterator[_Finding]:
         names = ", ".join(snapshot.missing_files)
         yield _no(Reason.CONFIG_MAP_MISSING, f"spec.agent.files names ConfigMaps that do not exist: {names}.")
     for pod in plan.decision.end:
-        yield _no(Reason.WATCHDOG_RESTARTED, f"Pod {pod.name} is ended: {replacement.Why.WATCHDOG_RESTARTED}.")
+        yield _no(
+            Reason.WATCHDOG_RESTARTED, f"Pod {pod.name} is cut off and ended: {replacement.Why.WATCHDOG_RESTARTED}."
+        )
     for pause in plan.decision.pauses:
         yield _paused(pause)
 
@@ -148,7 +152,8 @@ def _paused(pause: replacement.Pause) -> _Finding:
         return _no(Reason.RUNAWAY, f"Pod {pod.name}: the agent was killed for {breach}. {again}")
     if pod.watchdog_restarts:
         return _no(
-            Reason.WATCHDOG_RESTARTED, f"Pod {pod.name} was ended: {replacement.Why.WATCHDOG_RESTARTED}. {again}"
+            Reason.WATCHDOG_RESTARTED,
+            f"Pod {pod.name} was cut off and ended: {replacement.Why.WATCHDOG_RESTARTED}. {again}",
         )
     if code == 0:
         return _no(Reason.BACKING_OFF, f"Pod {pod.name}: the agent ended by itself with exit code 0. {again}")
