@@ -123,9 +123,7 @@ class Agent(model.Model):
     replicas: Annotated[int, pydantic.Field(ge=0, le=100)] | None = None
     """How many pods, at most 100. Default 1; 0 runs none."""
     resources: Resources | None = None
-    """What one pod's agent may use of its node."""
     workspace: Workspace | None = None
-    """The directory that the agent can write to."""
     runtime_class_name: scalars.ObjectName | None = None
     """RuntimeClass for the pods, such as gvisor; default the cluster's."""
     image_pull_secrets: unsupported.OpaqueList | None = None

@@ -23,7 +23,6 @@ class Limits(model.Model):
     """What one pod may spend. Absent or empty: the defaults."""
 
     requests: Requests | None = None
-    """CONNECTs a minute."""
     connections: Annotated[int, pydantic.Field(ge=0, le=4096)] | None = None
     """Open tunnels at once. Default 32; 0 denies all."""
     bytes: unsupported.Opaque | None = None
@@ -70,14 +69,11 @@ class Denied(model.Model):
 
 
 class Runaway(model.Model):
-    """The detectors. What one of them sees makes the kubelet kill the agent. Absent or empty: all on, by default."""
+    """The detectors of an agent that runs wild: what one of them sees makes the kubelet kill it. Default: all on."""
 
     cpu: Cpu | None = None
-    """CPU without a pause."""
     processes: Processes | None = None
-    """Too many processes."""
     denied: Denied | None = None
-    """Too many denied requests."""
     repeated: unsupported.Opaque | None = None
     """The same request again and again. Not supported in this version."""
     no_progress: unsupported.Opaque | None = None

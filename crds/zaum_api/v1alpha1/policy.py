@@ -32,19 +32,15 @@ class Spec(model.Model):
     desired_state: Literal["Running", "Stopped"] = "Running"
     """Running, or Stopped: no pod runs, everything else stays."""
     agent: agent_api.Agent
-    """What runs."""
     identity: unsupported.Opaque | None = None
     """A token for the agent. Not supported in this version; the agent has none."""
     egress: egress_api.Egress | None = None
-    """What the agent can reach. Default nothing."""
     ingress: unsupported.OpaqueList | None = None
     """Who can reach the agent. Default nobody; an entry is not supported in this version."""
     limits: limits_api.Limits | None = None
-    """What one pod may spend."""
     lifetime: unsupported.Opaque | None = None
     """How long a pod lives. Not supported in this version."""
     runaway: limits_api.Runaway | None = None
-    """What counts as running wild."""
     containment: unsupported.Opaque | None = None
     """What happens to an agent that ran wild. Not supported in this version: it is killed and started again."""
 
@@ -70,9 +66,7 @@ class AgentPolicy(model.Model):
     kind: Literal["AgentPolicy"]
     metadata: unsupported.Opaque
     spec: Spec
-    """What runs, what it may reach and spend."""
     status: status_api.Status | None = None
-    """What the operator saw and what is in force. Only the operator writes it."""
 
     @pydantic.field_validator("metadata")
     @classmethod

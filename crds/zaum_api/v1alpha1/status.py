@@ -60,7 +60,7 @@ class Effective(model.Model):
 
 
 class Status(model.Model):
-    """What the operator saw and what is in force."""
+    """What the operator saw and what is in force. Only the operator writes it."""
 
     observed_generation: Annotated[int, pydantic.Field(ge=0)] | None = None
     """The metadata.generation that this status is about."""
@@ -80,4 +80,3 @@ class Status(model.Model):
     ready_replicas: Annotated[int, pydantic.Field(ge=0)] | None = None
     """Pods that are ready."""
     effective: Effective | None = None
-    """What is enforced, each value with its source."""
