@@ -1,6 +1,5 @@
 """Spell the attempts that `examples/demo/probe.py` makes from inside a pod, and read their outcomes."""
 
-
 from tests.cluster import addresses
 from tests.support.e2e.api import Object
 
