@@ -67,12 +67,14 @@ guards: prerequisites ## Remove each guard and see its test turn red
 	@$(PY) -m tests.guards
 
 .PHONY: lint
-lint: dev ## ruff, mypy --strict, the architecture's arrows, generated files
+lint: dev ## ruff, mypy --strict, the architecture's arrows, generated files, the policy scanner
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check -q .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
 	@$(PY) crds/generate.py --check
+	@$(PY) -m tests.cluster build
+	@$(PY) -m tests.integration.chart.scan
 
 .PHONY: fix
 fix: dev ## Let ruff mend what it can
