@@ -1,0 +1,93 @@
+"""What the documents say is run or compared: a sentence that no test holds is deleted."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from zaum_api import contract
+from zaum_api.v1alpha1 import policy as policies
+
+ROOT = Path(__file__).resolve().parents[3]
+README = (ROOT / "README.md").read_text()
+INVARIANTS = (ROOT / "docs/invariants.md").read_text()
+CONTROLS = (ROOT / "docs/controls.md").read_text()
+TESTS = {
+    suite: set(
+        re.findall(r"def (test_\w+)", "\n".join(path.read_text() for path in (ROOT / "tests" / suite).rglob("*.py")))
+    )
+    for suite in ("unit", "integration", "e2e")
+}
+
+
+def rows(text: str, start: str) -> list[list[str]]:
+    """The cells of a table's rows whose first cell matches."""
+    found = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
+    ]
+    return [cells for cells in found if re.fullmatch(start, cells[0])]
+
+
+@pytest.mark.parametrize("cells", rows(INVARIANTS, r"I\d\d"), ids=lambda cells: cells[0])
+def test_every_invariant_is_named_by_tests_in_the_suites_that_its_row_names(cells: list[str]) -> None:
+    number, _, shown = cells
+    if shown == "later":
+        return
+    for suite in shown.split(", "):
+        assert any(name.startswith(f"test_{number.lower()}_") for name in TESTS[suite]), f"{number}: none in {suite}"
+
+
+def test_all_fifteen_invariants_have_a_row() -> None:
+    assert [cells[0] for cells in rows(INVARIANTS, r"I\d\d")] == [f"I{number:02}" for number in range(1, 16)]
+
+
+def test_every_test_that_the_controls_name_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", CONTROLS))
+    assert len(named) > 15
+    assert named - set.union(*TESTS.values()) == set()
+
+
+def test_a_control_without_a_test_claims_nothing() -> None:
+    claims = [cells for cells in rows(CONTROLS, r"[^-].*") if cells[0] != "control"]
+    silent = [cells[0] for cells in claims if cells[1] not in {"later", "OUT"} and "`test_" not in cells[3]]
+    assert silent == []
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make ([a-z0-9-]+)", README + (ROOT / "STYLE.md").read_text()))
+    assert named
+    assert named - targets == set()
+
+
+def test_the_policy_in_the_readme_is_valid() -> None:
+    text = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "kind: AgentPolicy" in block)
+    manifest: dict[str, Any] = yaml.safe_load(text.replace("sha256:…", "sha256:" + "0" * 64))
+    read = policies.AgentPolicy.model_validate(manifest)
+    assert manifest["spec"]["egress"]["hosts"]
+    assert read is not None
+    assert manifest["spec"].keys() <= {"agent", "egress", "limits", "runaway"}
+
+
+def test_every_rule_and_status_that_the_readme_quotes_is_in_the_contract() -> None:
+    quoted = set(re.findall(r"`((?:egress|limits|identity|gateway)\.[a-zA-Z.]+)`|x-zaum-rule: ([a-zA-Z.]+)`", README))
+    rules = {first or second for first, second in quoted}
+    assert rules
+    assert rules <= {rule.value for rule in contract.Rule}
+    assert f"statuscode: {contract.BREACH_STATUS[contract.Breach.RUNAWAY_CPU]}" in README
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+            assert target.startswith("http") or (document.parent / target).exists(), f"{document}: {target}"
+
+
+def test_the_examples_are_good_policies() -> None:
+
+    for path in sorted((ROOT / "examples").glob("*.yaml")):
+        for manifest in yaml.safe_load_all(path.read_text()):
+            if manifest["kind"] == contract.KIND_POLICY:
+                policies.AgentPolicy.model_validate(manifest)
