@@ -48,8 +48,8 @@ unit: dev ## Pure and fast tests, with the coverage of the core packages
 	@$(PY) -m coverage report --include='*/core/*,*/zaum_egress/*,*/zaum_api/*' --fail-under=95
 
 .PHONY: integration
-integration: dev ## Real processes on loopback: watchdog, Envoy, authorizer, rendered chart
-	@$(PY) -m tests.cluster build
+integration: prerequisites ## Real processes on loopback: watchdog, Envoy, authorizer; the rendered chart on the API server
+	@$(PY) -m tests.cluster up
 	@$(PY) -m pytest tests/integration -q
 
 .PHONY: e2e

@@ -17,6 +17,17 @@ def parse_version(text: str) -> tuple[int, int]:
     return int(str(document["major"]).rstrip("+")), int(str(document["minor"]).rstrip("+"))
 
 
+def pushed(reference: str) -> str:
+    """Give the reference under which the owner of an external cluster has pushed one of our images."""
+    place = os.environ.get("ZAUM_IMAGES", "")
+    if not place:
+        raise errors.MissingPrerequisite(
+            "an external cluster pulls from a registry: build with `make images`, push the archives, "
+            "and set ZAUM_IMAGES to where they are (what stands before zaum-operator:dev)"
+        )
+    return f"{place.rstrip('/')}/{reference.rpartition('/')[2]}"
+
+
 class External:
     """Any cluster; `up` only checks that it answers and is new enough."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from tests.cluster import backend, cluster, local, ownimages, progress
+from tests.cluster import backend, cluster, elsewhere, local, ownimages, progress
 from tests.cluster.images import builds
 
 
@@ -12,6 +12,8 @@ def load(images: Iterable[builds.Built]) -> dict[str, str]:
     On the local cluster a reference carries the digest; elsewhere the tag, since a node keeps no digest of an image
     that was loaded into it.
     """
+    if cluster.current().name == backend.EXTERNAL:
+        return {built.image.name: elsewhere.pushed(built.image.reference) for built in images}
     on_this_machine = cluster.current().name == backend.LOCAL
     present = ownimages.listed(local.place()) if on_this_machine else set()
     references: dict[str, str] = {}
