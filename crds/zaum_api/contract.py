@@ -68,6 +68,9 @@ CONFIG_DIGEST_PATH: Final = "/etc/zaum/digest"
 """The pod annotation by the downward API, in the same projected volume as the document: both change at once."""
 TOKEN_DIR: Final = "/var/run/zaum"  # noqa: S105 - a path
 TOKEN_PATH: Final = "/var/run/zaum/token"  # noqa: S105 - a path
+TERMINATION_LOG: Final = "/dev/termination-log"
+"""Where the kubelet reads a container's last word (terminationMessagePath's default). The watchdog leaves the `Breach`
+there when it latches; the operator finds it as the container's `terminated.message`."""
 WORKSPACE: Final = "/workspace"
 CONFIG_KEY: Final = "config.json"
 

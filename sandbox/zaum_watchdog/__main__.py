@@ -15,7 +15,9 @@ from zaum_watchdog.shell import files, listen, log
 def main(arguments: list[str] | None = None) -> int:
     """Run until told to stop; give the exit status."""
     options = _options().parse_args(arguments)
-    settings = supervisor.Settings(options.config, options.digest, options.token, options.agent_uid)
+    settings = supervisor.Settings(
+        options.config, options.digest, options.token, options.agent_uid, options.termination_log
+    )
     config = files.ConfigFile(settings.config, settings.digest)
     first = config.poll()
     if first is None:
@@ -44,6 +46,9 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--proxy-port", type=int, default=contract.PROXY_PORT, help="on loopback; 0 takes any")
     parser.add_argument("--probe-port", type=int, default=contract.PROBE_PORT, help="on every address; 0 takes any")
     parser.add_argument("--agent-uid", type=int, default=contract.AGENT_UID, help="whose processes are watched")
+    parser.add_argument(
+        "--termination-log", type=Path, default=Path(contract.TERMINATION_LOG), help="gets the reason of a breach"
+    )
     return parser
 
 

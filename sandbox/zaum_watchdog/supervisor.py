@@ -32,6 +32,7 @@ class Settings:
     digest: Path
     token: Path
     agent_uid: int
+    termination_log: Path
 
 
 class Supervisor:
@@ -45,7 +46,7 @@ class Supervisor:
         self._config = config
         self._token = files.TokenFile(settings.token)
         self._token.poll()
-        self.watch = watch.Watch(loop, first, self._token, out)
+        self.watch = watch.Watch(loop, first, self._token, out, settings.termination_log)
         self._reactor = reactor.Reactor(loop)
         self._dialler = gateway.Dialler(self._reactor)
         self._table = processes.ProcessTable(settings.agent_uid)

@@ -28,10 +28,11 @@ class Step(StrEnum):
     REFUSE_NEW = "refuseNew"
     CLOSE_TUNNELS = "closeTunnels"
     FAIL_PROBE = "failProbe"
+    SAY_WHY = "sayWhy"
 
 
 LADDER: Final[dict[State, tuple[State, tuple[Step, ...]]]] = {
-    State.WATCHING: (State.LATCHED, (Step.REFUSE_NEW, Step.CLOSE_TUNNELS, Step.FAIL_PROBE)),
+    State.WATCHING: (State.LATCHED, (Step.REFUSE_NEW, Step.CLOSE_TUNNELS, Step.FAIL_PROBE, Step.SAY_WHY)),
     State.LATCHED: (State.LATCHED, ()),
 }
 """State before a breach → state after it, and the steps."""

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter, deque
+from pathlib import Path
 from typing import Final, Protocol
 
 from zaum_api import contract, documents
 from zaum_egress import hosts
 from zaum_watchdog.core import answers, heads, metrics, policy, rate, records, verdict
-from zaum_watchdog.shell import clock, files, log
+from zaum_watchdog.shell import clock, files, last_word, log
 
 DENIED_MAX: Final = 100_001
 """Denials that are remembered between two ticks: one more than the largest threshold of the detector."""
@@ -31,9 +32,15 @@ class Watch:
     """The state of the running watchdog. Connections report to it, ask it, and are cut by it."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, first: policy.Policy, token: files.TokenFile, out: log.Log
+        self,
+        loop: asyncio.AbstractEventLoop,
+        first: policy.Policy,
+        token: files.TokenFile,
+        out: log.Log,
+        termination_log: Path,
     ) -> None:
         self.loop = loop
+        self._termination_log = termination_log
         self.policy = first
         self.token = token
         self.out = out
@@ -104,8 +111,11 @@ class Watch:
                         tunnel.cut(contract.Rule.LATCHED)
                 case verdict.Step.REFUSE_NEW | verdict.Step.FAIL_PROBE:
                     pass  # Both read the verdict, which is latched by now.
-        if steps:
-            self.event("breach", reason=reason.value, status=self.verdict.probe_status)
+                case verdict.Step.SAY_WHY:
+                    self.event("breach", reason=reason.value, status=self.verdict.probe_status)
+                    problem = last_word.leave(self._termination_log, reason)
+                    if problem:
+                        self.event("unheard", problem=problem)
 
     def metrics(self, *, processes: int, lag_last: int, lag_max: int, degraded: bool) -> bytes:
         """Write the metrics of this moment."""

@@ -28,6 +28,7 @@ class Files:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._generation = 0
+        self.termination_log = directory / "termination-log"
         self.config, self.digest, self.token = (directory / name for name in ("config.json", "digest", "token"))
 
     def write(self, raw: bytes, *, digest: str | None = None, token: str = "token-1") -> None:
@@ -75,6 +76,7 @@ class Watchdog:
             [
                 sys.executable, *interpreter, "-m", "zaum_watchdog", "--config", files.config, "--digest", files.digest,
                 "--token", files.token, "--proxy-port", "0", "--probe-port", "0", "--agent-uid", str(uid),
+                "--termination-log", files.termination_log,
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if capture else None,

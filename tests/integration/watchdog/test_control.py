@@ -128,6 +128,40 @@ def test_i08_a_new_document_does_not_unlatch(
     assert watchdog.connect(TARGET).rule == "containment.latched"
 
 
+def test_a_breach_leaves_its_reason_where_the_kubelet_and_the_operator_read_it(
+    start: conftest.Start, files: rig.Files
+) -> None:
+    files.termination_log.write_bytes(b"")
+    watchdog = start(runaway=denied(1))
+    watchdog.connect("evil.example.com:443")
+    assert watchdog.metric("zaum_latched") == 0
+    assert files.termination_log.read_bytes() == b""
+    for _ in range(3):
+        watchdog.connect("evil.example.com:443")
+    watchdog.record("breach")
+    # Before the kubelet asks for the end, and so before it reads the file.
+    rig.until(files.termination_log.read_bytes, "no last word")
+    assert files.termination_log.read_bytes() == b"RunawayDenied\n"
+    files.termination_log.write_bytes(b"kept")
+    for _ in range(3):
+        watchdog.connect("evil.example.com:443")
+    assert watchdog.stop() == 0
+    assert files.termination_log.read_bytes() == b"kept"
+    assert not any(record["kind"] == "unheard" for record in watchdog.drained())
+
+
+def test_a_last_word_that_cannot_be_left_is_logged_and_the_verdict_stands(
+    start: conftest.Start, files: rig.Files
+) -> None:
+    watchdog = start(runaway=denied(1))
+    watchdog.connect("evil.example.com:443")
+    watchdog.connect("evil.example.com:443")
+    watchdog.record("breach")
+    assert str(files.termination_log) in watchdog.record("unheard")["problem"]
+    assert watchdog.connect(TARGET).rule == "containment.latched"
+    assert not files.termination_log.exists()
+
+
 @contextlib.contextmanager
 def agents(count: int, script: str) -> Iterator[None]:
     """Run shells as the agent's uid."""

@@ -62,7 +62,7 @@ def side(
     (tmp_path / "token").write_text("token")
     token = files.TokenFile(tmp_path / "token")
     token.poll()
-    shared = watch.Watch(loop, policy.Policy.of(config), token, log.Log(loop, pipe[1]))
+    shared = watch.Watch(loop, policy.Policy.of(config), token, log.Log(loop, pipe[1]), tmp_path / "last-word")
     made = proxy.AgentSide(shared, Never())
     made.connection_made(Wire())  # type: ignore[arg-type]
     return made

@@ -12,10 +12,10 @@ BREACHES = st.sampled_from(list(contract.Breach))
 
 
 @pytest.mark.parametrize("breach", list(contract.Breach))
-def test_the_first_breach_latches_refuses_cuts_and_fails_the_probe(breach: contract.Breach) -> None:
+def test_the_first_breach_latches_refuses_cuts_fails_the_probe_and_says_why(breach: contract.Breach) -> None:
     latched, steps = verdict.on_breach(verdict.Verdict(), breach)
     assert latched == verdict.Verdict(State.LATCHED, breach)
-    assert steps == (Step.REFUSE_NEW, Step.CLOSE_TUNNELS, Step.FAIL_PROBE)
+    assert steps == (Step.REFUSE_NEW, Step.CLOSE_TUNNELS, Step.FAIL_PROBE, Step.SAY_WHY)
     assert latched.probe_status == contract.BREACH_STATUS[breach]
 
 
