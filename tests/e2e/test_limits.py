@@ -7,7 +7,7 @@ import pytest
 from tests.cluster import addresses
 from tests.support.e2e import attempts
 from tests.support.e2e.agents import Agents
-from tests.support.e2e.api import Api, Object
+from tests.support.e2e.api import Api, Object, condition
 from zaum_api import contract
 
 HOSTS = {"hosts": [{"host": addresses.WEBSITE_NAME}]}
@@ -68,7 +68,8 @@ def test_i09_a_runaway_agent_is_killed_by_the_kubelet_and_replaced_later(
     status = str(contract.BREACH_STATUS[breach])
     events = [event["message"] for event in api.items("events", agents.namespace)]
     assert any(status in message and "iveness" in message for message in events), events
-    agents.ready("wild", status="False", seconds=20)
+    policy = agents.ready("wild", status="False", reason="Runaway", seconds=20)
+    assert breach.value in condition(policy, "Ready")["message"]
     kept = api.get("pods", agents.namespace, name)
     assert kept["status"]["phase"] == "Failed"
     started = time.monotonic()
