@@ -1,13 +1,15 @@
 """Remove each guard of `guards.toml` in turn and see the test that names it turn red.
 
 A guard in the source is removed in a copy of the tree, never in the tree itself. A guard on the cluster is an object
-that is deleted, and created again afterwards. A test that is not green before, that stays green, or that breaks for
-another reason than a failed test (exit status 1 of pytest) counts against us.
+that is deleted or patched, and put back afterwards; the chart is installed before and left alone meanwhile. A test that
+is not green before, that stays green, or that breaks instead of failing (an error, or another exception than that of
+an assertion or of waiting in vain) counts against us.
 """
 
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,20 +18,51 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from xml.etree import ElementTree
+
+from tests.support.e2e import install
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 LIST: Final = Path(__file__).with_suffix(".toml")
 PACKAGES: Final = ("crds", "operator", "sandbox", "gateway", ".")
-TEST_SECONDS: Final = 900
-"""A bound, not an aim: the run over all named tests, before anything is removed, is the longest."""
+BASELINE_SECONDS: Final = 900
+TEST_SECONDS: Final = 240
+"""Bounds, not aims."""
 ADMISSION_TRIES: Final = 4
-"""The API server's admission informers lag a deleted object by up to a second; a test takes longer than that."""
+"""The API server's admission learns of a deleted object by a watch of its own, a moment later."""
+FAILURES: Final = (
+    "assert ",
+    "AssertionError",
+    "Failed: ",
+    "tests.support.e2e.api.NotSeenError: ",
+    "subprocess.TimeoutExpired: ",
+    "TimeoutError: ",
+    "_queue.Empty",
+)
+"""How the message of a test begins that failed: by an assertion, by `pytest.raises`, or by waiting in vain."""
+REASON_MAX: Final = 100
 
 
 class GuardError(Exception):
     """The list does not fit the tree, or a test is not green to begin with."""
+
+
+class Verdict(StrEnum):
+    """What a test said to a removal."""
+
+    RED = "red"
+    GREEN = "GREEN"
+    BROKE = "BROKE"
+
+
+class Outcome(NamedTuple):
+    """A verdict and the first words of the failure; empty for a green one."""
+
+    verdict: Verdict
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +76,7 @@ class Guard:
     replace: str = ""
     resource: str = ""
     object: str = ""
+    patch: str = ""
 
     @property
     def on_cluster(self) -> bool:
@@ -56,7 +90,7 @@ def read(raw: bytes) -> list[Guard]:
     for guard in guards:
         if names.count(guard.name) > 1:
             raise GuardError(f"{guard.name}: stands there twice")
-        if guard.on_cluster == bool(guard.file):
+        if guard.on_cluster == bool(guard.file) or bool(guard.file) != bool(guard.find):
             raise GuardError(f"{guard.name}: name either file+find+replace or resource+object")
     return guards
 
@@ -84,50 +118,77 @@ def copy_tree(to: Path) -> None:
     (to / ".venv").symlink_to(ROOT / ".venv")
 
 
-def pytest(tests: list[str], *, tree: Path, on_cluster: bool) -> tuple[int, str]:
-    """Run tests of a tree; give pytest's exit status and what it printed."""
+def pytest(tests: list[str], *, tree: Path, on_cluster: bool, installed: bool = False) -> tuple[Outcome, str]:
+    """Run tests of a tree; give their verdict and what pytest printed."""
+    report = tree / "report.xml"
+    report.unlink(missing_ok=True)
     python = [str(ROOT / ".venv/bin/python"), "-m"]
     inside = [*python, "tests.cluster", "exec", "--"] if on_cluster else []
     path = os.pathsep.join(str(tree / package) for package in PACKAGES)
-    command = [*inside, *python, "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    environment = os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [*inside, *python, "pytest", "-q", "-x", "-p", "no:cacheprovider", f"--junitxml={report}", *tests]
     done = subprocess.run(
-        command, cwd=tree, env=os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TEST_SECONDS, check=False,
+        command, cwd=tree, env=environment | ({install.INSTALLED: "1"} if installed else {}),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        timeout=TEST_SECONDS if len(tests) == 1 else BASELINE_SECONDS,
     )  # fmt: skip
-    return done.returncode, done.stdout.decode(errors="replace")
+    printed = done.stdout.decode(errors="replace")
+    return judge(done.returncode, report.read_bytes() if report.exists() else b""), printed
 
 
-def in_source(guard: Guard, tree: Path) -> bool:
-    """Remove a guard in the copy, run its test, put it back; tell whether the test turned red."""
+def judge(status: int, report: bytes) -> Outcome:
+    """Tell a test that failed from one that broke, by pytest's exit status and its JUnit report."""
+    if status == 0:
+        return Outcome(Verdict.GREEN)
+    if status != 1 or not report:
+        return Outcome(Verdict.BROKE, f"pytest ended with status {status}")
+    root = ElementTree.fromstring(report)
+    said = [_first_line(item) for item in root.iter("failure")]
+    errors = [_first_line(item) for item in root.iter("error")]
+    other = [reason for reason in said if not reason.startswith(FAILURES)]
+    if errors or other or not said:
+        return Outcome(Verdict.BROKE, (errors + other + ["no test failed"])[0])
+    return Outcome(Verdict.RED, said[0])
+
+
+def _first_line(failure: ElementTree.Element) -> str:
+    lines = failure.get("message", "").strip().splitlines()
+    return lines[0] if lines else ""
+
+
+def in_source(guard: Guard, tree: Path) -> Outcome:
+    """Remove a guard in the copy, run its test, put it back."""
     file = tree / guard.file
     whole = file.read_text()
     file.write_text(without(whole, guard))
     try:
-        status, printed = pytest([guard.test], tree=tree, on_cluster=False)
+        return pytest([guard.test], tree=tree, on_cluster=False)[0]
     finally:
         file.write_text(whole)
-    return red(status, printed)
 
 
-def on_cluster(guard: Guard, tree: Path) -> bool:
-    """Remove an object, run the guard's test, create the object again; tell whether the test turned red."""
+def on_cluster(guard: Guard, tree: Path) -> Outcome:
+    """Remove an object or a part of it, run the guard's test, put it back."""
     with removed(guard):
         for _ in range(ADMISSION_TRIES):
-            status, printed = pytest([guard.test], tree=tree, on_cluster=True)
-            if red(status, printed):
-                return True
-    return False
+            outcome, _printed = pytest([guard.test], tree=tree, on_cluster=True, installed=True)
+            if outcome.verdict is not Verdict.GREEN:
+                break
+    return outcome
 
 
 @contextmanager
 def removed(guard: Guard) -> Iterator[None]:
-    """Delete the object for the time of the block."""
+    """Delete or patch the object for the time of the block."""
     saved = kubectl("get", guard.resource, guard.object, "-o", "json").stdout
-    kubectl("delete", guard.resource, guard.object, "--wait=true")
+    if guard.patch:
+        kubectl("patch", guard.resource, guard.object, "--type=json", f"--patch={guard.patch}")
+    else:
+        kubectl("delete", guard.resource, guard.object, "--wait=true")
     try:
         yield
     finally:
-        kubectl("create", "-f", "-", stdin=stripped(saved))
+        kubectl("replace" if guard.patch else "create", "-f", "-", stdin=stripped(saved))
 
 
 def stripped(saved: bytes) -> bytes:
@@ -145,37 +206,53 @@ def kubectl(*words: str, stdin: bytes | None = None) -> subprocess.CompletedProc
     return subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, check=True, timeout=60)
 
 
-def red(status: int, printed: str) -> bool:
-    """Tell whether a test failed, as against never having run."""
-    if status not in (0, 1) or " error" in printed.splitlines()[-1]:
-        raise GuardError(f"the test broke instead of failing (status {status}):\n{printed[-2000:]}")
-    return status == 1
+def chosen(guards: list[Guard], names: list[str]) -> list[Guard]:
+    """Give those of these names, or all when there are none."""
+    unknown = set(names) - {guard.name for guard in guards}
+    if unknown:
+        raise GuardError(f"not in the list: {', '.join(sorted(unknown))}")
+    return [guard for guard in guards if not names or guard.name in names]
+
+
+def baseline(guards: list[Guard], tree: Path) -> None:
+    """See every test green before anything is removed; on the cluster this also installs what is then left alone."""
+    for where in (False, True):
+        tests = sorted({guard.test for guard in guards if guard.on_cluster is where})
+        if not tests:
+            continue
+        started = time.monotonic()
+        outcome, printed = pytest(tests, tree=tree, on_cluster=where)
+        if outcome.verdict is not Verdict.GREEN:
+            raise GuardError(f"not green before any guard is removed:\n{printed[-4000:]}")
+        place = "on the cluster" if where else "in the source"
+        _say(f"  green {time.monotonic() - started:5.1f} s  the tests of all guards {place}, before any is removed")
 
 
 def main() -> int:
     """Run all guards, or those named on the command line."""
-    chosen = sys.argv[1:]
-    guards = [guard for guard in read(LIST.read_bytes()) if not chosen or guard.name in chosen]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("guards: FAILED (told to end)"))
+    guards = chosen(read(LIST.read_bytes()), sys.argv[1:])
     turned = 0
     with tempfile.TemporaryDirectory(prefix="zaum-guards-") as folder:
         tree = Path(folder)
         copy_tree(tree)
-        for where in (False, True):
-            tests = sorted({guard.test for guard in guards if guard.on_cluster is where})
-            status, printed = pytest(tests, tree=tree, on_cluster=where) if tests else (0, "")
-            if status != 0:
-                raise GuardError(f"not green before any guard is removed:\n{printed[-4000:]}")
+        baseline(guards, tree)
         for guard in guards:
             started = time.monotonic()
-            did = on_cluster(guard, tree) if guard.on_cluster else in_source(guard, tree)
-            turned += did
-            print(f"  {'red ' if did else 'GREEN'} {time.monotonic() - started:5.1f} s  {guard.name}", flush=True)
-    print(f"guards: {turned} of {len(guards)} turned red")
+            verdict, reason = on_cluster(guard, tree) if guard.on_cluster else in_source(guard, tree)
+            turned += verdict is Verdict.RED
+            _say(f"  {verdict:5} {time.monotonic() - started:5.1f} s  {guard.name}  [{reason[:REASON_MAX]}]")
+    _say(f"guards: {turned} of {len(guards)} turned red")
     return 0 if turned == len(guards) else 1
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except GuardError as error:
+    except (GuardError, subprocess.SubprocessError) as error:
         sys.exit(f"guards: FAILED ({error})")

@@ -12,6 +12,8 @@ NAMESPACE: Final = "zaum-system"
 RELEASE: Final = "zaum"
 COMPONENTS: Final = ("operator", "authorizer", "gateway")
 READY_SECONDS: Final = 120
+INSTALLED: Final = "ZAUM_E2E_INSTALLED"
+"""Set in the environment: the chart is installed already and must be left as it is, also where something is missing."""
 
 
 class InstallError(Exception):
@@ -26,6 +28,14 @@ def install(api: Api, refs: dict[str, str]) -> None:
     )
     values = [f"{key}={value}" for key, value in recipes.chart_values(refs).items()]
     helm("upgrade", "--install", RELEASE, str(ROOT / "charts/zaum"), "--namespace", NAMESPACE, *sets(values))
+    for name in COMPONENTS:
+        available(api, f"zaum-{name}")
+
+
+def found(api: Api) -> None:
+    """Check that the release is deployed and its components are available, and change nothing; else InstallError."""
+    if "STATUS: deployed" not in helm("status", RELEASE, "--namespace", NAMESPACE):
+        raise InstallError(f"{INSTALLED} is set, but the release {RELEASE} is not deployed")
     for name in COMPONENTS:
         available(api, f"zaum-{name}")
 

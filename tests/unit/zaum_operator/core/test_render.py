@@ -102,6 +102,14 @@ def test_i04_the_policys_network_policy_lets_pods_reach_gateway_pods_and_nothing
     assert rule["ports"] == [{"protocol": "TCP", "port": contract.GATEWAY_PORT}]
 
 
+def test_i08_the_policys_network_policy_lets_go_of_a_pod_that_is_cut_off() -> None:
+    network = of_kind(rendered.objects(POLICIES["everything"]), "NetworkPolicy")[1]
+    one = pod(rendered.everything())
+    selector = network["spec"]["podSelector"]
+    assert selector["matchLabels"].items() <= one["metadata"]["labels"].items(), "the control: it holds a healthy pod"
+    assert {"key": contract.LABEL_QUARANTINED, "operator": "DoesNotExist"} in selector.get("matchExpressions", [])
+
+
 def test_i02_the_guard_denies_both_ways_and_is_the_same_for_every_policy() -> None:
     guards = [rendered.objects(policy)[0] for policy in POLICIES.values()]
     assert all(guard == guards[0] for guard in guards)
