@@ -16,7 +16,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Run until told to stop; give the exit status."""
     options = _options().parse_args(arguments)
     settings = supervisor.Settings(
-        options.config, options.digest, options.token, options.agent_uid, options.termination_log
+        options.config,
+        options.digest,
+        options.token,
+        options.agent_uid,
+        options.termination_log,
+        options.heartbeat_millis,
     )
     config = files.ConfigFile(settings.config, settings.digest)
     first = config.poll()
@@ -48,6 +53,9 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--agent-uid", type=int, default=contract.AGENT_UID, help="whose processes are watched")
     parser.add_argument(
         "--termination-log", type=Path, default=Path(contract.TERMINATION_LOG), help="gets the reason of a breach"
+    )
+    parser.add_argument(
+        "--heartbeat-millis", type=int, default=supervisor.HEARTBEAT_MILLIS, help="how finely lateness is measured"
     )
     return parser
 

@@ -16,11 +16,11 @@ from typing import Any, Final
 from zaum_api import contract
 from zaum_watchdog.core import metrics, policy, usage
 from zaum_watchdog.core.detectors import engine, sample
-from zaum_watchdog.shell import clock, files, gateway, log, probe, processes, proxy, reactor, watch
+from zaum_watchdog.shell import clock, files, gateway, heartbeat, log, probe, processes, proxy, reactor, watch
 
 TICK_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 0.25
-HEARTBEAT_SECONDS: Final = 0.1
+HEARTBEAT_MILLIS: Final = 100
 """How often the event loop's own lateness is measured."""
 
 
@@ -33,6 +33,7 @@ class Settings:
     token: Path
     agent_uid: int
     termination_log: Path
+    heartbeat_millis: int
 
 
 class Supervisor:
@@ -53,8 +54,7 @@ class Supervisor:
         self._engine = engine.Engine()
         self._look: usage.Look | None = None
         self._problem = ""
-        self._lag_last = 0
-        self._lag_max = 0
+        self._heartbeat = heartbeat.Heartbeat(loop, settings.heartbeat_millis / 1000)
         self._board = probe.Board(
             {
                 contract.PROBE_HEALTH: self._health,
@@ -75,7 +75,7 @@ class Supervisor:
             await self._loop.create_server(self._board.connect, sock=probes),
         ]
         self.watch.event("listening", proxy=data.getsockname()[1], probe=probes.getsockname()[1])
-        self._beat(clock.monotonic())
+        self._heartbeat.start()
         watching = [self._loop.create_task(self._tick_for_ever()), self._loop.create_task(self._poll_for_ever())]
         stopping = self._loop.create_task(self._stop.wait())
         await asyncio.wait({*watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -132,12 +132,6 @@ class Supervisor:
         for breach in breaches:
             self.watch.breach(breach)
 
-    def _beat(self, due: int) -> None:
-        now = clock.monotonic()
-        self._lag_last = max(now - due, 0)
-        self._lag_max = max(self._lag_max, self._lag_last)
-        self._loop.call_later(HEARTBEAT_SECONDS, self._beat, now + int(HEARTBEAT_SECONDS * 1e9))
-
     def _fault(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log an error of ours in a callback; the connection that it hit is stuck in its phase and expires there."""
         self.watch.event("fault", message=str(context.get("message")), error=repr(context.get("exception")))
@@ -160,8 +154,9 @@ class Supervisor:
     def _metrics(self) -> probe.Answer:
         body = self.watch.metrics(
             processes=self._look.count if self._look else 0,
-            lag_last=self._lag_last,
-            lag_max=self._lag_max,
+            lag_last=self._heartbeat.last,
+            lag_max=self._heartbeat.worst,
+            held_max=self._heartbeat.held,
             degraded=bool(self._problem),
         )
         return probe.Answer(200, "OK", metrics.CONTENT_TYPE, body)

@@ -23,6 +23,7 @@ class Snapshot:
     processes: int
     lag_last: int
     lag_max: int
+    held_max: int
     records_dropped: int
     degraded: bool
     latched: bool
@@ -41,6 +42,7 @@ def write(now: Snapshot) -> bytes:
         ("agent_processes", "gauge", "Processes of the agent at the last sample.", f"{now.processes}"),
         ("loop_lag_seconds", "gauge", "How late the event loop's last tick was.", f"{now.lag_last / 1e9:.6f}"),
         ("loop_lag_max_seconds", "gauge", "How late the latest tick was since the start.", f"{now.lag_max / 1e9:.6f}"),
+        ("loop_held_max_seconds", "gauge", "The same, as far as its own work did it.", f"{now.held_max / 1e9:.6f}"),
         ("records_dropped_total", "counter", "Log records that did not fit the queue.", f"{now.records_dropped}"),
         ("degraded", "gauge", "1 while the last good config is kept because the newest is not.", f"{now.degraded:d}"),
         ("latched", "gauge", "1 after a breach.", f"{now.latched:d}"),

@@ -1,6 +1,7 @@
-"""The only place where this process reads a clock. Nanoseconds, both."""
+"""The only place where this process reads a clock. Nanoseconds, all of them."""
 
 import time
 
 monotonic = time.monotonic_ns
 wall = time.time_ns
+thread_cpu = time.thread_time_ns

@@ -1,6 +1,7 @@
 """Dial the gateway: TLS to one of its addresses, or plain where a measurement says so."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Final
@@ -9,7 +10,18 @@ from zaum_api import documents
 from zaum_watchdog.shell import reactor
 
 DIAL_SECONDS: Final = 3.0
-"""For one address, TCP and TLS together."""
+"""For one address: as long for TCP, and as long again for TLS."""
+HANDSHAKES_AT_ONCE: Final = 3
+"""The event loop takes all handshakes that are due in one go, and each costs it up to half a millisecond."""
+
+
+class Upstream(asyncio.Protocol):
+    """What is connected."""
+
+    @property
+    def wanted(self) -> bool:
+        """Say whether anybody still waits for the connection."""
+        raise NotImplementedError
 
 
 class Dialler:
@@ -21,12 +33,14 @@ class Dialler:
         self._context: ssl.SSLContext | None = None
         self._first = 0
         self._dials: set[asyncio.Task[None]] = set()
+        self._handshakes = asyncio.Semaphore(HANDSHAKES_AT_ONCE)
 
-    def dial(self, peer: documents.GatewayPeer, upstream: asyncio.Protocol, failed: Callable[[], None]) -> None:
+    def dial(self, peer: documents.GatewayPeer, upstream: Upstream, failed: Callable[[], None]) -> None:
         """Connect `upstream`, or call `failed` when no address answers. Addresses are tried one after another."""
         if peer is not self._peer:
-            self._context = None if peer.unsafe_plaintext else tls_context(peer.ca_pem)
-            self._peer, self._first = peer, 0
+            if peer != self._peer:  # A new document rarely has a new peer in it.
+                self._context, self._first = None if peer.unsafe_plaintext else tls_context(peer.ca_pem), 0
+            self._peer = peer
         if self._context is None:
             self._plain(peer, upstream, failed, 0)
         else:
@@ -34,9 +48,7 @@ class Dialler:
             self._dials.add(task)
             task.add_done_callback(self._dials.discard)
 
-    def _plain(
-        self, peer: documents.GatewayPeer, upstream: asyncio.Protocol, failed: Callable[[], None], turn: int
-    ) -> None:
+    def _plain(self, peer: documents.GatewayPeer, upstream: Upstream, failed: Callable[[], None], turn: int) -> None:
         if turn == len(peer.addresses):
             failed()
             return
@@ -47,28 +59,47 @@ class Dialler:
         self,
         peer: documents.GatewayPeer,
         context: ssl.SSLContext,
-        upstream: asyncio.Protocol,
+        upstream: Upstream,
         failed: Callable[[], None],
     ) -> None:
         count = len(peer.addresses)
         for turn in range(count):
             index = (self._first + turn) % count
             try:
-                async with asyncio.timeout(DIAL_SECONDS):
-                    await self._reactor.loop.create_connection(
-                        lambda: upstream,
-                        peer.addresses[index],
-                        peer.port,
-                        ssl=context,
-                        server_hostname=peer.tls_name,
-                        ssl_handshake_timeout=DIAL_SECONDS,
-                        ssl_shutdown_timeout=1.0,
-                    )
+                connected = await self._connected(peer.addresses[index], peer.port)
+                async with self._handshakes:
+                    await self._shaken(connected, peer.tls_name, context, upstream)
             except (OSError, TimeoutError):  # ssl.SSLError is an OSError: an answer that is not our gateway's is none
                 continue
             self._first = index
             return
         failed()
+
+    async def _connected(self, address: str, port: int) -> socket.socket:
+        made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        made.setblocking(False)
+        try:
+            async with asyncio.timeout(DIAL_SECONDS):
+                await self._reactor.loop.sock_connect(made, (address, port))
+        except (OSError, TimeoutError):
+            made.close()
+            raise
+        return made
+
+    async def _shaken(self, connected: socket.socket, name: str, context: ssl.SSLContext, upstream: Upstream) -> None:
+        """Shake hands, unless nobody waits any more; the transport owns the socket from here on."""
+        if not upstream.wanted:
+            connected.close()
+            return
+        async with asyncio.timeout(DIAL_SECONDS):
+            await self._reactor.loop.create_connection(
+                lambda: upstream,
+                sock=connected,
+                ssl=context,
+                server_hostname=name,
+                ssl_handshake_timeout=DIAL_SECONDS,
+                ssl_shutdown_timeout=1.0,
+            )
 
 
 def tls_context(ca_pem: str) -> ssl.SSLContext:

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from zaum_api import contract
 from zaum_watchdog.core import gateway_answer
 from zaum_watchdog.core.phases import Phase
-from zaum_watchdog.shell import wire
+from zaum_watchdog.shell import gateway, wire
 
 _SPLICED, _HELLO = Phase.SPLICED, Phase.HELLO
 
@@ -32,7 +32,7 @@ class Owner(Protocol):
         """End the tunnel."""
 
 
-class GatewaySide(asyncio.Protocol):
+class GatewaySide(gateway.Upstream):
     """One connection to the gateway, for one tunnel."""
 
     __slots__ = ("_agent", "_answer", "transport")
@@ -44,6 +44,11 @@ class GatewaySide(asyncio.Protocol):
         self._agent: Owner | None = agent
         self._answer = b""
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # none before connection_made
+
+    @property
+    def wanted(self) -> bool:
+        """Say whether the agent still waits for this connection."""
+        return self._agent is not None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # always one
         """Take the transport."""

@@ -23,9 +23,11 @@ from socket import (
 )
 from typing import Final, Protocol
 
-from zaum_watchdog.shell import wire
+from zaum_watchdog.shell import clock, wire
 
-EVENTS_AT_ONCE: Final = 128
+EVENTS_AT_ONCE: Final = 16
+TURN_NS: Final = 500_000
+"""How long one turn may go on asking for more events."""
 ROUNDS_AT_ONCE: Final = 8
 ACCEPT_PAUSE_SECONDS: Final = 0.1
 ACCEPTS_AT_ONCE: Final = 16
@@ -55,9 +57,10 @@ class Reactor:
     def _turn(self) -> None:
         """Ask for events until there are none, but not for ever: going round the event loop costs more than asking."""
         self._turning = True
+        until = clock.monotonic() + TURN_NS
         try:
             for _ in range(ROUNDS_AT_ONCE):
-                if not self._round():
+                if not self._round() or clock.monotonic() > until:
                     break
         finally:
             self._turning = False

@@ -117,7 +117,7 @@ class Watch:
                     if problem:
                         self.event("unheard", problem=problem)
 
-    def metrics(self, *, processes: int, lag_last: int, lag_max: int, degraded: bool) -> bytes:
+    def metrics(self, *, processes: int, lag_last: int, lag_max: int, held_max: int, degraded: bool) -> bytes:
         """Write the metrics of this moment."""
         return metrics.write(
             metrics.Snapshot(
@@ -128,6 +128,7 @@ class Watch:
                 processes=processes,
                 lag_last=lag_last,
                 lag_max=lag_max,
+                held_max=held_max,
                 records_dropped=self.out.dropped,
                 degraded=degraded,
                 latched=self.verdict.breach is not None,

@@ -62,10 +62,15 @@ def start(files: rig.Files, config: documents.WatchdogConfig) -> Iterator[Start]
     running: list[rig.Watchdog] = []
 
     def begin(
-        *, uid: int = 64999, interpreter: tuple[str, ...] = (), capture: bool = False, **changes: object
+        *,
+        uid: int = 64999,
+        interpreter: tuple[str, ...] = (),
+        arguments: tuple[str, ...] = (),
+        capture: bool = False,
+        **changes: object,
     ) -> rig.Watchdog:
         files.write(dataclasses.replace(config, **changes).dump())  # type: ignore[arg-type]
-        running.append(rig.Watchdog(files, uid=uid, interpreter=interpreter, capture=capture))
+        running.append(rig.Watchdog(files, uid=uid, interpreter=interpreter, arguments=arguments, capture=capture))
         return running[-1]
 
     yield begin

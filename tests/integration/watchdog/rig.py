@@ -68,7 +68,13 @@ class Watchdog:
     """The process, its records as they come, and the ways to talk to it."""
 
     def __init__(
-        self, files: Files, *, uid: int = 64999, interpreter: tuple[str, ...] = (), capture: bool = False
+        self,
+        files: Files,
+        *,
+        uid: int = 64999,
+        interpreter: tuple[str, ...] = (),
+        arguments: tuple[str, ...] = (),
+        capture: bool = False,
     ) -> None:
         self.files = files
         self.started = time.monotonic()
@@ -76,7 +82,7 @@ class Watchdog:
             [
                 sys.executable, *interpreter, "-m", "zaum_watchdog", "--config", files.config, "--digest", files.digest,
                 "--token", files.token, "--proxy-port", "0", "--probe-port", "0", "--agent-uid", str(uid),
-                "--termination-log", files.termination_log,
+                "--termination-log", files.termination_log, *arguments,
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if capture else None,

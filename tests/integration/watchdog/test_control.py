@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.watchdog import conftest, pki, rig, world
+from tests.integration.watchdog import conftest, rig, world
 from zaum_api import contract, documents
 from zaum_operator.core import verdict
 from zaum_watchdog.shell import last_word
@@ -345,18 +345,9 @@ def test_a_crowd_at_the_proxy_is_capped(start: conftest.Start) -> None:
         assert watchdog.probe("/healthz").status == 200
 
 
-def test_it_is_ready_soon_and_stays_small(start: conftest.Start, authority: pki.Authority) -> None:
-    # Other work on the machine can only add to the time, so one good start of ten shows what a start costs.
-    assert any(start().ready <= 0.3 for _ in range(10))
-    watchdog = start()
+def test_it_stays_small(watchdog: rig.Watchdog) -> None:
     watchdog.tunnel(TARGET).close()
     assert watchdog.resident_mib() <= 32
-
-
-def test_the_event_loop_is_not_held(start: conftest.Start) -> None:
-    watchdog = start(runaway=documents.Runaway(None, documents.ProcessDetector(1000, 60), None), uid=0)
-    rig.until(lambda: watchdog.metric("zaum_agent_processes") > 0 or os.getuid() != 0, "not seen")
-    assert watchdog.metric("zaum_loop_lag_seconds") < 0.25
 
 
 ALLOWED = {"httptools", "uvloop"}
