@@ -137,7 +137,7 @@ def test_a_conflict_without_a_uid_is_one() -> None:
 def test_i15_what_is_not_in_the_table_is_not_sent() -> None:
     secret = kinds.Kind("", "v1", "secrets", "Secret")
     with pytest.raises(errors.NotInTableError):
-        ask(call=lambda c: c.get(secret, "agents", "s"))
+        ask(ok(), call=lambda c: c.get(secret, "agents", "s"))
 
 
 @pytest.mark.parametrize(
