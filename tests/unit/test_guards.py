@@ -1,6 +1,7 @@
 """The list of guards fits the tree, and the runner tells a test that fails from one that breaks."""
 
 import ast
+import subprocess
 
 import pytest
 
@@ -95,3 +96,20 @@ def test_only_a_test_that_fails_is_red(status: int, printed: bytes, verdict: Ver
 def test_an_object_is_put_back_without_what_the_api_server_writes() -> None:
     saved = b'{"metadata": {"name": "a", "uid": "1", "resourceVersion": "2"}, "spec": {"b": "c"}, "status": {}}'
     assert guards.stripped(saved) == b'{"metadata": {"name": "a"}, "spec": {"b": "c"}}'
+
+
+@pytest.mark.parametrize(("patch", "verbs"), [("", ["get", "delete", "create"]), ("[]", ["get", "patch", "replace"])])
+def test_an_object_is_put_back_also_when_its_test_breaks(
+    monkeypatch: pytest.MonkeyPatch, patch: str, verbs: list[str]
+) -> None:
+    sent: list[str] = []
+
+    def kubectl(*words: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+        sent.append(words[0])
+        assert stdin == (b'{"metadata": {"name": "a"}}' if words[0] in {"create", "replace"} else None)
+        return subprocess.CompletedProcess(words, 0, b'{"metadata": {"name": "a", "uid": "1"}}')
+
+    monkeypatch.setattr(guards, "kubectl", kubectl)
+    with pytest.raises(KeyboardInterrupt), guards.removed(Guard("one", "t", resource="r", object="a", patch=patch)):
+        raise KeyboardInterrupt
+    assert sent == verbs
