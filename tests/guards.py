@@ -2,8 +2,7 @@
 
 A guard in the source is removed in a copy of the tree, never in the tree itself. A guard on the cluster is an object
 that is deleted or patched, and put back afterwards; the chart is installed before and left alone meanwhile. A test that
-is not green before, that stays green, or that breaks instead of failing (an error, or another exception than that of
-an assertion or of waiting in vain) counts against us.
+is not green before, that stays green, or that breaks for another reason than an assertion, counts against us.
 """
 
 import json
@@ -38,11 +37,8 @@ FAILURES: Final = (
     "AssertionError",
     "Failed: ",
     "tests.support.e2e.api.NotSeenError: ",
-    "subprocess.TimeoutExpired: ",
-    "TimeoutError: ",
-    "_queue.Empty",
 )
-"""How the message of a test begins that failed: by an assertion, by `pytest.raises`, or by waiting in vain."""
+"""How the message of a test begins that failed by an assertion, `pytest.raises` and waits that give up included."""
 REASON_MAX: Final = 100
 
 

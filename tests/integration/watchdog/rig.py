@@ -112,7 +112,10 @@ class Watchdog:
                 return found
         deadline = time.monotonic() + world.WAIT
         while True:
-            found = self._fresh.get(timeout=max(0.0, deadline - time.monotonic()))
+            try:
+                found = self._fresh.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no record {wanted}, only {self.records}") from None
             if wanted.items() <= found.items():
                 return found
             self.records.append(found)
@@ -128,12 +131,14 @@ class Watchdog:
         return socket.create_connection(("127.0.0.1", self.proxy), world.WAIT)
 
     def ask(self, raw: bytes) -> Answer:
-        """Send a raw request to the proxy, read its answer to the end."""
+        """Send a raw request to the proxy, read its answer to the end; a tunnel that opens has none."""
         with self.dial() as dialled:
             dialled.sendall(raw)
             response = http.client.HTTPResponse(dialled, method="GET")
             response.begin()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+            opened = raw.startswith(b"CONNECT") and response.status == 200
+            body = b"" if opened else response.read()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, body)
 
     def connect(self, target: str) -> Answer:
         """Ask for a tunnel that will be refused."""
@@ -200,10 +205,13 @@ def client_hello(name: str) -> bytes:
 
 
 def drain(tunnel: socket.socket) -> None:
-    """Read to the end of a tunnel; a reset is an end too."""
-    with contextlib.suppress(ConnectionResetError):
-        while tunnel.recv(65536):
-            pass
+    """Read to the end of a tunnel; a reset is an end too, and a tunnel that stays open is a failure."""
+    try:
+        with contextlib.suppress(ConnectionResetError):
+            while tunnel.recv(65536):
+                pass
+    except TimeoutError:
+        raise AssertionError(f"the tunnel is still open after {tunnel.gettimeout()} s") from None
 
 
 def until(check: Any, what: str) -> None:

@@ -265,15 +265,19 @@ def test_sigterm_ends_tunnels_and_the_process_in_less_than_a_second(watchdog: ri
 
 
 def run(files: rig.Files, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Start what must not stay: it ends by itself, with its reason on standard error."""
     paths = ("--config", files.config, "--digest", files.digest, "--token", files.token)
-    return subprocess.run(
-        [sys.executable, "-m", "zaum_watchdog", *paths, *arguments],
-        env={"PYTHONPATH": f"{rig.ROOT / 'crds'}:{rig.ROOT / 'sandbox'}"},
-        capture_output=True,
-        text=True,
-        timeout=world.WAIT,
-        check=False,
-    )
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "zaum_watchdog", *paths, *arguments],
+            env={"PYTHONPATH": f"{rig.ROOT / 'crds'}:{rig.ROOT / 'sandbox'}"},
+            capture_output=True,
+            text=True,
+            timeout=world.WAIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"it started, and still ran after {world.WAIT} s") from None
 
 
 def test_without_a_good_document_it_does_not_start(files: rig.Files) -> None:
