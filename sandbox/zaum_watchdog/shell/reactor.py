@@ -16,6 +16,7 @@ from socket import (
     IPPROTO_TCP,
     SOCK_NONBLOCK,
     SOCK_STREAM,
+    TCP_INFO,
     TCP_NODELAY,
     TCP_QUICKACK,
     SocketType,
@@ -31,6 +32,8 @@ TURN_NS: Final = 500_000
 ROUNDS_AT_ONCE: Final = 8
 ACCEPT_PAUSE_SECONDS: Final = 0.1
 ACCEPTS_AT_ONCE: Final = 16
+_ESTABLISHED: Final = b"\1"
+"""The first byte of struct tcp_info, its state (linux/tcp.h)."""
 
 
 class Ready(Protocol):
@@ -78,10 +81,10 @@ class Reactor:
                 try:
                     found.ready(mask)
                 except Exception as error:  # noqa: BLE001 - the others' events are reported only once (edge-triggered)
-                    self._fault(found, error)
+                    self.fault(found, error)
         return bool(events)
 
-    def _fault(self, hit: Ready, error: Exception) -> None:
+    def fault(self, hit: Ready, error: Exception) -> None:
         """End the one connection that an error of ours hit, and say so; all others go on."""
         self.loop.call_exception_handler({"message": "a connection failed by an error of ours", "exception": error})
         hit.broken()
@@ -90,6 +93,11 @@ class Reactor:
         """Report a descriptor's events."""
         self._wires[descriptor] = watched
         self._poll.register(descriptor, events)
+
+    def change(self, descriptor: int, events: int) -> None:
+        """Report other events of a descriptor; nothing happens while it is not registered."""
+        if descriptor in self._wires:
+            self._poll.modify(descriptor, events)
 
     def forget(self, descriptor: int) -> None:
         """Report nothing more; the descriptor is about to be closed."""
@@ -112,15 +120,18 @@ class Reactor:
                 try:
                     ended.protocol.connection_lost(None)
                 except Exception as error:  # noqa: BLE001 - the others that ended must hear of it too
-                    self._fault(ended, error)
+                    self.fault(ended, error)
                 ended.let_go()
 
     def dial(self, address: str, port: int, protocol: asyncio.Protocol, failed: Callable[[], None]) -> None:
-        """Connect; then either `protocol.connection_made` or `failed` is called, never both, and never from here."""
+        """Connect; then either `protocol.connection_made` or `failed` is called, never both.
+
+        On one machine a connection may stand at once: then `connection_made` is called from here, without a round of
+        the epoll. `failed` never is.
+        """
         family = AF_INET6 if ":" in address else AF_INET
         try:
             dialling = SocketType(family, SOCK_STREAM | SOCK_NONBLOCK, 0)
-            dialling.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
             # Our first write follows at once, so the handshake's last ACK rides on it (tcp(7), TCP_QUICKACK).
             dialling.setsockopt(IPPROTO_TCP, TCP_QUICKACK, 0)
             error = dialling.connect_ex((address, port))
@@ -130,7 +141,20 @@ class Reactor:
             self.loop.call_soon(failed)
             return
         made = wire.Wire(self, dialling, protocol)
-        self.register(made.descriptor, Dialling(self, made, failed), wire.EDGES)
+        if dialling.getsockopt(IPPROTO_TCP, TCP_INFO, 1) == _ESTABLISHED:
+            protocol.connection_made(made)  # type: ignore[arg-type]  # the part of a transport that is used
+            self.watch(made)
+        else:
+            made.events = wire.EDGES
+            self.register(made.descriptor, Dialling(self, made, failed), wire.EDGES)
+        if made.descriptor >= 0:
+            # Behind the first write, which nothing unacknowledged can hold back.
+            dialling.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+
+    def watch(self, made: wire.Wire) -> None:
+        """Report a wire's events, those included that are there by now; nothing if it has ended already."""
+        if made.descriptor >= 0:
+            self.register(made.descriptor, made, made.events)
 
     def listen(self, listening: socket, accepted: Callable[[], asyncio.Protocol]) -> "Listening":
         """Accept connections; each gets a protocol from `accepted`. Their sockets inherit TCP_NODELAY."""
@@ -175,11 +199,15 @@ class Listening:
                 return
             protocol = self._accepted()
             made = wire.Wire(reactor, SocketType(family, SOCK_STREAM, 0, descriptor), protocol)
-            reactor.register(descriptor, made, wire.EDGES)
-            protocol.connection_made(made)  # type: ignore[arg-type]  # the part of a transport that is used
+            try:
+                protocol.connection_made(made)  # type: ignore[arg-type]  # the part of a transport that is used
+                made.begin()  # The first bytes are mostly there, and registering afterwards misses none.
+                reactor.watch(made)
+            except Exception as error:  # noqa: BLE001 - it hits this connection alone
+                reactor.fault(made, error)
 
     def broken(self) -> None:
-        """Go on: the error hit one connection that was just accepted."""
+        """Go on: there is no other way to be reached."""
 
     def close(self) -> None:
         """Accept nothing more."""

@@ -1,8 +1,8 @@
 """One plain TCP connection on the nested epoll.
 
 `Wire` has the part of `asyncio.Transport` that the protocols use, with the same meaning, so a protocol cannot tell it
-from the event loop's own TLS transport. Sockets are registered once, edge-triggered, for both directions; closing one
-takes it out again.
+from the event loop's own TLS transport. Sockets are registered once, edge-triggered, for reading; for writing too as
+soon as the kernel takes less than it is given. Closing one takes it out again.
 """
 
 import asyncio
@@ -28,7 +28,8 @@ HIGH_WATER: Final = 64 * 1024
 """Unsent bytes from which on the other side is no longer read."""
 UNTAKEN_MILLIS: Final = 10_000
 """How long the other side may take no bytes after we closed (tcp(7), TCP_USER_TIMEOUT)."""
-EDGES: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+READ_EDGES: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+EDGES: Final = READ_EDGES | select.EPOLLOUT
 READABLE: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 BROKEN: Final = select.EPOLLHUP | select.EPOLLERR
 WRITABLE: Final = select.EPOLLOUT
@@ -44,6 +45,9 @@ class Owner(Protocol):
 
     def forget(self, descriptor: int) -> None:
         """Report nothing more."""
+
+    def change(self, descriptor: int, events: int) -> None:
+        """Report other events of a descriptor, if it is registered already."""
 
     def end(self, wire: "Wire") -> None:
         """Tell the wire's protocol that it is lost, soon."""
@@ -62,6 +66,7 @@ class Wire:
         "_unread",
         "_unsent",
         "descriptor",
+        "events",
         "protocol",
     )
 
@@ -75,6 +80,7 @@ class Wire:
         self._unread = False
         self._unsent = b""
         self.descriptor = connected.fileno()
+        self.events = READ_EDGES
         self.protocol = protocol
 
     def ready(self, mask: int) -> None:
@@ -83,6 +89,10 @@ class Wire:
             self._flush()
         if mask & READABLE:
             self._read(ending=mask & _ENDING)
+
+    def begin(self) -> None:
+        """Take what has come before there were events."""
+        self._read(ending=0)
 
     def _read(self, *, ending: int = 1) -> None:
         """Read until nothing is left; a short read is the end of it, unless the other side is ending."""
@@ -124,6 +134,9 @@ class Wire:
             return
         if sent < len(data):
             self._unsent = data[sent:]
+            if self.events != EDGES:
+                self.events = EDGES
+                self._reactor.change(self.descriptor, EDGES)
             if len(self._unsent) > HIGH_WATER:
                 self.protocol.pause_writing()
 
