@@ -88,8 +88,12 @@ def test_what_is_no_clean_head_reaches_no_decision(raw: bytes) -> None:
 
 @pytest.mark.parametrize("line", [b"X: a\nb", b"X: a\rb", b"X: a\0b", b"X: a\r\n b", b"X: a\r\n\tb"])
 def test_the_guard_does_not_rely_on_the_parser(line: bytes) -> None:
-    raw = b"CONNECT api.example.com:443 HTTP/1.1\r\n" + line + b"\r\n\r\n"
-    refused = heads.read(heads.Head(b"CONNECT", b"api.example.com:443", "1.1", [], raw))
+    def parsed(line: bytes) -> heads.Head:
+        raw = connect(HOST, line.decode())
+        return heads.Head(b"CONNECT", b"api.example.com:443", "1.1", [(b"host", b"api.example.com:443")], raw)
+
+    assert heads.read(parsed(b"X: a b")) == TARGET, "the control: nothing else is wrong with it"
+    refused = heads.read(parsed(line))
     assert isinstance(refused, heads.Refused)
     assert refused.rule is MALFORMED
 
