@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from tests.cluster import backend, cluster, elsewhere, local, ownimages, progress
-from tests.cluster.images import builds
+from tests.cluster.images import builds, recipes
 
 
 def load(images: Iterable[builds.Built]) -> dict[str, str]:
@@ -12,8 +12,6 @@ def load(images: Iterable[builds.Built]) -> dict[str, str]:
     On the local cluster a reference carries the digest; elsewhere the tag, since a node keeps no digest of an image
     that was loaded into it.
     """
-    if cluster.current().name == backend.EXTERNAL:
-        return {built.image.name: elsewhere.pushed(built.image.reference) for built in images}
     on_this_machine = cluster.current().name == backend.LOCAL
     present = ownimages.listed(local.place()) if on_this_machine else set()
     references: dict[str, str] = {}
@@ -29,7 +27,12 @@ def load(images: Iterable[builds.Built]) -> dict[str, str]:
 
 
 def image_refs() -> dict[str, str]:
-    """Build and load whatever is not there yet; give name → reference for pods."""
+    """Build and load whatever is not there yet; give name → reference for pods.
+
+    An external cluster's nodes pull what its owner has pushed: nothing is built for it.
+    """
+    if cluster.current().name == backend.EXTERNAL:
+        return {image.name: elsewhere.pushed(image.reference) for image in recipes.IMAGES.values()}
     return load(builds.build_images())
 
 
