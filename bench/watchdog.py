@@ -11,6 +11,8 @@ Everything runs at a raised priority where that is allowed, so that other work o
 - cpu: user and system time of the proxy's process per request (proc_pid_stat(5)), watchdog over Envoy.
 - p50 added: median time of a request at a fixed low rate, minus the same without any proxy.
 - rss: the watchdog's resident memory after the load.
+- floor: the same of a relay in Go that decides, checks and logs nothing (bench/load/relay.go): what the wake-ups and
+  the kernel's TCP cost any proxy on this machine. Plain hop only.
 """
 
 import contextlib
@@ -176,10 +178,12 @@ class Bench:
         self._client = self._load(binary, "client", "-authority", f"{HOST}:443", "-hello", str(hello))
         self.watchdog = self._start_watchdog()
         self.envoy = self._start_envoy()
+        relay = self._load(binary, "relay", "-next", str(self.direct.port), core=PROXY_CORE)
+        self.floor = Proxy("floor", _port(relay), relay.pid)
 
-    def _load(self, binary: Path, *arguments: str) -> "subprocess.Popen[str]":
+    def _load(self, binary: Path, *arguments: str, core: int = LOAD_CORE) -> "subprocess.Popen[str]":
         one = {"GOMAXPROCS": "1", "GOGC": "400"}
-        process = start([str(binary), *arguments], LOAD_CORE, out=subprocess.PIPE, environment=one)
+        process = start([str(binary), *arguments], core, out=subprocess.PIPE, environment=one)
         return self._stack.enter_context(ended(process))
 
     def _start_watchdog(self) -> Proxy:
@@ -282,8 +286,10 @@ def measure(label: str, *, tls: bool) -> None:
         pairs = [(bench.round(bench.watchdog), bench.round(bench.envoy)) for _ in range(ROUNDS)]
         for ours, theirs in pairs:
             print(f"  watchdog {ours}   envoy {theirs}")
-        ours_added, theirs_added = latencies(bench)
+        ours_added, theirs_added, floor_added = latencies(bench)
         print(f"  p50 added: watchdog {ours_added:.2f} ms, envoy {theirs_added:.2f} ms")
+        if not tls:
+            print(f"  floor {bench.round(bench.floor)} p50 added {floor_added:.2f} ms")
         rate = statistics.median(ours.per_second / theirs.per_second for ours, theirs in pairs)
         cpu = statistics.median(ours.cpu_micros / theirs.cpu_micros for ours, theirs in pairs)
         print(
@@ -293,14 +299,15 @@ def measure(label: str, *, tls: bool) -> None:
         )
 
 
-def latencies(bench: Bench) -> tuple[float, float]:
-    """Give what each proxy adds to the median request, in milliseconds."""
-    added: list[tuple[float, float]] = []
+def latencies(bench: Bench) -> tuple[float, float, float]:
+    """Give what watchdog, Envoy and the floor add to the median request, in milliseconds."""
+    added: list[tuple[float, float, float]] = []
     for _ in range(LATENCY_ROUNDS):
         base = bench.latency(bench.direct)
-        added.append((bench.latency(bench.watchdog) - base, bench.latency(bench.envoy) - base))
-    ours, theirs = zip(*added, strict=True)
-    return statistics.median(ours), statistics.median(theirs)
+        ours, theirs, floor = (bench.latency(proxy) - base for proxy in (bench.watchdog, bench.envoy, bench.floor))
+        added.append((ours, theirs, floor))
+    ours_all, theirs_all, floors = zip(*added, strict=True)
+    return statistics.median(ours_all), statistics.median(theirs_all), statistics.median(floors)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-// Command load is both ends of the watchdog bench: the next hop that answers CONNECT, and the client that asks.
+// Command load is both ends of the watchdog bench: the next hop that answers CONNECT, and the client that asks;
+// and the least that can stand between them.
 //
 //	load stub   -tls CERT.pem      serve the next hop; prints its port
+//	load relay  -next PORT         serve the smallest CONNECT proxy there can be; prints its port
 //	load client -proxy HOST:PORT   ask through a proxy; prints one JSON line per run read from standard input
 //
 // One request is a new TCP connection, a CONNECT, its 200, one write of a ClientHello and 1 KiB, and 1 KiB back.
@@ -15,11 +17,13 @@ const payload = 1024
 
 func main() {
 	if len(os.Args) < 2 {
-		fail(fmt.Errorf("usage: load stub|client [flags]"))
+		fail(fmt.Errorf("usage: load stub|relay|client [flags]"))
 	}
 	switch os.Args[1] {
 	case "stub":
 		fail(stub(os.Args[2:]))
+	case "relay":
+		fail(relay(os.Args[2:]))
 	case "client":
 		fail(client(os.Args[2:]))
 	default:

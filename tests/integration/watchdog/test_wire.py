@@ -1,6 +1,7 @@
 """The plain TCP transport, on real sockets."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -114,6 +115,67 @@ def test_a_dial_that_is_refused_fails_once(pair: Pair) -> None:
         dialled, failures = pair.run(pair.dial(unbound.getsockname()[1]))
     assert failures == ["failed"]
     assert not dialled.made.is_set()
+
+
+def test_a_dial_that_stands_at_once_is_used_at_once(pair: Pair) -> None:
+    async def talk() -> None:
+        recorder = Recorder()
+        pair.dialled.append(recorder)
+        pair.reactor.dial("127.0.0.1", pair.port, recorder, lambda: None)
+        assert recorder.made.is_set()
+        recorder.transport.write(b"first")
+        (await pair.accepted_with(b"first")).transport.write(b"second")
+        await recorder.got.wait()
+        assert bytes(recorder.received) == b"second"
+
+    pair.run(talk())
+
+
+def test_a_dial_that_takes_its_time_is_waited_for(pair: Pair) -> None:
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        stack.enter_context(socket.create_connection(full.getsockname(), WAIT))
+
+        async def talk() -> None:
+            waiting = asyncio.ensure_future(pair.dial(full.getsockname()[1]))
+            await asyncio.sleep(0)
+            assert not pair.dialled[0].made.is_set()
+            stack.enter_context(full.accept()[0])  # makes room; the kernel asks again by itself
+            dialled, failures = await waiting
+            assert failures == []
+            late = stack.enter_context(full.accept()[0])
+            dialled.transport.write(b"first")
+            assert late.recv(5) == b"first"
+            late.sendall(b"second")
+            await dialled.got.wait()
+            assert bytes(dialled.received) == b"second"
+
+        pair.run(talk())
+
+
+def test_an_error_of_ours_in_the_first_bytes_ends_their_connection_alone(pair: Pair) -> None:
+    with (
+        socket.create_connection(("127.0.0.1", pair.port), WAIT) as poisonous,
+        socket.create_connection(("127.0.0.1", pair.port), WAIT) as harmless,
+    ):
+        poisonous.sendall(POISON)
+        harmless.sendall(b"x")
+
+        async def accept() -> Recorder:
+            return await pair.accepted_with(b"x")
+
+        unhurt = pair.run(accept())
+        assert poisonous.recv(1) == b""
+        harmless.sendall(b"y")
+        unhurt.received.clear()
+
+        async def more() -> Recorder:
+            return await pair.accepted_with(b"y")
+
+        assert pair.run(more()) is unhurt
+    assert [type(fault["exception"]) for fault in pair.faults] == [ValueError]
 
 
 def test_bytes_and_the_end_arrive(pair: Pair) -> None:
