@@ -15,11 +15,12 @@ GO_WANTED: Final = (1, 26)
 
 @dataclass(frozen=True)
 class Tool:
-    """A Debian package and the command (or pkg-config library) by which its presence shows."""
+    """A Debian package and the command, pkg-config library or file by which its presence shows."""
 
     package: str
     command: str | None = None
     library: str | None = None
+    file: str | None = None
 
 
 TOOLS: Final = (
@@ -35,12 +36,15 @@ TOOLS: Final = (
     Tool("libseccomp-dev", library="libseccomp"),
     Tool("buildah", command="buildah"),
     Tool("mmdebstrap", command="mmdebstrap"),
+    Tool("debian-archive-keyring", file="/usr/share/keyrings/debian-archive-keyring.gpg"),
     Tool("tcpdump", command="tcpdump"),
 )
 
 
 def is_present(tool: Tool) -> bool:
-    """Look for the tool's command or library."""
+    """Look for the tool's command, library or file."""
+    if tool.file is not None:
+        return Path(tool.file).exists()
     if tool.library is not None:
         probe = ["pkg-config", "--exists", tool.library]
         return shutil.which("pkg-config") is not None and subprocess.run(probe, check=False).returncode == 0
