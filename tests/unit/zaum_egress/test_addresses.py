@@ -11,6 +11,8 @@ from zaum_egress.addresses import Kind
 
 TABLE = [
     ("8.8.8.8", Kind.PUBLIC),
+    ("32.2.0.1", Kind.PUBLIC),  # its bytes begin like 6to4's
+    ("32.1.0.0", Kind.PUBLIC),  # and like Teredo's
     ("2606:4700::1111", Kind.PUBLIC),
     ("192.0.2.1", Kind.PUBLIC),
     ("198.51.100.10", Kind.PUBLIC),
