@@ -19,7 +19,8 @@ def test_gos_version_is_read(text: str, version: tuple[int, int] | None) -> None
 
 
 def test_each_tool_can_be_looked_for() -> None:
-    assert all((tool.command is None) != (tool.library is None) for tool in prerequisites.TOOLS)
+    shown = [(tool.command, tool.library, tool.file) for tool in prerequisites.TOOLS]
+    assert all(sum(sign is not None for sign in signs) == 1 for signs in shown)
 
 
 def test_a_command_that_nobody_has_is_missing() -> None:
