@@ -1,5 +1,7 @@
 """The API server's own verdict on the table of specs that the unit tests read too."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support import specs
@@ -22,7 +24,8 @@ def test_the_api_server_agrees_with_the_models(api: Api, namespace_for_specs: st
 
 
 @pytest.fixture(scope="module")
-def namespace_for_specs(api: Api) -> str:
+def namespace_for_specs(api: Api) -> Iterator[str]:
     name = "t-specs"
     api.apply("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    return name
+    yield name
+    api.delete("namespaces", "", name)
