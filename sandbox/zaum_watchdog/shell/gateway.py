@@ -1,6 +1,7 @@
 """Dial the gateway: TLS to one of its addresses, or plain where a measurement says so."""
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Callable
@@ -79,27 +80,39 @@ class Dialler:
         made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         made.setblocking(False)
         try:
-            async with asyncio.timeout(DIAL_SECONDS):
-                await self._reactor.loop.sock_connect(made, (address, port))
+            if made.connect_ex((address, port)) and not reactor.stands(made):
+                await self._writable(made)
         except (OSError, TimeoutError):
             made.close()
             raise
         return made
+
+    async def _writable(self, made: socket.socket) -> None:
+        loop = self._reactor.loop
+        ready = loop.create_future()
+        loop.add_writer(made, _settle, ready)
+        try:
+            async with asyncio.timeout(DIAL_SECONDS):
+                await ready
+        finally:
+            loop.remove_writer(made)
+        error = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error or not reactor.stands(made):
+            raise OSError(error or errno.ECONNREFUSED, "the gateway's address does not answer")
 
     async def _shaken(self, connected: socket.socket, name: str, context: ssl.SSLContext, upstream: Upstream) -> None:
         """Shake hands, unless nobody waits any more; the transport owns the socket from here on."""
         if not upstream.wanted:
             connected.close()
             return
-        async with asyncio.timeout(DIAL_SECONDS):
-            await self._reactor.loop.create_connection(
-                lambda: upstream,
-                sock=connected,
-                ssl=context,
-                server_hostname=name,
-                ssl_handshake_timeout=DIAL_SECONDS,
-                ssl_shutdown_timeout=1.0,
-            )
+        await self._reactor.loop.create_connection(
+            lambda: upstream,
+            sock=connected,
+            ssl=context,
+            server_hostname=name,
+            ssl_handshake_timeout=DIAL_SECONDS,
+            ssl_shutdown_timeout=1.0,
+        )
 
 
 def tls_context(ca_pem: str) -> ssl.SSLContext:
@@ -107,3 +120,8 @@ def tls_context(ca_pem: str) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=ca_pem)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     return context
+
+
+def _settle(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)

@@ -36,6 +36,11 @@ _ESTABLISHED: Final = b"\1"
 """The first byte of struct tcp_info, its state (linux/tcp.h)."""
 
 
+def stands(dialling: SocketType) -> bool:
+    """Say whether the connection that was asked for is made."""
+    return dialling.getsockopt(IPPROTO_TCP, TCP_INFO, 1) == _ESTABLISHED
+
+
 class Ready(Protocol):
     """Whatever can be registered."""
 
@@ -141,7 +146,7 @@ class Reactor:
             self.loop.call_soon(failed)
             return
         made = wire.Wire(self, dialling, protocol)
-        if dialling.getsockopt(IPPROTO_TCP, TCP_INFO, 1) == _ESTABLISHED:
+        if stands(dialling):
             protocol.connection_made(made)  # type: ignore[arg-type]  # the part of a transport that is used
             self.watch(made)
         else:

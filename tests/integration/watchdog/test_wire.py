@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from zaum_watchdog.shell import listen, reactor
+from zaum_watchdog.shell import gateway, listen, reactor
 
 WAIT = 5.0
 POISON = b"poison"
@@ -153,6 +153,35 @@ def test_a_dial_that_takes_its_time_is_waited_for(pair: Pair) -> None:
             assert bytes(dialled.received) == b"second"
 
         pair.run(talk())
+
+
+def test_the_tcp_below_tls_is_waited_for_and_a_refusal_is_an_error(pair: Pair) -> None:
+    dialler = gateway.Dialler(pair.reactor)
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        stack.enter_context(socket.create_connection(full.getsockname(), WAIT))
+
+        async def talk() -> None:
+            waiting = asyncio.ensure_future(dialler._connected("127.0.0.1", full.getsockname()[1]))
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            stack.enter_context(full.accept()[0])
+            made = stack.enter_context(await waiting)
+            late = stack.enter_context(full.accept()[0])
+            assert made.getsockname() == late.getpeername()
+
+        pair.run(talk())
+    with pytest.raises(ConnectionRefusedError):
+        pair.run(dialler._connected("127.0.0.1", left_port()))
+
+
+def left_port() -> int:
+    """Give a port at which nobody listens any more."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port: int = gone.getsockname()[1]
+    return port
 
 
 def test_an_error_of_ours_in_the_first_bytes_ends_their_connection_alone(pair: Pair) -> None:
