@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from tests.integration.watchdog import pki
-from zaum_api import contract, documents
+from zaum_api import contract, documents, reading
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PROXY_CORE: Final = 0
@@ -203,7 +203,7 @@ class Bench:
         ).dump()
         files = [self._directory / name for name in ("config", "digest", "token")]
         files[0].write_bytes(config)
-        files[1].write_text(documents.digest(config))
+        files[1].write_text(reading.digest(config))
         files[2].write_text("measured-without-authorizer")
         port, probe = free_port(), free_port()
         process = self._log(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from zaum_api import contract, documents
+from zaum_api import contract, documents, reading
 from zaum_egress import hosts
 
 FINISHED: Final = frozenset({"Succeeded", "Failed"})
@@ -124,7 +124,7 @@ def _table(value: object, cluster_domain: str) -> tuple[hosts.HostTable | None, 
         return None, ""
     try:
         effective = documents.Effective.read(value)
-    except documents.DocumentError as error:
+    except reading.DocumentError as error:
         return None, str(error)
     table = hosts.HostTable.of(effective.hosts, cluster_domain=cluster_domain)
     for index, malformed in table.refused:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from zaum_api import contract, documents
+from zaum_api import contract, reading
 from zaum_operator.core import actions, drift, foreign, intent, keys, kinds, pods, replacement
 from zaum_operator.core import effective as effective_values
 from zaum_operator.core.actions import Action
@@ -182,8 +182,8 @@ def _mended(snapshot: Snapshot, template: Object, decision: replacement.Decision
         wrong = {key: value for key, value in need.items() if have.get(key) != value}
         if wrong:
             patch["labels"] = wrong
-        if raw is not None and item.config_digest != documents.digest(raw):
-            patch["annotations"] = {contract.ANNOTATION_CONFIG_DIGEST: documents.digest(raw)}
+        if raw is not None and item.config_digest != reading.digest(raw):
+            patch["annotations"] = {contract.ANNOTATION_CONFIG_DIGEST: reading.digest(raw)}
         if patch:
             steps.append(actions.Merge(kinds.POD, snapshot.key.namespace, item.name, {"metadata": patch}))
     return steps
@@ -207,7 +207,7 @@ def _started(
                 pod.template(wanted, wanted.spec.agent, effective, site),
                 ordinal=start.ordinal,
                 suffix=suffix(start.ordinal),
-                config_digest=documents.digest(raw),
+                config_digest=reading.digest(raw),
                 failures=start.failures,
             ),
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from zaum_api import contract, documents
+from zaum_api import contract, documents, reading
 from zaum_egress import hosts
 from zaum_watchdog.core import heads, rate
 
@@ -35,7 +35,7 @@ class Policy:
         """Prepare a document; raise DocumentError when a host is not in canonical form."""
         table = hosts.HostTable.of(config.hosts)
         for index, malformed in table.refused:
-            raise documents.DocumentError(f"hosts[{index}].host", malformed.problem)
+            raise reading.DocumentError(f"hosts[{index}].host", malformed.problem)
         return Policy(config, table)
 
     def allows(self, authority: hosts.Authority) -> bool:

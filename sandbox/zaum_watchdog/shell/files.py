@@ -8,7 +8,7 @@ directories.
 import contextlib
 from pathlib import Path
 
-from zaum_api import documents
+from zaum_api import documents, reading
 from zaum_watchdog.core import policy
 
 Identity = tuple[int, int, int, int]
@@ -33,7 +33,7 @@ class ConfigFile:
             return None
         try:
             loaded = self._load()
-        except (OSError, documents.DocumentError) as error:
+        except (OSError, reading.DocumentError) as error:
             self.problem = _words(error)
             return None
         fresh = seen != self._seen or bool(self.problem)
@@ -43,8 +43,8 @@ class ConfigFile:
     def _load(self) -> policy.Policy:
         raw = self._config.read_bytes()
         promised = self._digest.read_text("utf-8", errors="replace").strip()
-        if documents.digest(raw) != promised:
-            raise documents.DocumentError("", "does not match the digest in the pod's annotation")
+        if reading.digest(raw) != promised:
+            raise reading.DocumentError("", "does not match the digest in the pod's annotation")
         return policy.Policy.of(documents.WatchdogConfig.parse(raw))
 
 
@@ -77,8 +77,8 @@ def _identity(path: Path) -> Identity | None:
     return (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
 
 
-def _words(error: OSError | documents.DocumentError) -> str:
+def _words(error: OSError | reading.DocumentError) -> str:
     """Say what is wrong without repeating the document's content."""
-    if isinstance(error, documents.DocumentError):
+    if isinstance(error, reading.DocumentError):
         return str(error)
     return f"{error.filename}: {error.strerror}"

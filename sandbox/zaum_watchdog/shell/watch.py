@@ -5,7 +5,7 @@ from collections import Counter, deque
 from pathlib import Path
 from typing import Final, Protocol
 
-from zaum_api import contract, documents
+from zaum_api import contract, reading
 from zaum_egress import hosts
 from zaum_watchdog.core import answers, heads, metrics, policy, rate, records, verdict
 from zaum_watchdog.shell import clock, files, last_word, log
@@ -99,7 +99,7 @@ class Watch:
         for tunnel in [*self.connections]:
             if tunnel.authority is not None and not changed.allows(tunnel.authority):
                 tunnel.cut(contract.Rule.CONFIG_REMOVED)
-        self.event("config", digest=documents.digest(changed.config.dump()), hosts=len(changed.config.hosts))
+        self.event("config", digest=reading.digest(changed.config.dump()), hosts=len(changed.config.hosts))
 
     def breach(self, reason: contract.Breach) -> None:
         """Latch the verdict; the first one cuts every tunnel."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.watchdog import world
-from zaum_api import documents
+from zaum_api import reading
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -36,7 +36,7 @@ class Files:
         data = self.directory / f"..{self._generation}"
         data.mkdir()
         (data / "config.json").write_bytes(raw)
-        (data / "digest").write_text(digest or documents.digest(raw))
+        (data / "digest").write_text(digest or reading.digest(raw))
         (data / "token").write_text(token)
         swap = self.directory / "..swap"
         swap.symlink_to(data.name)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zaum_api import contract, documents
+from zaum_api import contract, documents, reading
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 LABELS = st.from_regex(re.compile(r"[a-z0-9]([-a-z0-9]{0,46}[a-z0-9])?"), fullmatch=True)
@@ -69,7 +69,7 @@ def test_the_environment_is_a_fresh_dict_each_time() -> None:
     assert contract.agent_environment()["HTTPS_PROXY"] != "changed"
 
 
-@pytest.mark.parametrize("module", [contract, documents])
+@pytest.mark.parametrize("module", [contract, documents, reading])
 def test_the_contract_needs_only_the_standard_library(module: object) -> None:
     source = Path(str(module.__file__)).read_text()  # type: ignore[attr-defined]
     imported = {
@@ -79,4 +79,4 @@ def test_the_contract_needs_only_the_standard_library(module: object) -> None:
         for alias in node.names
     }
     assert imported
-    assert imported <= set(sys.stdlib_module_names)
+    assert imported <= {*sys.stdlib_module_names, "zaum_api"}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zaum_api import documents
-from zaum_api.documents import DocumentError
+from zaum_api import documents, reading
+from zaum_api.reading import DocumentError
 
 WHOLE: dict[str, Any] = {
     "version": "v1",
@@ -134,7 +134,7 @@ def test_what_is_out_of_range_is_refused_by_place(path: tuple[Any, ...], value: 
         (b'{"version": "v1", "version": "v1"}', "twice"),
         (b'{"version": NaN}', "no JSON number"),
         (b"[" * 200_000, "not JSON"),
-        (b" " * (documents.CONFIG_MAX_BYTES + 1), "larger than"),
+        (b" " * (reading.DOCUMENT_MAX_BYTES + 1), "larger than"),
     ],
 )
 def test_what_is_no_document_is_refused(raw: bytes, problem: str) -> None:
@@ -156,9 +156,9 @@ def test_plaintext_on_the_hop_needs_its_own_word() -> None:
 
 def test_equal_documents_have_equal_digests_whatever_their_order() -> None:
     turned = dict(reversed(WHOLE.items()))
-    assert documents.digest(parse(turned).dump()) == documents.digest(parse(WHOLE).dump())
-    assert documents.digest(b"").startswith("sha256:")
-    assert len(documents.digest(b"")) == 7 + 64
+    assert reading.digest(parse(turned).dump()) == reading.digest(parse(WHOLE).dump())
+    assert reading.digest(b"").startswith("sha256:")
+    assert len(reading.digest(b"")) == 7 + 64
 
 
 def test_an_effective_policy_is_read_and_written_back_unchanged() -> None:

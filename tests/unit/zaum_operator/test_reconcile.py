@@ -6,7 +6,7 @@ import pytest
 
 from tests.support import specs
 from tests.support.world import NAMESPACE, World
-from zaum_api import contract, documents
+from zaum_api import contract, documents, reading
 from zaum_operator import errors
 from zaum_operator.core import kinds
 from zaum_operator.core.keys import Key
@@ -362,7 +362,7 @@ def test_a_config_change_reaches_running_pods_by_their_annotation(world: World) 
     (pod,) = world.live()
     raw = world.api.all(kinds.CONFIG_MAP)[0]["data"]["config.json"].encode()
     assert pod["metadata"]["name"] == name, "hosts and limits never cost a pod"
-    assert pod["metadata"]["annotations"][contract.ANNOTATION_CONFIG_DIGEST] == documents.digest(raw)
+    assert pod["metadata"]["annotations"][contract.ANNOTATION_CONFIG_DIGEST] == reading.digest(raw)
 
 
 def test_stopped_runs_nothing_and_keeps_the_cage(world: World) -> None:

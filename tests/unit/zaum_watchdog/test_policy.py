@@ -2,7 +2,7 @@
 
 import pytest
 
-from zaum_api import contract, documents
+from zaum_api import contract, documents, reading
 from zaum_egress import hosts
 from zaum_watchdog.core import heads, policy, rate
 
@@ -103,7 +103,7 @@ def test_a_latched_verdict_refuses_before_anything_is_read() -> None:
 
 def test_a_document_with_a_host_that_is_not_canonical_is_refused_whole() -> None:
     broken = config(documents.HostRule("api.example.com"), documents.HostRule("API.example.com"))
-    with pytest.raises(documents.DocumentError) as refused:
+    with pytest.raises(reading.DocumentError) as refused:
         policy.Policy.of(broken)
     assert refused.value.place == "hosts[1].host"
 

@@ -6,7 +6,7 @@ writable root; both containers share the network and the process table, under tw
 
 from typing import Any, Final
 
-from zaum_api import contract, documents, quantities
+from zaum_api import contract, quantities, reading
 from zaum_api.v1alpha1 import agent as agent_api
 from zaum_operator.core import kinds
 from zaum_operator.core.effective import Effective
@@ -36,7 +36,7 @@ def template(intent: Intent, agent: agent_api.Agent, effective: Effective, site:
 
 def digest(pod: Object) -> str:
     """Give the digest of a template: a pod with another one is outdated."""
-    return documents.digest(documents.canonical(pod))
+    return reading.digest(reading.canonical(pod))
 
 
 def render(pod: Object, *, ordinal: int, suffix: str, config_digest: str, failures: int) -> Object:

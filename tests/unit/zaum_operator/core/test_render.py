@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.support import rendered, specs
-from zaum_api import contract, documents
+from zaum_api import contract, documents, reading
 from zaum_operator.core.kinds import Object
 
 POLICIES = rendered.policies()
@@ -136,7 +136,7 @@ def test_i01_the_watchdogs_document_is_one_that_the_watchdog_reads() -> None:
         raw = config["data"][contract.CONFIG_KEY].encode()
         assert documents.WatchdogConfig.parse(raw).dump() == raw
         for one in of_kind(rendered.objects(policy), "Pod"):
-            assert one["metadata"]["annotations"][contract.ANNOTATION_CONFIG_DIGEST] == documents.digest(raw)
+            assert one["metadata"]["annotations"][contract.ANNOTATION_CONFIG_DIGEST] == reading.digest(raw)
 
 
 def test_i15_no_object_names_a_secret() -> None:
