@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from tests.integration.watchdog import pki
+from tests.support.authority import Authority
 from zaum_api import contract, documents, reading
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -163,17 +163,17 @@ class Bench:
         binary = build()
         hello = directory / "hello"
         hello.write_bytes(client_hello())
-        authority = pki.Authority.make(directory)
-        authority.server(contract.GATEWAY_TLS_NAME)
-        (directory / "ca.pem").write_text(authority.pem)
+        authority = Authority(directory)
+        certificate = directory / "server.pem"
+        leaf_and_key = authority.issue(contract.GATEWAY_TLS_NAME, "server")
+        certificate.write_bytes(b"".join(path.read_bytes() for path in leaf_and_key))
         flight = str(hello.stat().st_size + 1024)
-        certificate = str(directory / f"{contract.GATEWAY_TLS_NAME}.pem")
         self._tls = tls
         self._ca = authority.pem
         plain = self._load(binary, "stub", "-flight", flight)
         self.direct = Proxy("direct", _port(plain))
         self._stub = (
-            _port(self._load(binary, "stub", "-flight", flight, "-tls", certificate)) if tls else self.direct.port
+            _port(self._load(binary, "stub", "-flight", flight, "-tls", str(certificate))) if tls else self.direct.port
         )
         self._client = self._load(binary, "client", "-authority", f"{HOST}:443", "-hello", str(hello))
         self.watchdog = self._start_watchdog()
@@ -224,7 +224,7 @@ class Bench:
                 "sni": contract.GATEWAY_TLS_NAME,
                 "common_tls_context": {
                     "validation_context": {
-                        "trusted_ca": {"filename": str(self._directory / "ca.pem")},
+                        "trusted_ca": {"filename": str(self._directory / "ca.crt")},
                         "match_typed_subject_alt_names": [
                             {"san_type": "DNS", "matcher": {"exact": contract.GATEWAY_TLS_NAME}}
                         ],

@@ -16,7 +16,8 @@ from typing import Any
 
 import yaml
 
-from tests.integration.gateway import certificates, loopback, simulated_cluster
+from tests.integration.gateway import loopback, simulated_cluster
+from tests.support.authority import Authority
 from zaum_api import contract
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -97,7 +98,7 @@ class Lab:
 @contextlib.contextmanager
 def running(directory: Path, cluster: simulated_cluster.SimulatedCluster, hosts: dict[str, str]) -> Iterator[Lab]:
     """Run everything until the block ends; `hosts` is what the DNS stub knows."""
-    authority = certificates.Authority(directory)
+    authority = Authority(directory)
     authority.issue(contract.GATEWAY_TLS_NAME, "tls")
     authority.issue(contract.GATEWAY_CLIENT_TLS_NAME, "client")
     server_directory = directory / "authorizer"

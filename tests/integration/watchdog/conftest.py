@@ -7,33 +7,34 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.watchdog import pki, rig, world
+from tests.integration.watchdog import rig, world
+from tests.support.authority import Authority
 from zaum_api import contract, documents
 
 NAMED = "api.example.com"
 
 
 @pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> pki.Authority:
-    return pki.Authority.make(tmp_path_factory.mktemp("pki"))
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture
-def echo(authority: pki.Authority) -> Iterator[world.Echo]:
+def echo(authority: Authority) -> Iterator[world.Echo]:
     running = world.Echo(authority.server(NAMED))
     yield running
     running.server.close()
 
 
 @pytest.fixture
-def gateway(authority: pki.Authority, echo: world.Echo) -> Iterator[world.Gateway]:
+def gateway(authority: Authority, echo: world.Echo) -> Iterator[world.Gateway]:
     running = world.Gateway(authority.server(contract.GATEWAY_TLS_NAME), echo)
     yield running
     running.server.close()
 
 
 @pytest.fixture
-def config(authority: pki.Authority, gateway: world.Gateway) -> documents.WatchdogConfig:
+def config(authority: Authority, gateway: world.Gateway) -> documents.WatchdogConfig:
     return documents.WatchdogConfig(
         namespace="agents",
         policy="researcher",

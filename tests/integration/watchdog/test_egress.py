@@ -7,13 +7,14 @@ import ssl
 
 import pytest
 
-from tests.integration.watchdog import conftest, pki, rig, world
+from tests.integration.watchdog import conftest, rig, world
+from tests.support.authority import Authority
 from zaum_api import contract, documents
 
 TARGET = "api.example.com:443"
 
 
-def echo_once(tunnel: socket.socket, authority: pki.Authority, data: bytes = b"hello") -> bytes:
+def echo_once(tunnel: socket.socket, authority: Authority, data: bytes = b"hello") -> bytes:
     with authority.client().wrap_socket(tunnel, server_hostname="api.example.com") as tls:
         tls.sendall(data)
         received = b""
@@ -23,7 +24,7 @@ def echo_once(tunnel: socket.socket, authority: pki.Authority, data: bytes = b"h
 
 
 def test_a_named_host_is_reached_end_to_end(
-    watchdog: rig.Watchdog, gateway: world.Gateway, authority: pki.Authority
+    watchdog: rig.Watchdog, gateway: world.Gateway, authority: Authority
 ) -> None:
     assert echo_once(watchdog.tunnel(TARGET), authority) == b"hello"
     assert gateway.heads == [
@@ -80,7 +81,7 @@ def test_what_is_no_clean_connect_to_a_named_host_is_answered_with_its_rule(
     ],
 )
 def test_i06_a_tunnel_that_starts_with_anything_else_is_reset_and_the_outside_sees_no_byte(
-    watchdog: rig.Watchdog, echo: world.Echo, authority: pki.Authority, first: bytes, rule: str
+    watchdog: rig.Watchdog, echo: world.Echo, authority: Authority, first: bytes, rule: str
 ) -> None:
     with watchdog.tunnel(TARGET) as tunnel:
         tunnel.sendall(first)
@@ -132,7 +133,7 @@ def test_a_head_that_drips_in_is_still_one_head(watchdog: rig.Watchdog) -> None:
         rig.read_established(dialled)
 
 
-def test_a_lot_of_data_passes_both_ways_unharmed(watchdog: rig.Watchdog, authority: pki.Authority) -> None:
+def test_a_lot_of_data_passes_both_ways_unharmed(watchdog: rig.Watchdog, authority: Authority) -> None:
     data = bytes(range(256)) * 4096
     tunnel = watchdog.tunnel(TARGET)
     with authority.client().wrap_socket(tunnel, server_hostname="api.example.com") as tls:
@@ -211,27 +212,27 @@ def test_i04_a_gateway_under_another_ca_hears_no_token(
     gateway: world.Gateway,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    stranger = pki.Authority.make(tmp_path_factory.mktemp("stranger"), "Stranger")
+    stranger = Authority(tmp_path_factory.mktemp("stranger"), "Stranger")
     peer = documents.GatewayPeer(("127.0.0.1",), gateway.server.port, contract.GATEWAY_TLS_NAME, stranger.pem)
     assert start(gateway=peer).connect(TARGET).rule == "gateway.unavailable"
     assert gateway.heads == []
 
 
 def test_i04_a_gateway_of_another_name_hears_no_token(
-    start: conftest.Start, config: documents.WatchdogConfig, gateway: world.Gateway, authority: pki.Authority
+    start: conftest.Start, config: documents.WatchdogConfig, gateway: world.Gateway, authority: Authority
 ) -> None:
     peer = documents.GatewayPeer(("127.0.0.1",), gateway.server.port, "another.zaum.dev", authority.pem)
     assert start(gateway=peer).connect(TARGET).rule == "gateway.unavailable"
     assert gateway.heads == []
 
 
-def test_the_next_address_is_tried(start: conftest.Start, gateway: world.Gateway, authority: pki.Authority) -> None:
+def test_the_next_address_is_tried(start: conftest.Start, gateway: world.Gateway, authority: Authority) -> None:
     peer = documents.GatewayPeer(("::1", "127.0.0.1"), gateway.server.port, contract.GATEWAY_TLS_NAME, authority.pem)
     assert echo_once(start(gateway=peer).tunnel(TARGET), authority) == b"hello"
 
 
 def test_the_end_of_the_outside_is_the_end_of_the_tunnel(
-    watchdog: rig.Watchdog, gateway: world.Gateway, authority: pki.Authority
+    watchdog: rig.Watchdog, gateway: world.Gateway, authority: Authority
 ) -> None:
     tunnel = watchdog.tunnel(TARGET)
     with authority.client().wrap_socket(tunnel, server_hostname="api.example.com") as tls:
@@ -242,7 +243,7 @@ def test_the_end_of_the_outside_is_the_end_of_the_tunnel(
             assert tls.recv(1) == b""
 
 
-def test_the_log_holds_one_decision_per_request(watchdog: rig.Watchdog, authority: pki.Authority) -> None:
+def test_the_log_holds_one_decision_per_request(watchdog: rig.Watchdog, authority: Authority) -> None:
     echo_once(watchdog.tunnel(TARGET), authority)
     watchdog.connect("evil.example.com:443")
     watchdog.ask(b"GET http://a.example/\x1b[31m HTTP/1.1\r\nHost: a\r\n\r\n")
