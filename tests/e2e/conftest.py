@@ -4,7 +4,6 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -83,8 +82,3 @@ def free(api: Api, images: dict[str, str], world_ca: str) -> Iterator[Agents]:
     api.apply("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
     yield Agents(api, name, image=images["demo-agent"], world_ca=world_ca)
     api.delete("namespaces", "", name)
-
-
-@pytest.fixture
-def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("evidence")

@@ -18,6 +18,8 @@ from zaum_api import contract
 
 HOSTS = {"hosts": [{"host": addresses.WEBSITE_NAME}]}
 STEADY = {"requests": {"perMinute": 10000, "burst": 10000}}
+MIDWAY_SECONDS = 0.3
+"""An attempt whose answer was on its way when the watchdog stopped."""
 LOOP = """
 import json, ssl, sys, time
 sys.path.insert(0, "/files")
@@ -50,7 +52,12 @@ def test_i08_an_agent_does_not_outlive_its_watchdog(agents: Agents, api: Api, se
     assert next(line for line in stream if attempts.passed(line)), "the control: it reached the host before"
     process = watchdog_pid(api.get("pods", agents.namespace, pod["metadata"]["name"]))
     os.kill(process, sent)
+    struck = time.time()
     api.until("pods", agents.namespace, pod["metadata"]["name"], ended, seconds=20, what="the agent's end")
+    if sent is signal.SIGSTOP:  # a killed one is started again by the kubelet, and then enforces as before
+        later = [line for line in stream if line["t"] > struck + MIDWAY_SECONDS]
+        assert later, "the control: it went on asking"
+        assert not any(attempts.passed(outcome) for outcome in later), later
     label = f"{contract.LABEL_POLICY}=orphan"
     api.until_any(
         "pods",
