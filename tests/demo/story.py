@@ -16,7 +16,7 @@ import yaml
 from tests.cluster import addresses, cluster
 from tests.demo.timeline import Timeline
 from tests.support.e2e import install
-from tests.support.e2e.agents import RESTRICTED, agent_started
+from tests.support.e2e.agents import FIRST_PAUSE_SECONDS, RESTRICTED, agent_started, pause_between
 from tests.support.e2e.api import Api, Object, condition
 from tests.support.e2e.world import World, pod_addresses
 from zaum_api import contract
@@ -159,7 +159,11 @@ class Story:
             what="a new pod after the backoff",
         )  # fmt: skip
         count = again["metadata"]["annotations"][contract.ANNOTATION_FAILURES]
-        self.line.check("a new pod only after the backoff", holds=int(count) >= 1, seen=f"failures so far: {count}")
+        pause = pause_between(self.api.get("pods", NAMESPACE, pod["metadata"]["name"]), again)
+        holds = int(count) >= 1 and pause >= FIRST_PAUSE_SECONDS
+        self.line.check(
+            "a new pod only after the backoff", holds=holds, seen=f"{pause:.0f} s later, failures so far: {count}"
+        )
         self.api.merge("agentpolicies", NAMESPACE, POLICY, {"spec": {"desiredState": "Stopped"}})
         self.show_policy()
 

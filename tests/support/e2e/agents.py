@@ -6,7 +6,8 @@ executed inside an agent pod, because admission refuses that.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 PROBE: Final = ROOT / "examples/demo/probe.py"
 FILES: Final = "/files"
 READY_SECONDS: Final = 60
+FIRST_PAUSE_SECONDS: Final = 10.0
+"""What the operator waits after the first failure in a row, at least."""
 RESTRICTED: Final = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
 
@@ -28,7 +31,6 @@ class Agents:
     namespace: str
     image: str
     world_ca: str
-    made: list[str] = field(default_factory=list)
 
     def files(self, name: str, **contents: str) -> str:
         """Store programs and data in a ConfigMap and give its name; keys `a_py` become `a.py`."""
@@ -58,7 +60,6 @@ class Agents:
         files = self.files(name, main_py=program)
         command = ["python3", "-u", f"{FILES}/main.py"]
         self.api.apply("agentpolicies", self.policy(name, command=command, files=files, **spec))
-        self.made.append(name)
         return self.running(name)
 
     def probes(self, name: str, attempts: list[Object], **spec: Any) -> tuple[Object, list[Object]]:
@@ -66,7 +67,6 @@ class Agents:
         files = self.files(name)
         command = ["python3", "-u", f"{FILES}/probe.py", json.dumps(attempts), "--stay"]
         self.api.apply("agentpolicies", self.policy(name, command=command, files=files, **spec))
-        self.made.append(name)
         pod = self.running(name)
         return pod, self.outcomes(pod, len(attempts))
 
@@ -113,6 +113,13 @@ class Agents:
             "pods", self.namespace, f"free-{name}", agent_started, seconds=READY_SECONDS, what="control pod started"
         )
         return self.outcomes(pod, len(attempts))
+
+
+def pause_between(ended: Object, following: Object) -> float:
+    """Give the seconds from the end of a pod's agent to the creation of the pod that came after it."""
+    states = {item["name"]: item["state"] for item in ended["status"]["containerStatuses"]}
+    end = datetime.fromisoformat(states[contract.CONTAINER_AGENT]["terminated"]["finishedAt"])
+    return (datetime.fromisoformat(following["metadata"]["creationTimestamp"]) - end).total_seconds()
 
 
 def agent_started(pod: Object) -> bool:
