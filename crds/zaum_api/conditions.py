@@ -16,6 +16,12 @@ class ConditionType(StrEnum):
     """Guard, policy NetworkPolicy and quota stand as planned in the API. That the CNI obeys them is not said here."""
     EGRESS_EXACT = "EgressExact"
     """Nothing but this policy decides what its pods reach: all its hosts are usable, no other NetworkPolicy widens."""
+    IDENTITY_BOUND = "IdentityBound"
+    """The agent holds no token, or exactly the one that identity.token names."""
+    SUCCEEDED = "Succeeded"
+    """Tasks only. Unknown while the task runs; True and False are final."""
+    DEGRADED = "Degraded"
+    """The one type that is True when something is worse than it could be, while all that is said above still holds."""
 
 
 class Status(StrEnum):
@@ -57,7 +63,23 @@ class Reason(StrEnum):
     CONTAINER_CONFIG = "ContainerConfigError"
     """The kubelet cannot make the container: the message says why."""
 
+    SECRET_MISSING = "SecretMissing"  # noqa: S105 - a reason
+    """The image's pull secret does not exist: the kubelet's event or pull error names it."""
+    CLAIM_PENDING = "ClaimPending"
+    """The persistent workspace's claim is not bound, or cannot be changed as asked."""
+    AGENT_UNHEALTHY = "AgentUnhealthy"
+    """The agent's own health check, relayed by the watchdog, failed."""
+    TASK_ENDED = "TaskEnded"
+    """A Task has ended: Succeeded says how."""
+
     # Ready=False, for the cluster's administrator
+    CEILING_EXCEEDED = "CeilingExceeded"
+    """Also on EgressExact: a ceiling does not allow what the spec asks and it cannot be lowered to fit (an image, a
+    runtime class, a node selector, a host)."""
+    CEILING_INVALID = "CeilingInvalid"
+    """A ceiling cannot be read by this version: no pod is started under it."""
+    NODE_LOST = "NodeLost"
+    """The pod's node does not answer. A second pod of its ordinal would break "never more than asked"."""
     UNSCHEDULABLE = "Unschedulable"
     QUOTA_EXCEEDED = "QuotaExceeded"
     """A quota other than the policy's own, or a smaller one left from before, refuses the pod."""
@@ -71,6 +93,32 @@ class Reason(StrEnum):
     # Ready=False, for us
     APPLY_FAILED = "ApplyFailed"
     """The API server answered with an error that should pass; it is tried again."""
+
+    # IdentityBound
+    NO_TOKEN = "NoToken"  # noqa: S105 - a reason
+    TOKEN_BOUND = "TokenBound"  # noqa: S105 - a reason
+    AUDIENCE_REFUSED = "AudienceRefused"
+    """The audience belongs to Zaum or to the API server: no token is mounted."""
+
+    # Succeeded
+    TASK_RUNNING = "TaskRunning"
+    TASK_SUCCEEDED = "TaskSucceeded"
+    TASK_FAILED = "TaskFailed"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    """lifetime.max ended the pod."""
+    POD_LOST = "PodLost"
+    """The task's pod vanished before its outcome was seen; it is not run again."""
+
+    # Degraded
+    AS_INSTALLED = "AsInstalled"
+    NAMESPACE_SCOPED = "NamespaceScoped"
+    """No ceilings, no admission policies, one quota for the whole namespace."""
+    ACCESS_RELAXED = "AccessRelaxed"
+    """Ceilings let people into agent pods (exec, attach, port-forward, ephemeral containers)."""
+    UNKNOWN_FIELDS = "UnknownFields"
+    """The CRD is newer than the operator: fields of the spec are ignored."""
+    SAFEGUARDS_MISSING = "SafeguardsMissing"
+    """Something of the installation that guards is not in place; the message names it."""
 
     # Isolated, EgressExact
     GUARDED = "Guarded"

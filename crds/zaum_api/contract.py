@@ -12,6 +12,8 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 KIND_POLICY: Final = "AgentPolicy"
 PLURAL_POLICY: Final = "agentpolicies"
+KIND_CEILING: Final = "AgentCeiling"
+PLURAL_CEILING: Final = "agentceilings"
 
 PREFIX: Final = "zaum.dev/"
 """Reserved: nobody but the operator puts a label or annotation with this prefix on a pod."""
@@ -23,6 +25,8 @@ LABEL_QUARANTINED: Final = "zaum.dev/quarantined"
 LABEL_GUARD: Final = "zaum.dev/guard"
 LABEL_NAMESPACE: Final = "zaum.dev/policy-namespace"
 """On cluster-scoped children only: which namespace the policy lives in."""
+LABEL_TYPE: Final = "zaum.dev/type"
+"""On pods: Service or Task."""
 LABEL_COMPONENT: Final = "app.kubernetes.io/component"
 LABEL_NAME: Final = "app.kubernetes.io/name"
 APP_NAME: Final = "zaum"
@@ -32,6 +36,13 @@ COMPONENT_OPERATOR: Final = "operator"
 
 ANNOTATION_CONFIG_DIGEST: Final = "zaum.dev/config-digest"
 ANNOTATION_TEMPLATE: Final = "zaum.dev/template-digest"
+ANNOTATION_SITE: Final = "zaum.dev/site-digest"
+"""Digest of what the installation, not the policy's author, put into a pod (the watchdog's image): such a change is
+paced over all policies."""
+ANNOTATION_CONFIG_VERSION: Final = "zaum.dev/config-version"
+"""Which version of the document a pod's watchdog reads; absent means v1."""
+ANNOTATION_ACCESS: Final = "zaum.dev/access"
+"""On a namespace's guard: the ways into agent pods that its ceilings grant, as `Access` values, comma-separated."""
 ANNOTATION_FAILURES: Final = "zaum.dev/failures"
 """How often in a row this ordinal's pods have failed before this one; the backoff is computed from it."""
 
@@ -39,8 +50,11 @@ NAME_PREFIX: Final = "zaum-"
 """Reserved for our objects in namespaces with agents."""
 GUARD_NAME: Final = "zaum--guard"
 """The namespace's guard NetworkPolicy. No policy can make this name: a DNS label cannot start with '-'."""
+NAMESPACE_QUOTA_NAME: Final = "zaum--quota"
+"""The one ResourceQuota of a namespace where PriorityClasses are out of reach (namespace-scoped mode)."""
 POLICY_NAME_MAX: Final = 48
 FIELD_MANAGER: Final = "zaum-operator"
+LEASE_NAME: Final = "zaum-operator"
 
 AGENT_UID: Final = 10001
 WATCHDOG_UID: Final = 10002
@@ -72,6 +86,10 @@ TERMINATION_LOG: Final = "/dev/termination-log"
 """Where the kubelet reads a container's last word (terminationMessagePath's default). The watchdog leaves the `Breach`
 there when it latches; the operator finds it as the container's `terminated.message`."""
 WORKSPACE: Final = "/workspace"
+IDENTITY_TOKEN_DIR: Final = "/var/run/secrets/zaum.dev"  # noqa: S105 - a path
+IDENTITY_TOKEN_PATH: Final = "/var/run/secrets/zaum.dev/token"  # noqa: S105 - a path
+"""The agent's own token, when `identity.token` asks for one."""
+ENV_IDENTITY_TOKEN_FILE: Final = "ZAUM_IDENTITY_TOKEN_FILE"  # noqa: S105 - a variable's name
 CONFIG_KEY: Final = "config.json"
 
 AUDIENCE_EGRESS: Final = "zaum-egress"
@@ -80,6 +98,10 @@ AUDIENCE_PREFIX: Final = "zaum"
 TOKEN_SECONDS: Final = 600
 """The shortest life that the API server grants (TokenRequest, expirationSeconds)."""
 
+CA_SECRET: Final = "zaum-ca"  # noqa: S105 - a name
+GATEWAY_TLS_SECRET: Final = "zaum-gateway-tls"  # noqa: S105 - a name
+AUTHORIZER_TLS_SECRET: Final = "zaum-authorizer-tls"  # noqa: S105 - a name
+GATEWAY_CA_CONFIG_MAP: Final = "zaum-gateway-ca"
 GATEWAY_SERVICE: Final = "zaum-gateway"
 AUTHORIZER_SERVICE: Final = "zaum-authorizer"
 GATEWAY_TLS_NAME: Final = "gateway.zaum.dev"
@@ -145,9 +167,29 @@ BREACH_STATUS: Final[dict[Breach, int]] = {
 """What the agent's liveness probe answers per reason, so that the kubelet's event says why."""
 
 
+UNHEALTHY_STATUS: Final = 593
+"""What the agent's liveness probe answers while the agent's own health check, relayed by the watchdog, fails."""
+UNHEALTHY: Final = "AgentUnhealthy"
+"""The watchdog's last word for it."""
+
+
+class Access(StrEnum):
+    """A way into an agent pod: closed by admission unless all ceilings of the namespace that speak of it grant it."""
+
+    EXEC = "Exec"
+    ATTACH = "Attach"
+    PORT_FORWARD = "PortForward"
+    EPHEMERAL_CONTAINERS = "EphemeralContainers"
+
+
 def child_name(policy: str) -> str:
     """Name a policy's namespaced children (ServiceAccount, ResourceQuota, NetworkPolicy, ConfigMap)."""
     return f"{NAME_PREFIX}{policy}"
+
+
+def claim_name(policy: str, ordinal: int) -> str:
+    """Name the PersistentVolumeClaim of one ordinal: it outlives the pods of its ordinal."""
+    return f"{NAME_PREFIX}{policy}-{ordinal}"
 
 
 def pod_name(policy: str, ordinal: int, suffix: str) -> str:

@@ -26,6 +26,9 @@ class Kind:
 
 
 POLICY: Final = Kind(contract.GROUP, contract.VERSION, contract.PLURAL_POLICY, contract.KIND_POLICY)
+CEILING: Final = Kind(
+    contract.GROUP, contract.VERSION, contract.PLURAL_CEILING, contract.KIND_CEILING, namespaced=False
+)
 POD: Final = Kind("", "v1", "pods", "Pod")
 SERVICE_ACCOUNT: Final = Kind("", "v1", "serviceaccounts", "ServiceAccount")
 CONFIG_MAP: Final = Kind("", "v1", "configmaps", "ConfigMap")
@@ -33,6 +36,10 @@ QUOTA: Final = Kind("", "v1", "resourcequotas", "ResourceQuota")
 NETWORK_POLICY: Final = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 PRIORITY_CLASS: Final = Kind("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False)
 SERVICE: Final = Kind("", "v1", "services", "Service")
+NAMESPACE: Final = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
+CLAIM: Final = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+SECRET: Final = Kind("", "v1", "secrets", "Secret")
+LEASE: Final = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 EVENT: Final = Kind("", "v1", "events", "Event")
 DEPLOYMENT: Final = Kind("apps", "v1", "deployments", "Deployment")
 

@@ -21,6 +21,12 @@ class Site:
     release_namespace: str
     watchdog_image: str
     image_pull_policy: str
+    host_users: bool = True
+    """Whether agent pods share the node's user namespace where their policy does not say."""
+    namespaced: bool = False
+    """Namespace-scoped mode: nothing cluster-scoped is read or written (no PriorityClass, no ceilings)."""
+    api_audiences: tuple[str, ...] = ()
+    """The API server's own token audiences: no agent's token may carry one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,17 @@ class Snapshot:
     pods: tuple[Object, ...]
     """Pods with this policy's label."""
     gateway: Gateway | None
+    service: Object | None = None
+    claims: tuple[Object, ...] = ()
+    """PersistentVolumeClaims with this policy's label."""
+    namespace: Object | None = None
+    """The Namespace object; None also where it may not be read."""
+    ceilings: tuple[Object, ...] = ()
+    """All AgentCeilings of the cluster."""
+    neighbours: tuple[Object, ...] = ()
+    """All policies of the namespace, this one among them; only in namespace-scoped mode."""
+    namespace_quota: Object | None = None
+    """The namespace-wide quota; only in namespace-scoped mode."""
     missing_files: tuple[str, ...] = ()
     """ConfigMaps that the policy's `files` name and that do not exist."""
 
@@ -58,3 +75,7 @@ class NamespaceSnapshot:
     pods: tuple[Object, ...]
     """All pods, so that one whose labels were taken off is found by its owner."""
     guard: Object | None
+    namespace_object: Object | None = None
+    ceilings: tuple[Object, ...] = ()
+    quota: Object | None = None
+    """The namespace-wide quota of namespace-scoped mode."""
