@@ -51,7 +51,7 @@ class Reconciler:
         return await self._present(snapshot, snapshot.policy)
 
     async def _namespace(self, namespace: str) -> Result:
-        snapshot = await observe.namespace(self.api, namespace)
+        snapshot = await observe.namespace(self.api, namespace, self.site)
         steps = sweep.of_namespace(snapshot)
         failure = await self._carry_out(Key(namespace), steps)
         return Result(failed=failure is not None)

@@ -1,13 +1,17 @@
 """Settings from the environment, validated once. Each default says why."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from zaum_api import contract
 from zaum_operator.core.snapshot import Site
 
 PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""RFC 1123 label, as the API server asks for a namespace."""
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -31,11 +35,30 @@ class Settings:
     resync_seconds: int
     """Default 300: events repair drift at once, this is for events that never came."""
     log_level: str
+    identity: str
+    """Who holds the Lease, as people read it: the pod's name. Default: the host's name, which in a pod is the same."""
+    watch_namespaces: tuple[str, ...]
+    """Empty: the whole cluster. Else only these, and nothing cluster-scoped."""
+    host_users: bool
+    """Default true: a user namespace per pod is not there on every node."""
+    rollout_max: int
+    """Default 10: how many policies may have a pod replaced at once for a new watchdog image."""
+
+    @property
+    def namespaced(self) -> bool:
+        """Say whether this is the namespace-scoped mode."""
+        return bool(self.watch_namespaces)
 
     @property
     def site(self) -> Site:
         """Give the settings that shape objects."""
-        return Site(self.namespace, self.watchdog_image, self.image_pull_policy)
+        return Site(
+            release_namespace=self.namespace,
+            watchdog_image=self.watchdog_image,
+            image_pull_policy=self.image_pull_policy,
+            host_users=self.host_users,
+            namespaced=self.namespaced,
+        )
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -48,6 +71,10 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         workers=_whole(environment, "ZAUM_WORKERS", least=1, most=64, default=16),
         resync_seconds=_whole(environment, "ZAUM_RESYNC_SECONDS", least=5, most=3600, default=300),
         log_level=_one_of(environment, "ZAUM_LOG_LEVEL", LOG_LEVELS, "INFO"),
+        identity=environment.get("ZAUM_IDENTITY") or environment.get("HOSTNAME") or contract.FIELD_MANAGER,
+        watch_namespaces=_namespaces(environment, "ZAUM_WATCH_NAMESPACES"),
+        host_users=_one_of(environment, "ZAUM_HOST_USERS", ("true", "false"), "true") == "true",
+        rollout_max=_whole(environment, "ZAUM_ROLLOUT_MAX", least=1, most=10_000, default=10),
     )
 
 
@@ -70,3 +97,11 @@ def _whole(environment: Mapping[str, str], name: str, *, least: int, most: int, 
     if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
         raise SettingsError(f"{name} must be a whole number from {least} to {most}, is {text!r}")
     return int(text)
+
+
+def _namespaces(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    names = [item.strip() for item in environment.get(name, "").split(",") if item.strip()]
+    wrong = [item for item in names if not _NAMESPACE.fullmatch(item)]
+    if wrong:
+        raise SettingsError(f"{name} must be names of namespaces, separated by commas; {wrong[0]!r} is none")
+    return tuple(sorted(set(names)))

@@ -52,11 +52,14 @@ class ApiServer:
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
         return copy.deepcopy(self.objects.get(_place(kind, namespace, name)))
 
-    async def list(self, kind: Kind, namespace: str | None = None, *, selector: str = "") -> list[Object]:
+    async def list(
+        self, kind: Kind, namespace: str | None = None, *, selector: str = "", name: str = ""
+    ) -> list[Object]:
         found = [
             obj
-            for (plural, where, _), obj in sorted(self.objects.items())
+            for (plural, where, called), obj in sorted(self.objects.items())
             if plural == kind.plural and namespace in (None, where) and _selects(selector, obj)
+            if name in ("", called)
         ]
         return copy.deepcopy(found)
 

@@ -8,7 +8,7 @@ from zaum_api import contract
 from zaum_operator.cluster.port import Api
 from zaum_operator.core import kinds
 from zaum_operator.core.keys import Key
-from zaum_operator.core.kinds import Object
+from zaum_operator.core.kinds import Kind, Object
 from zaum_operator.core.render import quota
 from zaum_operator.core.snapshot import Gateway, NamespaceSnapshot, Site, Snapshot
 
@@ -21,15 +21,22 @@ async def policy(api: Api, key: Key, site: Site, ca_file: Path) -> Snapshot:
         api.get(kinds.SERVICE_ACCOUNT, namespace, name),
         api.get(kinds.CONFIG_MAP, namespace, name),
         api.get(kinds.QUOTA, namespace, name),
-        api.get(kinds.PRIORITY_CLASS, None, quota.priority_class_name(key)),
+        api.get(kinds.SERVICE, namespace, name),
+        _cluster_scoped(api, site, kinds.PRIORITY_CLASS, quota.priority_class_name(key)),
+        _cluster_scoped(api, site, kinds.NAMESPACE, namespace),
+        _namespace_quota(api, site, namespace),
     )
+    of_policy = f"{contract.LABEL_POLICY}={key.name}"
     many = asyncio.gather(
         api.list(kinds.NETWORK_POLICY, namespace),
-        api.list(kinds.POD, namespace, selector=f"{contract.LABEL_POLICY}={key.name}"),
+        api.list(kinds.POD, namespace, selector=of_policy),
+        api.list(kinds.CLAIM, namespace, selector=of_policy),
+        _ceilings(api, site),
+        _neighbours(api, site, namespace),
     )
     gateway = asyncio.gather(_gateway(api, site, ca_file))
-    singles, (network_policies, pods), (peer,) = await asyncio.gather(one, many, gateway)
-    found, account, config, quota_live, priority_class = singles
+    singles, (network_policies, pods, claims, ceilings, neighbours), (peer,) = await asyncio.gather(one, many, gateway)
+    found, account, config, quota_live, service, priority_class, namespace_object, namespace_quota = singles
     return Snapshot(
         key=key,
         policy=found if found and not found["metadata"].get("deletionTimestamp") else None,
@@ -40,18 +47,43 @@ async def policy(api: Api, key: Key, site: Site, ca_file: Path) -> Snapshot:
         priority_class=priority_class,
         pods=tuple(pods),
         gateway=peer,
+        service=service,
+        claims=tuple(claims),
+        namespace=namespace_object,
+        ceilings=ceilings,
+        neighbours=neighbours,
+        namespace_quota=namespace_quota,
         missing_files=await _missing_files(api, found, pods),
     )
 
 
-async def namespace(api: Api, name: str) -> NamespaceSnapshot:
+async def namespace(api: Api, name: str, site: Site) -> NamespaceSnapshot:
     """Read what decides about a namespace's guard."""
-    policies, pods, guard = await asyncio.gather(
+    policies, pods, guard, namespace_object, ceilings, namespace_quota = await asyncio.gather(
         api.list(kinds.POLICY, name),
         api.list(kinds.POD, name),
         api.get(kinds.NETWORK_POLICY, name, contract.GUARD_NAME),
+        _cluster_scoped(api, site, kinds.NAMESPACE, name),
+        _ceilings(api, site),
+        _namespace_quota(api, site, name),
     )
-    return NamespaceSnapshot(name, tuple(policies), tuple(pods), guard)
+    return NamespaceSnapshot(name, tuple(policies), tuple(pods), guard, namespace_object, ceilings, namespace_quota)
+
+
+async def _cluster_scoped(api: Api, site: Site, kind: Kind, name: str) -> Object | None:
+    return None if site.namespaced else await api.get(kind, None, name)
+
+
+async def _ceilings(api: Api, site: Site) -> tuple[Object, ...]:
+    return () if site.namespaced else tuple(await api.list(kinds.CEILING))
+
+
+async def _neighbours(api: Api, site: Site, namespace: str) -> tuple[Object, ...]:
+    return tuple(await api.list(kinds.POLICY, namespace)) if site.namespaced else ()
+
+
+async def _namespace_quota(api: Api, site: Site, namespace: str) -> Object | None:
+    return await api.get(kinds.QUOTA, namespace, contract.NAMESPACE_QUOTA_NAME) if site.namespaced else None
 
 
 async def _gateway(api: Api, site: Site, ca_file: Path) -> Gateway | None:

@@ -11,8 +11,10 @@ class Api(Protocol):
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
         """Give one object, None when it does not exist."""
 
-    async def list(self, kind: Kind, namespace: str | None = None, *, selector: str = "") -> list[Object]:
-        """Give all objects of a kind, of one namespace or of all, by label selector."""
+    async def list(
+        self, kind: Kind, namespace: str | None = None, *, selector: str = "", name: str = ""
+    ) -> list[Object]:
+        """Give all objects of a kind, of one namespace or of all, by label selector or by name."""
 
     async def apply(self, kind: Kind, body: Object) -> Object:
         """Apply an object server-side, with force, as our field manager."""

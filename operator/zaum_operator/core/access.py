@@ -5,7 +5,7 @@ No wildcard, no Secret, no exec, escalate, bind or impersonate. A test compares 
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from zaum_api import contract
 from zaum_operator.core import kinds
@@ -27,6 +27,8 @@ class Scope(StrEnum):
     """Where a grant holds."""
 
     CLUSTER = "Cluster"
+    NAMESPACES = "Namespaces"
+    """In each namespace that a namespace-scoped installation looks after, never across namespaces."""
     RELEASE = "Release"
     """Only in the namespace that Zaum is installed in."""
 
@@ -46,37 +48,87 @@ def _grants(kind: Kind, *verbs: Verb, scope: Scope = Scope.CLUSTER, names: tuple
     return tuple(Grant(kind.group, kind.plural, verb, scope, names) for verb in verbs)
 
 
-_READ: Final = (Verb.GET, Verb.LIST, Verb.WATCH)
-_OWN: Final = (*_READ, Verb.CREATE, Verb.PATCH, Verb.DELETE)
+_SEE: Final = (Verb.LIST, Verb.WATCH)
+"""Enough to read one object too: a list by `metadata.name`. `get` is granted only where nothing may be listed."""
+_OWN: Final = (*_SEE, Verb.CREATE, Verb.PATCH, Verb.DELETE)
+"""Server-side apply of what is not there yet asks for both create and patch."""
+
+
+def _in_namespaces(scope: Scope) -> tuple[Grant, ...]:
+    """Give the rows for the namespaces with agents: the same in both modes but for their reach."""
+    return (
+        *_grants(kinds.POLICY, *_SEE, scope=scope),
+        Grant(contract.GROUP, f"{contract.PLURAL_POLICY}/status", Verb.PATCH, scope),
+        *_grants(kinds.POD, *_OWN, scope=scope),
+        *_grants(kinds.SERVICE_ACCOUNT, *_OWN, scope=scope),
+        # `get`: the ConfigMaps that a policy's `files` name are the author's, and looked for by name.
+        *_grants(kinds.CONFIG_MAP, Verb.GET, *_OWN, scope=scope),
+        *_grants(kinds.QUOTA, *_OWN, scope=scope),
+        *_grants(kinds.NETWORK_POLICY, *_OWN, scope=scope),
+        *_grants(kinds.SERVICE, *_OWN, scope=scope),
+        *_grants(kinds.CLAIM, *_OWN, scope=scope),
+        *_grants(kinds.EVENT, Verb.CREATE, scope=scope),
+    )
+
+
+_IN_RELEASE: Final = (
+    *_grants(kinds.SERVICE, Verb.GET, scope=Scope.RELEASE, names=(contract.GATEWAY_SERVICE,)),
+    # RBAC cannot bind a create to a name.
+    *_grants(kinds.LEASE, Verb.CREATE, scope=Scope.RELEASE),
+    *_grants(kinds.LEASE, Verb.GET, Verb.PATCH, scope=Scope.RELEASE, names=(contract.LEASE_NAME,)),
+)
 
 OPERATOR: Final[tuple[Grant, ...]] = (
-    *_grants(kinds.POLICY, *_READ),
-    Grant(contract.GROUP, f"{contract.PLURAL_POLICY}/status", Verb.PATCH),
-    *_grants(kinds.POD, Verb.LIST, Verb.WATCH, Verb.CREATE, Verb.PATCH, Verb.DELETE),
-    *_grants(kinds.SERVICE_ACCOUNT, *_OWN),
-    *_grants(kinds.CONFIG_MAP, *_OWN),
-    *_grants(kinds.QUOTA, *_OWN),
-    *_grants(kinds.NETWORK_POLICY, *_OWN),
+    *_in_namespaces(Scope.CLUSTER),
+    *_grants(kinds.CEILING, *_SEE),
+    *_grants(kinds.NAMESPACE, *_SEE),
     *_grants(kinds.PRIORITY_CLASS, *_OWN),
-    *_grants(kinds.EVENT, Verb.CREATE),
-    *_grants(kinds.SERVICE, Verb.GET, scope=Scope.RELEASE, names=(contract.GATEWAY_SERVICE,)),
+    *_IN_RELEASE,
 )
+
+NAMESPACED: Final[tuple[Grant, ...]] = (*_in_namespaces(Scope.NAMESPACES), *_IN_RELEASE)
+"""The operator in namespace-scoped mode: nothing cluster-scoped is read or written."""
 
 OPERATOR_DEPLOYMENT: Final = "zaum-operator"
 
+_SCALE: Final = Grant("apps", "deployments/scale", Verb.PATCH, Scope.RELEASE, (OPERATOR_DEPLOYMENT,))
+
 UNINSTALL: Final[tuple[Grant, ...]] = (
-    Grant("apps", "deployments/scale", Verb.PATCH, Scope.RELEASE, (OPERATOR_DEPLOYMENT,)),
+    _SCALE,
     *_grants(kinds.POD, Verb.LIST, Verb.DELETE),
     *_grants(kinds.NETWORK_POLICY, Verb.LIST, Verb.DELETE),
     *_grants(kinds.PRIORITY_CLASS, Verb.LIST, Verb.DELETE),
 )
 
+UNINSTALL_NAMESPACED: Final[tuple[Grant, ...]] = (
+    _SCALE,
+    *_grants(kinds.POD, Verb.LIST, scope=Scope.RELEASE),
+    *_grants(kinds.POD, Verb.LIST, Verb.DELETE, scope=Scope.NAMESPACES),
+    *_grants(kinds.NETWORK_POLICY, Verb.LIST, Verb.DELETE, scope=Scope.NAMESPACES),
+)
+"""The uninstall hook in namespace-scoped mode; it also waits for the operator's own pods."""
 
-def allows(table: tuple[Grant, ...], wanted: Grant, *, release: bool) -> bool:
-    """Say whether a request is in the table; `release` when it goes to the release namespace."""
+
+def allows(table: tuple[Grant, ...], wanted: Grant, *, release: bool, across: bool = False) -> bool:
+    """Say whether a request is in the table.
+
+    `release` when it goes to the release namespace, `across` when it names no namespace although its kind has some.
+    """
     return any(
         (grant.group, grant.resource, grant.verb) == (wanted.group, wanted.resource, wanted.verb)
-        and (grant.scope is Scope.CLUSTER or release)
+        and _reaches(grant.scope, release=release, across=across)
         and (not grant.names or (wanted.names and set(wanted.names) <= set(grant.names)))
         for grant in table
     )
+
+
+def _reaches(scope: Scope, *, release: bool, across: bool) -> bool:
+    match scope:
+        case Scope.CLUSTER:
+            return True
+        case Scope.NAMESPACES:
+            return not across
+        case Scope.RELEASE:
+            return release
+        case _:
+            assert_never(scope)

@@ -82,6 +82,16 @@ def test_get_gives_the_object_or_none() -> None:
     assert ask(refused(404), call=lambda c: c.get(kinds.CONFIG_MAP, "agents", "zaum-x"))[0] is None
 
 
+def test_where_get_is_not_granted_one_object_is_a_list_by_name() -> None:
+    call = lambda c: c.get(kinds.QUOTA, "agents", "zaum-x")  # noqa: E731
+    found, wire = ask(ok({"items": [{"metadata": {"name": "zaum-x"}}]}), call=call)
+    assert found["metadata"]["name"] == "zaum-x"
+    assert wire.sent[0]["url"].endswith(
+        "/namespaces/agents/resourcequotas?limit=500&fieldSelector=metadata.name%3Dzaum-x"
+    )
+    assert ask(ok({"items": []}), call=call)[0] is None
+
+
 def test_list_follows_pages_and_names_kinds() -> None:
     first = ok({"items": [{"metadata": {"name": "a"}}], "metadata": {"continue": "more"}})
     second = ok({"items": [{"metadata": {"name": "b"}}], "metadata": {}})

@@ -6,7 +6,15 @@ from zaum_operator.core import access
 from zaum_operator.core.access import Grant, Scope, Verb
 
 
-@pytest.mark.parametrize("table", [access.OPERATOR, access.UNINSTALL], ids=["operator", "uninstall"])
+TABLES = {
+    "operator": access.OPERATOR,
+    "namespaced": access.NAMESPACED,
+    "uninstall": access.UNINSTALL,
+    "uninstall-namespaced": access.UNINSTALL_NAMESPACED,
+}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_i15_no_table_reads_secrets_or_climbs(table: tuple[Grant, ...]) -> None:
     resources = {grant.resource for grant in table}
     assert not [resource for resource in resources if "secret" in resource or "token" in resource or "*" in resource]
@@ -15,8 +23,25 @@ def test_i15_no_table_reads_secrets_or_climbs(table: tuple[Grant, ...]) -> None:
     assert not {grant.group for grant in table} & {"rbac.authorization.k8s.io", "admissionregistration.k8s.io", "*"}
 
 
-def test_rows_are_there_once() -> None:
-    assert len(set(access.OPERATOR)) == len(access.OPERATOR)
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_rows_are_there_once(table: tuple[Grant, ...]) -> None:
+    assert len(set(table)) == len(table)
+
+
+@pytest.mark.parametrize("table", [access.NAMESPACED, access.UNINSTALL_NAMESPACED])
+def test_the_namespaced_mode_asks_for_nothing_cluster_scoped(table: tuple[Grant, ...]) -> None:
+    assert Scope.CLUSTER not in {grant.scope for grant in table}
+    assert not {"priorityclasses", "namespaces", "agentceilings"} & {grant.resource for grant in table}
+    everywhere = Grant("", "pods", Verb.LIST)
+    assert access.allows(table, everywhere, release=False)
+    assert not access.allows(table, everywhere, release=False, across=True)
+
+
+def test_nothing_is_read_one_by_one_that_is_listed() -> None:
+    one_by_one = {(grant.resource, grant.names) for grant in access.OPERATOR if grant.verb is Verb.GET}
+    assert one_by_one == {
+        ("configmaps", ()), ("services", ("zaum-gateway",)), ("leases", ("zaum-operator",))
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -32,7 +57,9 @@ def test_rows_are_there_once() -> None:
         (Grant("", "services", Verb.GET, names=("zaum-gateway",)), False, False),
         (Grant("", "services", Verb.GET, names=("other",)), True, False),
         (Grant("", "services", Verb.GET), True, False),
-        (Grant("", "services", Verb.LIST), True, False),
+        (Grant("coordination.k8s.io", "leases", Verb.PATCH, names=("zaum-operator",)), True, True),
+        (Grant("coordination.k8s.io", "leases", Verb.PATCH, names=("zaum-operator",)), False, False),
+        (Grant("coordination.k8s.io", "leases", Verb.PATCH, names=("kube-scheduler",)), True, False),
     ],
 )
 def test_a_request_is_allowed_only_by_a_row_of_its_scope_and_name(wanted: Grant, release: bool, allowed: bool) -> None:
