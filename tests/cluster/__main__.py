@@ -13,7 +13,10 @@ def parser() -> argparse.ArgumentParser:
     """Describe the verbs."""
     top = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    verbs.add_parser("up", help="bring the cluster up; nothing to do when it is")
+    up = verbs.add_parser("up", help="bring the cluster up; nothing to do when it is")
+    up.add_argument(
+        "--light", action="store_true", help="a control plane whose nodes KWOK plays; ZAUM_INSTANCE names it"
+    )
     verbs.add_parser("down", help="remove the cluster's processes, mounts and namespaces")
     verbs.add_parser("status", help="say how the cluster is; exit 0 when it is up and healthy")
     verbs.add_parser("prerequisites", help="install or name what the machine lacks, and start nothing")
@@ -60,6 +63,8 @@ def execute(arguments: list[str]) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Do what the verb says and return the exit status."""
     match arguments.verb:
+        case "up" if arguments.light:
+            cluster.up_light()
         case "up":
             cluster.current().up()
         case "down":

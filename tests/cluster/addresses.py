@@ -7,10 +7,14 @@ ranges, so that a gateway which refuses private addresses refuses them without b
 
 from typing import Final
 
-NODE_NETNS: Final = "zaum-node"
-WORLD_NETNS: Final = "zaum-world"
+from tests.cluster import instance
+
+NODE_NETNS: Final = f"zaum-node{instance.SUFFIX}"
+WORLD_NETNS: Final = f"zaum-world{instance.SUFFIX}"
 
 NODE_NAME: Final = "zaum-node"
+FAKE_NODES: Final = tuple(f"fake-{number}" for number in range(10))
+"""The nodes of a light instance, which nobody runs containers on."""
 NODE_IPV4: Final = "10.90.0.1"
 NODE_IPV6: Final = "fd00:90::1"
 LINK_IPV4_PREFIX: Final = 24
@@ -19,6 +23,8 @@ WORLD_LINK_IPV4: Final = "10.90.0.254"
 WORLD_LINK_IPV6: Final = "fd00:90::254"
 
 POD_CIDR_IPV4: Final = "10.244.0.0/24"
+FAKE_POD_CIDR: Final = "10.245.0.0/16"
+"""What pods on played nodes say; nothing answers there."""
 POD_CIDR_IPV6: Final = "fd00:10:244::/64"
 SERVICE_CIDR_IPV4: Final = "10.96.0.0/16"
 SERVICE_CIDR_IPV6: Final = "fd00:10:96::/112"

@@ -47,13 +47,13 @@ def search_path() -> str:
 
 
 def build_all() -> None:
-    """Build every module that is not in the cache yet."""
-    build_missing(gomodules.MODULES)
+    """Build every module of a node that is not in the cache yet."""
+    build_missing([module for module in gomodules.MODULES if not module.on_demand])
 
 
-def ensure(name: str) -> None:
-    """Build the module of one binary if it is not in the cache yet."""
-    build_missing([module for module in gomodules.MODULES if name in module.binaries])
+def ensure(*names: str) -> None:
+    """Build the modules of some binaries as far as they are not in the cache yet."""
+    build_missing([module for module in gomodules.MODULES if set(names) & set(module.binaries)])
 
 
 def build_missing(wanted: Iterable[gomodules.GoModule]) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.cluster import errors
+from tests.cluster import errors, instance
 
-NAME: Final = "zaum-cluster"
+NAME: Final = f"zaum-cluster{instance.SUFFIX}"
 NODE: Final = "node"
 """The sub-folder of the node's own processes; the kubelet puts pods beside it."""
 

@@ -7,7 +7,18 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.cluster import backend, build, elsewhere, gomodules, inkind, lifecycle, local, namespaces, onthismachine
+from tests.cluster import (
+    backend,
+    build,
+    elsewhere,
+    errors,
+    gomodules,
+    inkind,
+    lifecycle,
+    local,
+    namespaces,
+    onthismachine,
+)
 
 
 def current() -> backend.Backend:
@@ -19,6 +30,13 @@ def current() -> backend.Backend:
             return elsewhere.External()
         case _:
             return onthismachine.Local()
+
+
+def up_light() -> None:
+    """Bring up the instance that $ZAUM_INSTANCE names as a control plane alone; ClusterError for other clusters."""
+    if backend.choose(os.environ) != backend.LOCAL:
+        raise errors.ClusterError("only the local cluster can be light: unset CLUSTER and KUBECONFIG")
+    lifecycle.up(light=True)
 
 
 def is_up() -> bool:

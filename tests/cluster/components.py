@@ -12,6 +12,8 @@ POD_CIDRS: Final = f"{addresses.POD_CIDR_IPV4},{addresses.POD_CIDR_IPV6}"
 ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
 ETCD_URL: Final = "http://127.0.0.1:2379"
 QUEUE_NUMBER: Final = 100
+PLAYED: Final = Path(__file__).with_name("kwok.yaml")
+"""What becomes of played nodes and pods."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +168,21 @@ def network_policies(place: layout.Layout, binary: Binary) -> Component:
         "--metrics-bind-address=127.0.0.1:9080",
     ]
     return Component(name="kube-network-policies", command=command)
+
+
+def kwok(place: layout.Layout, binary: Binary) -> Component:
+    """Play every node and what happens to its pods, in an instance without kubelets."""
+    command = [
+        str(binary("kwok")),
+        f"--kubeconfig={place.kubeconfig('kwok')}",
+        f"--config={PLAYED}",
+        "--manage-all-nodes",
+        f"--cidr={addresses.FAKE_POD_CIDR}",
+        f"--node-ip={addresses.NODE_IPV4}",
+        "--node-lease-duration-seconds=40",
+        "--v=WARN",
+    ]
+    return Component(name="kwok", command=command)
 
 
 def world(place: layout.Layout, *, python: str, repository: Path) -> Component:

@@ -144,6 +144,7 @@ def audit_policy() -> dict[str, Any]:
         "system:kube-controller-manager",
         "system:kube-proxy",
         pki.NETWORK_POLICIES_USER,
+        pki.KWOK_USER,
     ]
     return {
         "apiVersion": "audit.k8s.io/v1",

@@ -11,6 +11,7 @@ class GoModule:
     """One folder under `modules/` with a go.mod whose tool lines name what to build.
 
     `binaries` are the names that callers use; `renames` pairs what Go calls an output with that name.
+    `on_demand` ones are no part of a node: they are built when a run needs them.
     `stamp` is an optional (Go variable, module path): the variable gets the version that go.mod requires of it.
     """
 
@@ -20,6 +21,7 @@ class GoModule:
     cgo: bool = False
     tags: str = ""
     stamp: tuple[str, str] | None = None
+    on_demand: bool = False
 
 
 MODULES: Final = (
@@ -31,6 +33,7 @@ MODULES: Final = (
         name="networkpolicies", binaries=("kube-network-policies",), renames=(("standard", "kube-network-policies"),)
     ),
     GoModule(name="coredns", binaries=("coredns",)),
+    GoModule(name="kwok", binaries=("kwok",), on_demand=True),
     GoModule(name="helm", binaries=("helm",)),
     GoModule(
         name="kubernetes",

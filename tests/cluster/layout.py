@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-RUN: Final = Path("/run/zaum-cluster")
-"""Fixed, because the namespaces have fixed names: one local cluster per machine. Short, because a socket's
-path has at most 107 bytes."""
+from tests.cluster import instance
+
+RUNS: Final = Path("/run")
+PREFIX: Final = "zaum-cluster"
+RUN: Final = RUNS / f"{PREFIX}{instance.SUFFIX}"
+"""Fixed, because the namespaces have fixed names. Short, because a socket's path has at most 107 bytes."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ class Layout:
     def masked(self) -> Path:
         """List the machine's folders that were made as mount points, one per line."""
         return self.run / "masked"
+
+    @property
+    def light(self) -> Path:
+        """Exist when the instance is a control plane whose nodes and pods are played."""
+        return self.run / "light"
 
     @property
     def complete(self) -> Path:

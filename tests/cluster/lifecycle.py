@@ -9,6 +9,7 @@ from tests.cluster import (
     build,
     components,
     errors,
+    instance,
     layout,
     local,
     prerequisites,
@@ -29,7 +30,10 @@ MAKERS: Final[dict[str, Maker]] = {
     "kubelet": components.kubelet,
     "kube-proxy": components.proxy,
     "kube-network-policies": components.network_policies,
+    "kwok": components.kwok,
 }
+PLAYED_BINARIES: Final = ("etcd", "kube-apiserver", "kwok")
+"""One of each module that a light instance needs."""
 WORLD: Final = "world"
 STOP_PATIENCE_SECONDS: Final = 1.0
 
@@ -46,21 +50,34 @@ def exclusive(where: layout.Layout) -> Iterator[None]:
         yield
 
 
-def up() -> None:
-    """Bring the cluster up; do nothing when it is."""
+def up(*, light: bool = False) -> None:
+    """Bring the instance up; do nothing when it is. A light one is a control plane whose nodes KWOK plays."""
     prerequisites.check_root()
+    if light and not instance.NAME:
+        raise errors.ClusterError(f"only an instance beside the usual one can be light: set {instance.VARIABLE}")
     with exclusive(local.place()):
         if not local.problems(local.place()):
+            check_kind(light=light)
             progress.say("the cluster is up")
             return
         prerequisites.check_all()
-        build.build_all()
+        if light:
+            build.ensure(*PLAYED_BINARIES)
+        else:
+            build.build_all()
         teardown.tear_down(local.place())
         try:
-            startup.start(layout.Layout(layout.RUN, build.cache_root() / "cluster"))
+            startup.start(layout.Layout(layout.RUN, local.new_data()), light=light)
         except errors.ClusterError:
             progress.say(f"the start failed; logs are in {layout.RUN}/log until the next `up` or `down`")
             raise
+
+
+def check_kind(*, light: bool) -> None:
+    """Raise ClusterError when the instance that runs is of the other kind."""
+    if local.place().light.exists() != light:
+        running, wanted = ("whole", "light") if light else ("light", "whole")
+        raise errors.ClusterError(f"the instance that is up is a {running} one: take it down for a {wanted} one")
 
 
 def down() -> None:
@@ -73,7 +90,10 @@ def down() -> None:
 
 def check_name(name: str) -> None:
     """Raise ClusterError unless there is a component of that name."""
-    known = [*MAKERS, WORLD]
+    recorded = [record.name for record in processes.load(local.place().processes)]
+    known = [component for component in (*MAKERS, WORLD) if component in recorded]
+    if not known:
+        raise errors.ClusterError("the cluster is not up: run `make cluster-up`")
     if name not in known:
         raise errors.ClusterError(f"no component is called {name!r}; known are {', '.join(known)}")
 

@@ -1,6 +1,7 @@
 """Look at the local cluster: where it is, how it is, how to talk to it."""
 
 import os
+from pathlib import Path
 from typing import Final
 
 from tests.cluster import (
@@ -8,6 +9,7 @@ from tests.cluster import (
     backend,
     build,
     errors,
+    instance,
     layout,
     mounts,
     namespaces,
@@ -21,8 +23,13 @@ SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 def place() -> layout.Layout:
     """Return where the running cluster keeps its things, or where the next one will."""
     link = layout.RUN / "data"
-    data = link.readlink() if link.is_symlink() else build.cache_root() / "cluster"
+    data = link.readlink() if link.is_symlink() else new_data()
     return layout.Layout(layout.RUN, data)
+
+
+def new_data() -> Path:
+    """Return where the stores of the next run of this instance will be."""
+    return build.cache_root() / f"cluster{instance.SUFFIX}"
 
 
 def problems(where: layout.Layout) -> list[str]:
@@ -34,7 +41,8 @@ def problems(where: layout.Layout) -> list[str]:
         return [f"{name} is dead" for name in dead]
     if found := namespaces.problems(outside=outside(where)):
         return found
-    return [] if node_ready(where) else ["the node is not Ready"]
+    name = addresses.FAKE_NODES[-1] if where.light.exists() else addresses.NODE_NAME
+    return [] if node_ready(where, name) else [f"the node {name} is not Ready"]
 
 
 def outside(where: layout.Layout) -> list[str]:
@@ -55,10 +63,10 @@ def kubectl(where: layout.Layout, *arguments: str, check: bool = True, stdin: st
     return done.stdout if done.returncode == 0 else ""
 
 
-def node_ready(where: layout.Layout) -> bool:
-    """Ask the API server for the node's Ready condition."""
+def node_ready(where: layout.Layout, name: str) -> bool:
+    """Ask the API server for a node's Ready condition."""
     path = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
-    asked = kubectl(where, "get", "node", addresses.NODE_NAME, "-o", path, "--request-timeout=2s", check=False)
+    asked = kubectl(where, "get", "node", name, "-o", path, "--request-timeout=2s", check=False)
     return asked.strip() == "True"
 
 

@@ -38,6 +38,28 @@ def network_policies() -> list[Document]:
     return cluster_role("zaum-cluster:network-policies", rules, user)
 
 
+def kwok() -> list[Document]:
+    """Let the player of nodes and pods do what kubelets may."""
+    user = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": pki.KWOK_USER}
+    rules = [
+        read("", "nodes", "pods"),
+        {"apiGroups": [""], "resources": ["nodes/status", "pods/status"], "verbs": ["patch", "update"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["delete", "patch", "update"]},
+        {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch", "update"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "patch", "update"]},
+        read("coordination.k8s.io", "leases"),
+    ]
+    return cluster_role("zaum-cluster:kwok", rules, user)
+
+
+def fake_nodes() -> list[Document]:
+    """Return the nodes that are played."""
+    return [
+        {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}}}
+        for name in addresses.FAKE_NODES
+    ]
+
+
 def cluster_dns(image: str) -> list[Document]:
     """Return CoreDNS behind the Service that pods have as their name server, labelled as everywhere."""
     labels = {"k8s-app": "kube-dns"}

@@ -6,6 +6,7 @@ kubelet's mounts must be seen by containerd.
 """
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,22 +21,22 @@ MASKED: Final = tuple(
 KEEPER: Final = "keeper"
 
 
-def keeper_script(place: layout.Layout, resolver: Path) -> str:
+def keeper_script(place: layout.Layout, resolver: Path, masked: Sequence[Path] = MASKED) -> str:
     """Return the shell script that arranges the mounts, says so and then only holds the namespace open."""
     lines = [
         "set -e",
         "mount --make-rshared /",
         f"mount --bind {place.etc}/resolv.conf {resolver}",
-        *(f"mount -t tmpfs -o mode=755 zaum {folder}" for folder in MASKED),
+        *(f"mount -t tmpfs -o mode=755 zaum {folder}" for folder in masked),
         f"touch {place.run}/keeper.ready",
         "exec sleep infinity",
     ]
     return "\n".join(lines)
 
 
-def make_mount_points(place: layout.Layout) -> None:
+def make_mount_points(place: layout.Layout, masked: Sequence[Path]) -> None:
     """Make the masked folders that the machine lacks, and note which, so that `down` can remove them."""
-    absent = [folder for folder in MASKED if not folder.exists()]
+    absent = [folder for folder in masked if not folder.exists()]
     with place.masked.open("a") as notes:
         for folder in absent:
             notes.write(f"{folder}\n")
@@ -44,9 +45,17 @@ def make_mount_points(place: layout.Layout) -> None:
 
 
 def remove_mount_points(place: layout.Layout) -> None:
-    """Remove the folders that `make_mount_points` made, if they are empty as they should be."""
+    """Remove the folders that `make_mount_points` made, if they are empty as they should be.
+
+    To remove one would unmount what another instance has there, so its notes get ours and it removes them.
+    """
     if not place.masked.exists():
         return
+    for other in place.run.parent.glob(f"{layout.PREFIX}*/{place.masked.name}"):
+        if other != place.masked:
+            with other.open("a") as notes:
+                notes.write(place.masked.read_text())
+            return
     for folder in map(Path, place.masked.read_text().split()):
         if folder in MASKED and folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
@@ -54,10 +63,12 @@ def remove_mount_points(place: layout.Layout) -> None:
 
 def start_keeper(place: layout.Layout, cgroup: Path) -> identity.Record:
     """Make the namespace; it lives as long as the process returned or anyone else in it."""
-    make_mount_points(place)
+    masked = () if place.light.exists() else MASKED
+    make_mount_points(place, masked)
     resolver = Path("/etc/resolv.conf").resolve()
     # Mounts that the machine makes later appear here too; none made here appears there.
-    command = ["unshare", "--mount", "--propagation", "slave", "--", "/bin/sh", "-c", keeper_script(place, resolver)]
+    script = keeper_script(place, resolver, masked)
+    command = ["unshare", "--mount", "--propagation", "slave", "--", "/bin/sh", "-c", script]
     log = place.log / f"{KEEPER}.log"
     return processes.start(
         KEEPER, command, log=log, environment={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, cgroup=cgroup

@@ -17,10 +17,14 @@ def exist() -> bool:
 
 
 def create() -> None:
-    """Make both, prove that nothing leads out of them, then queue pods' packets."""
+    """Make both and prove that nothing leads out of them."""
     for command in network.make():
         processes.run(*command)
     assert_sealed()
+
+
+def queue_packets() -> None:
+    """Let the policy engine decide on pods' packets."""
     for command in network.queue_rules():
         processes.run(*command)
     explain_queue()

@@ -10,7 +10,9 @@ class Local:
     """A one-node cluster in namespaces of this machine."""
 
     name = backend.LOCAL
-    has_world = True
+
+    def __init__(self) -> None:
+        self.has_world = not local.place().light.exists()
 
     def check(self) -> None:
         """Install or name what is missing."""

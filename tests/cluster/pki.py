@@ -18,6 +18,7 @@ from tests.cluster import addresses
 LIFETIME: Final = datetime.timedelta(days=30)
 CLOCK_SKEW: Final = datetime.timedelta(hours=1)
 NETWORK_POLICIES_USER: Final = "zaum:network-policies"
+KWOK_USER: Final = "zaum:kwok"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,7 @@ PLAN: Final = (
     Leaf(file="scheduler", common_name="system:kube-scheduler"),
     Leaf(file="proxy", common_name="system:kube-proxy"),
     Leaf(file="network-policies", common_name=NETWORK_POLICIES_USER),
+    Leaf(file="kwok", common_name=KWOK_USER),
 )
 
 

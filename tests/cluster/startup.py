@@ -35,16 +35,43 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS: Final = 120.0
 
 
-def start(where: layout.Layout) -> None:
-    """Start everything, in the order in which one thing needs another."""
-    began = time.monotonic()
+def start(where: layout.Layout, *, light: bool) -> None:
+    """Start a whole node, or in a light instance the control plane and a player of nodes."""
     prepare_folders(where)
+    if light:
+        where.light.touch()
     write_configuration(where)
     with progress.step("made the node's and the world's namespaces, sealed"):
         namespaces.create()
     run = Starter(where)
     run.keeper()
     run.component(components.etcd(where, build.binary))
+    if light:
+        start_played(where, run)
+    else:
+        start_node(where, run)
+    where.complete.write_text(datetime.datetime.now(datetime.UTC).isoformat() + "\n")
+    progress.say("the cluster is up")
+
+
+def start_played(where: layout.Layout, run: "Starter") -> None:
+    """Start the control plane, and KWOK in the place of kubelets."""
+    run.component(components.apiserver(where, build.binary))
+    with progress.step("API server is ready"):
+        run.until("kube-apiserver", lambda: api_ready(where))
+    run.component(components.controller_manager(where, build.binary))
+    run.component(components.scheduler(where, build.binary))
+    apply(where, manifests.kwok())
+    run.component(components.kwok(where, build.binary))
+    apply(where, manifests.fake_nodes())
+    with progress.step(f"{len(addresses.FAKE_NODES)} nodes are played"):
+        run.until("kwok", lambda: all(local.node_ready(where, name) for name in addresses.FAKE_NODES))
+
+
+def start_node(where: layout.Layout, run: "Starter") -> None:
+    """Start everything else of a real node, in the order in which one thing needs another."""
+    began = time.monotonic()
+    namespaces.queue_packets()
     run.component(components.containerd(where, build.binary))
     run.component(components.apiserver(where, build.binary))
     run.world()
@@ -66,14 +93,12 @@ def start(where: layout.Layout) -> None:
     apply(where, manifests.network_policies())
     run.component(components.network_policies(where, build.binary))
     with progress.step(f"node is Ready, {progress.clock(time.monotonic() - began)} after the start"):
-        run.until("kubelet", lambda: local.node_ready(where))
+        run.until("kubelet", lambda: local.node_ready(where, addresses.NODE_NAME))
     with progress.step("network policies are enforced"):
         run.until("kube-network-policies", policies_enforced)
     with progress.step("cluster DNS answers"):
         apply(where, manifests.cluster_dns(ownimages.dns_image_name()))
         run.until("kubelet", lambda: dns_ready(where))
-    where.complete.write_text(datetime.datetime.now(datetime.UTC).isoformat() + "\n")
-    progress.say("the cluster is up")
 
 
 def prepare_folders(where: layout.Layout) -> None:

@@ -31,7 +31,7 @@ def tear_down(where: layout.Layout) -> None:
 
 def stop_all(where: layout.Layout, records: dict[str, identity.Record]) -> bool:
     """End all processes; tell whether containerd could put its house in order first."""
-    for name in ("kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kube-network-policies"):
+    for name in ("kwok", "kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kube-network-policies"):
         if name in records:
             processes.stop(records[name], patience_seconds=0.5)
     containerd = records.get("containerd")

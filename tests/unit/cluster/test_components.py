@@ -17,6 +17,7 @@ MAKERS: list[Callable[[layout.Layout, components.Binary], components.Component]]
     components.kubelet,
     components.proxy,
     components.network_policies,
+    components.kwok,
 ]
 
 

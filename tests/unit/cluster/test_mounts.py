@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.cluster import layout, mounts
 
 PLACE = layout.Layout(Path("/run/zaum-cluster"), Path("/data"))
@@ -28,3 +30,25 @@ def test_the_keeper_shares_mounts_among_the_nodes_processes_before_it_makes_any(
 def test_folders_whose_names_others_fixed_are_masked() -> None:
     script = mounts.keeper_script(PLACE, Path("/etc/resolv.conf"))
     assert all(f" zaum {folder}\n" in script for folder in mounts.MASKED)
+
+
+def noted(folder: Path, text: str) -> layout.Layout:
+    """Return an instance that noted these folders as made by it."""
+    place = layout.Layout(folder, folder / "data")
+    folder.mkdir()
+    place.masked.write_text(text)
+    return place
+
+
+def test_the_last_instance_removes_the_mount_points_that_any_of_them_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "kubelet"
+    folder.mkdir()
+    monkeypatch.setattr(mounts, "MASKED", (folder,))
+    first, second = noted(tmp_path / "zaum-cluster", f"{folder}\n"), noted(tmp_path / "zaum-cluster-b", "")
+    mounts.remove_mount_points(first)
+    assert folder.exists(), "the other instance has its mount there"
+    first.masked.unlink()
+    mounts.remove_mount_points(second)
+    assert not folder.exists()

@@ -32,6 +32,7 @@ def issue(file: str) -> x509.Certificate:
         ("scheduler", "system:kube-scheduler", None),
         ("proxy", "system:kube-proxy", None),
         ("network-policies", pki.NETWORK_POLICIES_USER, None),
+        ("kwok", pki.KWOK_USER, None),
     ],
 )
 def test_a_certificate_names_its_user_and_group(file: str, user: str, group: str | None) -> None:
