@@ -78,6 +78,37 @@ topologySpreadConstraints:
     matchLabels: {{- include "zaum.selector" . | nindent 6 }}
 {{- end }}
 
+{{- /* A PodDisruptionBudget where a component has several replicas. */ -}}
+{{- define "zaum.disruption" -}}
+{{- if gt (int (index .root.Values .component).replicas) 1 }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: zaum-{{ .component }}
+  namespace: {{ .root.Release.Namespace }}
+  labels: {{- include "zaum.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels: {{- include "zaum.selector" . | nindent 6 }}
+{{- end }}
+{{- end }}
+
+{{- /* Whether the release holds rights on the whole cluster: "true" or empty. */ -}}
+{{- define "zaum.clusterWide" -}}
+{{- if eq .Values.scope.mode "Cluster" }}true{{ end }}
+{{- end }}
+
+{{- /* The namespaces with agents, for the parts that must not look at others; empty: all. */ -}}
+{{- define "zaum.watchNamespaces" -}}
+{{- if has .Release.Namespace .Values.scope.namespaces }}
+{{- fail "scope.namespaces must not hold the release namespace: agents never run beside what guards them" }}
+{{- end }}
+{{- join "," .Values.scope.namespaces }}
+{{- end }}
+
 {{- /* An address as a range of one. */ -}}
 {{- define "zaum.cidr" -}}
 {{- if contains "/" . }}{{ . }}{{ else if contains ":" . }}{{ . }}/128{{ else }}{{ . }}/32{{ end }}
