@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from zaum_api import contract, reading
+from zaum_api import contract
 from zaum_operator.core import actions, drift, foreign, intent, keys, kinds, pods, replacement
 from zaum_operator.core import effective as effective_values
 from zaum_operator.core.actions import Action
@@ -50,16 +50,16 @@ def of_policy(snapshot: Snapshot, policy: Object, site: Site, *, now: datetime, 
         ),
         now=now,
     )
-    raw = config.document(wanted, effective, snapshot.gateway) if snapshot.gateway else None
-    children = _children(wanted, effective=effective, snapshot=snapshot, site=site, decision=decision, raw=raw)
+    written = config.write(wanted, effective, snapshot.gateway) if snapshot.gateway else None
+    children = _children(wanted, effective=effective, snapshot=snapshot, site=site, decision=decision, written=written)
     return Plan(
         intent=wanted,
         actions=(
             *_taken_down(snapshot, decision),
             *guarding,
             *children,
-            *_mended(snapshot, template, decision, raw),
-            *_started(wanted, effective=effective, site=site, decision=decision, raw=raw, suffix=suffix),
+            *_mended(snapshot, template, decision, written),
+            *_started(wanted, effective=effective, site=site, decision=decision, written=written, suffix=suffix),
         ),
         effective=effective,
         beside=found,
@@ -106,7 +106,7 @@ def _children(
     snapshot: Snapshot,
     site: Site,
     decision: replacement.Decision,
-    raw: bytes | None,
+    written: config.Written | None,
 ) -> list[Action]:
     """Repair everything between the guard and the pods, in the order in which it must exist."""
     spec = wanted.spec
@@ -117,8 +117,8 @@ def _children(
         (kinds.QUOTA, quota.resource_quota(wanted, _usages(effective, snapshot, decision), bare=bare)),
         (kinds.NETWORK_POLICY, network.render(wanted, release_namespace=site.release_namespace)),
     ]
-    if raw is not None:
-        rendered.append((kinds.CONFIG_MAP, config.render(wanted, raw)))
+    if written is not None:
+        rendered.append((kinds.CONFIG_MAP, config.render(wanted, written)))
     return [action for kind, desired in rendered for action in _repair(kind, desired, snapshot)]
 
 
@@ -173,7 +173,9 @@ def _ending() -> dict[str, object]:
     return {"metadata": {"labels": {contract.LABEL_QUARANTINED: "true"}}, "spec": {"activeDeadlineSeconds": 1}}
 
 
-def _mended(snapshot: Snapshot, template: Object, decision: replacement.Decision, raw: bytes | None) -> list[Action]:
+def _mended(
+    snapshot: Snapshot, template: Object, decision: replacement.Decision, written: config.Written | None
+) -> list[Action]:
     """Mend what may change on a live pod: its labels, and the digest that makes the kubelet fetch the config now."""
     steps: list[Action] = []
     for item in decision.keep:
@@ -182,8 +184,9 @@ def _mended(snapshot: Snapshot, template: Object, decision: replacement.Decision
         wrong = {key: value for key, value in need.items() if have.get(key) != value}
         if wrong:
             patch["labels"] = wrong
-        if raw is not None and item.config_digest != reading.digest(raw):
-            patch["annotations"] = {contract.ANNOTATION_CONFIG_DIGEST: reading.digest(raw)}
+        digest = config.digest(written or {}, item.config_version)
+        if digest is not None and item.config_digest != digest:
+            patch["annotations"] = {contract.ANNOTATION_CONFIG_DIGEST: digest}
         if patch:
             steps.append(actions.Merge(kinds.POD, snapshot.key.namespace, item.name, {"metadata": patch}))
     return steps
@@ -195,10 +198,11 @@ def _started(
     effective: effective_values.Effective,
     site: Site,
     decision: replacement.Decision,
-    raw: bytes | None,
+    written: config.Written | None,
     suffix: Callable[[int], str],
 ) -> list[Action]:
-    if wanted.spec is None or raw is None:
+    digest = config.digest(written or {}, config.NEWEST)
+    if wanted.spec is None or digest is None:
         return []
     return [
         actions.Create(
@@ -207,7 +211,7 @@ def _started(
                 pod.template(wanted, wanted.spec.agent, effective, site),
                 ordinal=start.ordinal,
                 suffix=suffix(start.ordinal),
-                config_digest=reading.digest(raw),
+                config_digest=digest,
                 failures=start.failures,
             ),
         )

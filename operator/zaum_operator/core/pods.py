@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final
 
-from zaum_api import contract
+from zaum_api import contract, documents
 from zaum_operator.core import keys
 from zaum_operator.core.kinds import Object
 
@@ -53,6 +53,8 @@ class Pod:
     ready: bool
     template: str
     config_digest: str
+    config_version: str
+    """Which version of the config document it mounts."""
     failures: int
     images: tuple[tuple[str, str], ...]
     labels: tuple[tuple[str, str], ...]
@@ -82,6 +84,7 @@ def read(pod: Object) -> Pod:
         ready=_condition(status, "Ready").get("status") == "True",
         template=annotations.get(contract.ANNOTATION_TEMPLATE, ""),
         config_digest=annotations.get(contract.ANNOTATION_CONFIG_DIGEST, ""),
+        config_version=annotations.get(contract.ANNOTATION_CONFIG_VERSION, documents.CONFIG_VERSIONS[0]),
         failures=_number(annotations.get(contract.ANNOTATION_FAILURES)) or 0,
         images=images(pod),
         labels=tuple(sorted(labels.items())),

@@ -89,7 +89,7 @@ def test_a_lock_names_a_hash_for_each_package_and_no_index(lock: str) -> None:
 
 def test_the_watchdog_carries_the_contract_but_not_the_models() -> None:
     ours = {path for path in recipes.copied_paths(containerfile("watchdog")) if path.startswith("crds/")}
-    assert ours == {f"crds/zaum_api/{name}.py" for name in ("__init__", "contract", "documents", "reading")}
+    assert ours == {f"crds/zaum_api/{name}" for name in ("__init__.py", "contract.py", "documents", "reading.py")}
 
 
 def test_the_mirror_is_the_machine_s_own_main_archive() -> None:

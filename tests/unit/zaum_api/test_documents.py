@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zaum_api import documents, reading
+from zaum_api import contract, documents, reading
 from zaum_api.reading import DocumentError
 
 WHOLE: dict[str, Any] = {
-    "version": "v1",
+    "version": "v2",
     "namespace": "agents",
     "policy": "researcher",
     "gateway": {
@@ -30,7 +30,17 @@ WHOLE: dict[str, Any] = {
         "processes": {"above": 128, "forSeconds": 5},
         "denied": {"above": 20, "perSeconds": 60},
     },
+    "liveness": {
+        "kind": "http",
+        "port": 8080,
+        "path": "/healthz?deep=1",
+        "initialDelaySeconds": 0,
+        "periodSeconds": 10,
+        "timeoutSeconds": 1,
+        "failureThreshold": 3,
+    },
 }
+V1: dict[str, Any] = {key: value for key, value in WHOLE.items() if key != "liveness"} | {"version": "v1"}
 EFFECTIVE: dict[str, Any] = {
     "documentVersion": "v1",
     "hosts": [{"host": "docs.example.com", "ports": [443, 8443]}],
@@ -70,6 +80,44 @@ def test_a_whole_config_is_read_and_written_back_unchanged() -> None:
     assert documents.WatchdogConfig.parse(config.dump()) == config
 
 
+def test_the_version_before_is_read_and_written_too() -> None:
+    config = parse(V1)
+    assert config.liveness is None
+    assert json.loads(config.dump("v1")) == V1
+    assert json.loads(config.dump("v2")) == WHOLE | {"liveness": None}
+
+
+def test_v1_cannot_carry_what_came_with_v2() -> None:
+    assert json.loads(parse(WHOLE).dump("v1")) == V1
+    with pytest.raises(DocumentError, match=r"liveness.*not known"):
+        parse(WHOLE | {"version": "v1"})
+    with pytest.raises(DocumentError, match=r"liveness.*missing"):
+        parse(V1 | {"version": "v2"})
+
+
+def test_a_version_that_is_not_known_is_neither_read_nor_written() -> None:
+    for version in ("v0", "v3", "V2", "2", ""):
+        with pytest.raises(DocumentError, match="version"):
+            parse(WHOLE | {"version": version})
+        with pytest.raises(ValueError, match="none of"):
+            parse(WHOLE).dump(version)
+
+
+def test_each_version_has_a_key_of_its_own_in_the_config_map() -> None:
+    assert tuple(contract.CONFIG_KEYS) == documents.CONFIG_VERSIONS
+    assert len(set(contract.CONFIG_KEYS.values())) == len(documents.CONFIG_VERSIONS)
+    assert documents.CONFIG_VERSIONS[-1] == documents.CONFIG_VERSION
+
+
+def test_a_tcp_check_has_no_path() -> None:
+    tcp = copy.deepcopy(WHOLE)
+    tcp["liveness"] |= {"kind": "tcp", "path": ""}
+    liveness = parse(tcp).liveness
+    assert liveness is not None
+    assert liveness.kind is documents.LivenessKind.TCP
+    assert json.loads(parse(tcp).dump()) == tcp
+
+
 def test_detectors_that_are_off_stay_off() -> None:
     off = copy.deepcopy(WHOLE)
     off["runaway"] = {"cpu": None, "processes": None, "denied": None}
@@ -83,7 +131,9 @@ def test_i01_no_field_of_a_config_may_be_absent(path: tuple[Any, ...]) -> None:
         parse(changed(WHOLE, path, lambda parent, key: parent.pop(key)))
 
 
-@pytest.mark.parametrize("path", [(), *[p for p in paths(WHOLE) if p[-1] in ("gateway", "requests", "runaway", "cpu")]])
+@pytest.mark.parametrize(
+    "path", [(), *[p for p in paths(WHOLE) if p[-1] in ("gateway", "requests", "runaway", "cpu", "liveness")]]
+)
 def test_a_config_with_an_unknown_field_is_refused_by_name(path: tuple[Any, ...]) -> None:
     with pytest.raises(DocumentError, match=r"misspelt.*not known"):
         parse(changed(WHOLE, (*path, "misspelt"), lambda parent, key: parent.__setitem__(key, 1)))
@@ -101,7 +151,7 @@ def test_a_number_of_another_type_or_size_is_refused(path: tuple[Any, ...], wron
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
-        (("version",), "v2", "reads 'v1'"),
+        (("version",), "v3", "reads v1 and v2"),
         (("namespace",), "", "not empty"),
         (("policy",), None, "not empty"),
         (("gateway",), [], "must be an object"),
@@ -116,6 +166,25 @@ def test_a_number_of_another_type_or_size_is_refused(path: tuple[Any, ...], wron
         (("hosts",), [{"host": "a.example", "ports": [True]}], "port from 1"),
         (("hosts",), [{"host": "a.example", "ports": [443]}] * 257, "at most 256"),
         (("runaway", "cpu", "abovePercent"), 0, "from 1 to 100"),
+        (("liveness",), [], "must be an object"),
+        (("liveness", "kind"), "exec", "not known to this version"),
+        (("liveness", "kind"), "tcp", "must be empty for tcp"),
+        (("liveness", "port"), 0, "from 1 to 65535"),
+        (("liveness", "port"), 15001, "the watchdog's own"),
+        (("liveness", "port"), 15002, "the watchdog's own"),
+        (("liveness", "port"), 15020, "the watchdog's own"),
+        (("liveness", "path"), "", "must begin with /"),
+        (("liveness", "path"), "healthz", "must begin with /"),
+        (("liveness", "path"), "http://elsewhere.example/", "must begin with /"),
+        (("liveness", "path"), "/a b", "visible ASCII"),
+        (("liveness", "path"), "/a\r\nX-Forged: 1", "visible ASCII"),
+        (("liveness", "path"), "/a\n", "visible ASCII"),
+        (("liveness", "path"), "/\u00e4", "visible ASCII"),
+        (("liveness", "path"), "/" * 1025, "at most 1024"),
+        (("liveness", "periodSeconds"), 0, "from 1 to 3600"),
+        (("liveness", "timeoutSeconds"), 61, "from 1 to 60"),
+        (("liveness", "failureThreshold"), 0, "from 1 to 100"),
+        (("liveness", "initialDelaySeconds"), -1, "from 0 to 3600"),
     ],
 )
 def test_what_is_out_of_range_is_refused_by_place(path: tuple[Any, ...], value: Any, problem: str) -> None:
@@ -169,7 +238,7 @@ def test_an_effective_policy_is_read_and_written_back_unchanged() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
-        (("documentVersion",), "v2", "not 'v1'"),
+        (("documentVersion",), "v2", "this version reads v1"),
         (("more",), 1, "not known"),
         (("hosts", 0, "paths"), [], "not known"),
         (("fields", 0, "source"), "Guess", "not known"),

@@ -360,7 +360,7 @@ def test_a_config_change_reaches_running_pods_by_their_annotation(world: World) 
     world.policy(spec=specs.hosts("docs.example.com"))
     world.settle()
     (pod,) = world.live()
-    raw = world.api.all(kinds.CONFIG_MAP)[0]["data"]["config.json"].encode()
+    raw = world.api.all(kinds.CONFIG_MAP)[0]["data"]["config.v2.json"].encode()
     assert pod["metadata"]["name"] == name, "hosts and limits never cost a pod"
     assert pod["metadata"]["annotations"][contract.ANNOTATION_CONFIG_DIGEST] == reading.digest(raw)
 

@@ -1,6 +1,14 @@
-"""The watchdog's document in the policy's ConfigMap. It holds no secret: the CA is public, the token is not in it."""
+"""The watchdog's document in the policy's ConfigMap. It holds no secret: the CA is public, the token is not in it.
 
-from zaum_api import contract, documents
+The ConfigMap carries every version that is written (`contract.CONFIG_KEYS`), because pods of two releases live side by
+side during an upgrade. A pod mounts one of them and says which in an annotation; the digest in its other annotation is
+of that one.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from zaum_api import contract, documents, reading
 from zaum_operator.core import kinds
 from zaum_operator.core.effective import Effective
 from zaum_operator.core.intent import Intent
@@ -8,9 +16,42 @@ from zaum_operator.core.kinds import Object
 from zaum_operator.core.render import metadata
 from zaum_operator.core.snapshot import Gateway
 
+Written = Mapping[str, bytes]
+"""One document in its canonical form, by version."""
 
-def document(intent: Intent, effective: Effective, gateway: Gateway) -> bytes:
-    """Give the document in its canonical form."""
+NEWEST: Final = documents.CONFIG_VERSION
+"""What new pods mount: their watchdog is of this release."""
+
+
+def write(intent: Intent, effective: Effective, gateway: Gateway) -> Written:
+    """Write the document in every version."""
+    config = _config(intent, effective, gateway)
+    return {version: config.dump(version) for version in documents.CONFIG_VERSIONS}
+
+
+def digest(written: Written, version: str) -> str | None:
+    """Give the digest that belongs on a pod that mounts this version.
+
+    None: a version that this operator does not write (the pod was made by a later one). Such a pod keeps the document
+    that it has, and has to be replaced.
+    """
+    raw = written.get(version)
+    return None if raw is None else reading.digest(raw)
+
+
+def source(intent: Intent, version: str) -> Object:
+    """Give the part of the pod's projected volume that brings the document: always under the same file name."""
+    item = {"key": contract.CONFIG_KEYS[version], "path": contract.CONFIG_KEY}
+    return {"configMap": {"name": contract.child_name(intent.key.name), "items": [item]}}
+
+
+def render(intent: Intent, written: Written) -> Object:
+    """Give the ConfigMap that carries the document in every version."""
+    data = {contract.CONFIG_KEYS[version]: raw.decode("ascii") for version, raw in written.items()}
+    return metadata.child(kinds.CONFIG_MAP, intent) | {"data": data}
+
+
+def _config(intent: Intent, effective: Effective, gateway: Gateway) -> documents.WatchdogConfig:
     return documents.WatchdogConfig(
         namespace=intent.key.namespace,
         policy=intent.key.name,
@@ -24,9 +65,4 @@ def document(intent: Intent, effective: Effective, gateway: Gateway) -> bytes:
         requests=effective.requests,
         connections=effective.connections,
         runaway=effective.runaway,
-    ).dump()
-
-
-def render(intent: Intent, raw: bytes) -> Object:
-    """Give the ConfigMap that carries the document."""
-    return metadata.child(kinds.CONFIG_MAP, intent) | {"data": {contract.CONFIG_KEY: raw.decode("ascii")}}
+    )

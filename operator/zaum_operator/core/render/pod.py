@@ -12,7 +12,7 @@ from zaum_operator.core import kinds
 from zaum_operator.core.effective import Effective
 from zaum_operator.core.intent import Intent
 from zaum_operator.core.kinds import Object
-from zaum_operator.core.render import metadata, quota, sizes
+from zaum_operator.core.render import config, metadata, quota, sizes
 from zaum_operator.core.snapshot import Site
 
 GRACE_SECONDS: Final = 5
@@ -44,6 +44,7 @@ def render(pod: Object, *, ordinal: int, suffix: str, config_digest: str, failur
     annotations = {
         contract.ANNOTATION_TEMPLATE: digest(pod),
         contract.ANNOTATION_CONFIG_DIGEST: config_digest,
+        contract.ANNOTATION_CONFIG_VERSION: config.NEWEST,
         contract.ANNOTATION_FAILURES: str(failures),
     }
     policy = pod["metadata"]["labels"][contract.LABEL_POLICY]
@@ -187,13 +188,8 @@ def _security(uid: int) -> dict[str, Any]:
 def _volumes(intent: Intent, agent: agent_api.Agent, effective: Effective) -> list[dict[str, Any]]:
     annotation = f"metadata.annotations['{contract.ANNOTATION_CONFIG_DIGEST}']"
     digest_file = contract.CONFIG_DIGEST_PATH.removeprefix(f"{contract.CONFIG_DIR}/")
-    config = [
-        {
-            "configMap": {
-                "name": contract.child_name(intent.key.name),
-                "items": [{"key": contract.CONFIG_KEY, "path": contract.CONFIG_KEY}],
-            }
-        },
+    brought = [
+        config.source(intent, config.NEWEST),
         {"downwardAPI": {"items": [{"path": digest_file, "fieldRef": {"fieldPath": annotation}}]}},
     ]
     token = {
@@ -202,7 +198,7 @@ def _volumes(intent: Intent, agent: agent_api.Agent, effective: Effective) -> li
         "path": contract.TOKEN_PATH.removeprefix(f"{contract.TOKEN_DIR}/"),
     }
     return [
-        {"name": _CONFIG, "projected": {"sources": config}},
+        {"name": _CONFIG, "projected": {"sources": brought}},
         {"name": _TOKEN, "projected": {"sources": [{"serviceAccountToken": token}]}},
         {"name": _WORKSPACE, "emptyDir": {"sizeLimit": quantities.write_bytes(effective.sizes.workspace)}},
         {"name": _TMP, "emptyDir": {"sizeLimit": quantities.write_bytes(sizes.TMP)}},

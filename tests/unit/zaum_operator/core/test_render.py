@@ -133,10 +133,13 @@ def test_i08_the_agents_probes_ask_the_watchdog_and_kill_fast() -> None:
 def test_i01_the_watchdogs_document_is_one_that_the_watchdog_reads() -> None:
     for policy in POLICIES.values():
         (config,) = of_kind(rendered.objects(policy), "ConfigMap")
-        raw = config["data"][contract.CONFIG_KEY].encode()
-        assert documents.WatchdogConfig.parse(raw).dump() == raw
+        raw = {version: config["data"][key].encode() for version, key in contract.CONFIG_KEYS.items()}
+        for version, text in raw.items():
+            assert documents.WatchdogConfig.parse(text).dump(version) == text
         for one in of_kind(rendered.objects(policy), "Pod"):
-            assert one["metadata"]["annotations"][contract.ANNOTATION_CONFIG_DIGEST] == reading.digest(raw)
+            annotations = one["metadata"]["annotations"]
+            version = annotations[contract.ANNOTATION_CONFIG_VERSION]
+            assert annotations[contract.ANNOTATION_CONFIG_DIGEST] == reading.digest(raw[version])
 
 
 def test_i15_no_object_names_a_secret() -> None:

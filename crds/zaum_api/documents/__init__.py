@@ -1,0 +1,45 @@
+"""The documents that parts hand each other, with one strict reading and one canonical writing each.
+
+Standard library only. Reading refuses what it does not know (a field, a version, a type, a value out of range) with
+`reading.DocumentError`, which names the place; a part that gets one keeps its last good document and says Degraded.
+Writing is canonical (sorted keys, no spaces), so equal documents have equal digests.
+
+A version is added when a document gets a field, and the one before stays readable and writable: parts of two releases
+that follow each other always have one that both know (tests/unit/zaum_api/golden holds what was once written).
+"""
+
+from zaum_api.documents.config import CONFIG_VERSION, CONFIG_VERSIONS, WatchdogConfig
+from zaum_api.documents.denial import Denial
+from zaum_api.documents.effective import (
+    EFFECTIVE_FIELDS_MAX,
+    EFFECTIVE_VERSION,
+    EFFECTIVE_VERSIONS,
+    Effective,
+    EffectiveField,
+    Source,
+)
+from zaum_api.documents.egress import GatewayPeer, HostRule, RequestRate
+from zaum_api.documents.liveness import Liveness, LivenessKind
+from zaum_api.documents.runaway import CpuDetector, DeniedDetector, ProcessDetector, Runaway
+
+__all__ = [
+    "CONFIG_VERSION",
+    "CONFIG_VERSIONS",
+    "EFFECTIVE_FIELDS_MAX",
+    "EFFECTIVE_VERSION",
+    "EFFECTIVE_VERSIONS",
+    "CpuDetector",
+    "Denial",
+    "DeniedDetector",
+    "Effective",
+    "EffectiveField",
+    "GatewayPeer",
+    "HostRule",
+    "Liveness",
+    "LivenessKind",
+    "ProcessDetector",
+    "RequestRate",
+    "Runaway",
+    "Source",
+    "WatchdogConfig",
+]

@@ -1,0 +1,94 @@
+"""What was once written stays readable, to the byte: parts of two releases live side by side during an upgrade.
+
+The files under golden/ were written by the release whose version they carry. They are never regenerated: whoever has
+to change one breaks every pod, authorizer or operator of the release before.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from zaum_api import documents
+
+GOLDEN = Path(__file__).parent / "golden"
+PEER = documents.GatewayPeer(
+    ("10.96.0.9", "fd00:10:96::9"),
+    15443,
+    "gateway.zaum.dev",
+    "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+)
+HOSTS = (documents.HostRule("docs.example.com"), documents.HostRule("*.example.org", (443, 8443)))
+FULL = documents.WatchdogConfig(
+    namespace="agents",
+    policy="researcher",
+    gateway=PEER,
+    hosts=HOSTS,
+    requests=documents.RequestRate(60, 10),
+    connections=32,
+    runaway=documents.Runaway(
+        documents.CpuDetector(90, 120, 500), documents.ProcessDetector(128, 5), documents.DeniedDetector(20, 60)
+    ),
+)
+LOCKED = documents.WatchdogConfig(
+    namespace="agents",
+    policy="locked",
+    gateway=PEER,
+    hosts=(),
+    requests=documents.RequestRate(0, 0),
+    connections=0,
+    runaway=documents.Runaway(None, None, None),
+)
+CHECKED = documents.WatchdogConfig(
+    **{name: getattr(FULL, name) for name in FULL.__dataclass_fields__ if name != "liveness"},
+    liveness=documents.Liveness(documents.LivenessKind.HTTP, 8080, "/healthz?deep=1", 5, 10, 1, 3),
+)
+DIALLED = documents.WatchdogConfig(
+    **{name: getattr(LOCKED, name) for name in LOCKED.__dataclass_fields__ if name != "liveness"},
+    liveness=documents.Liveness(documents.LivenessKind.TCP, 5432, "", 0, 1, 60, 100),
+)
+CONFIGS = {
+    "config.v1.full": FULL,
+    "config.v1.locked": LOCKED,
+    "config.v2.full": FULL,
+    "config.v2.http": CHECKED,
+    "config.v2.tcp": DIALLED,
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_config_that_was_written_is_read_as_what_it_meant(name: str) -> None:
+    assert documents.WatchdogConfig.parse((GOLDEN / f"{name}.json").read_bytes()) == CONFIGS[name]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_config_is_still_written_to_the_byte(name: str) -> None:
+    raw = (GOLDEN / f"{name}.json").read_bytes()
+    assert CONFIGS[name].dump(name.split(".")[1]) == raw, "its digest would change on every pod"
+
+
+@pytest.mark.parametrize("version", documents.CONFIG_VERSIONS)
+def test_each_version_has_a_golden_file(version: str) -> None:
+    assert any(f".{version}." in name for name in CONFIGS)
+
+
+def test_no_golden_file_is_left_out() -> None:
+    listed = {*CONFIGS, "effective.v1", "denial"}
+    assert {path.stem for path in GOLDEN.iterdir()} == listed
+
+
+def test_an_effective_policy_that_was_written_is_read_and_written_back() -> None:
+    body = json.loads((GOLDEN / "effective.v1.json").read_text())
+    effective = documents.Effective.read(body)
+    assert effective.hosts == HOSTS
+    assert [(item.field, item.value, item.source.value) for item in effective.fields] == [
+        ("limits.connections", "32", "Default"),
+        ("agent.replicas", "2", "Policy"),
+        ("limits.requests.perMinute", "60", "Ceiling"),
+    ]
+    assert effective.write() == body
+
+
+def test_a_denial_keeps_its_shape() -> None:
+    denial = documents.Denial(rule="egress.hosts", message="m", allowed_by="a", policy="n/p")
+    assert denial.dump() == (GOLDEN / "denial.json").read_bytes()
