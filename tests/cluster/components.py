@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tests.cluster import addresses, layout
+from tests.cluster import addresses, instance, layout
 
 SERVICE_CIDRS: Final = f"{addresses.SERVICE_CIDR_IPV4},{addresses.SERVICE_CIDR_IPV6}"
 POD_CIDRS: Final = f"{addresses.POD_CIDR_IPV4},{addresses.POD_CIDR_IPV6}"
@@ -73,6 +73,8 @@ def apiserver(place: layout.Layout, binary: Binary) -> Component:
         "--audit-log-maxbackup=1",
         "--shutdown-delay-duration=0s",
     ]
+    if instance.STORED_AS_JSON:
+        command.append("--storage-media-type=application/json")
     return Component(name="kube-apiserver", command=command)
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from tests.cluster import errors
 
 VARIABLE: Final = "ZAUM_INSTANCE"
+STORE_VARIABLE: Final = "ZAUM_STORE"
 SHAPE: Final = re.compile(r"[a-z][a-z0-9]{0,11}")
 """Short, because the name becomes part of sockets' paths."""
 
@@ -27,3 +28,5 @@ def chosen(environment: Mapping[str, str]) -> str:
 NAME: Final = chosen(os.environ)
 SUFFIX: Final = f"-{NAME}" if NAME else ""
 """What sets the names of this instance's things apart."""
+STORED_AS_JSON: Final = os.environ.get(STORE_VARIABLE) == "json"
+"""Whether the API server stores objects in a form that a test can read in the store itself; slower than its own."""
