@@ -93,8 +93,11 @@ OPERATOR_DEPLOYMENT: Final = "zaum-operator"
 
 _SCALE: Final = Grant("apps", "deployments/scale", Verb.PATCH, Scope.RELEASE, (OPERATOR_DEPLOYMENT,))
 
+_END_LEASE: Final = _grants(kinds.LEASE, Verb.DELETE, scope=Scope.RELEASE, names=(contract.LEASE_NAME,))
+
 UNINSTALL: Final[tuple[Grant, ...]] = (
     _SCALE,
+    *_END_LEASE,
     *_grants(kinds.POD, Verb.LIST, Verb.DELETE),
     *_grants(kinds.NETWORK_POLICY, Verb.LIST, Verb.DELETE),
     *_grants(kinds.PRIORITY_CLASS, Verb.LIST, Verb.DELETE),
@@ -102,9 +105,11 @@ UNINSTALL: Final[tuple[Grant, ...]] = (
 
 UNINSTALL_NAMESPACED: Final[tuple[Grant, ...]] = (
     _SCALE,
+    *_END_LEASE,
     *_grants(kinds.POD, Verb.LIST, scope=Scope.RELEASE),
     *_grants(kinds.POD, Verb.LIST, Verb.DELETE, scope=Scope.NAMESPACES),
     *_grants(kinds.NETWORK_POLICY, Verb.LIST, Verb.DELETE, scope=Scope.NAMESPACES),
+    *_grants(kinds.QUOTA, Verb.LIST, Verb.DELETE, scope=Scope.NAMESPACES),
 )
 """The uninstall hook in namespace-scoped mode; it also waits for the operator's own pods."""
 

@@ -11,7 +11,6 @@ from zaum_api import contract
 from zaum_operator.core import access
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "charts/zaum/templates"
-READ_ONLY = {"get", "list", "watch"}
 Right = tuple[str, str, str, str, tuple[str, ...]]
 
 
@@ -25,48 +24,87 @@ def roles(file: str) -> dict[tuple[str, str], Any]:
     return {(item["kind"], item["metadata"]["name"]): item["rules"] for item in found}
 
 
-def granted(file: str, name: str) -> set[Right]:
+SCOPES = {"-agents": access.Scope.NAMESPACES, "-wait": access.Scope.RELEASE}
+"""What the end of a Role's name says of the namespace that it stands in."""
+
+
+def granted(*names: tuple[str, str, str]) -> set[Right]:
+    """Give the rights of roles by (file, kind, name)."""
     return {
-        (scope, group, resource, verb, tuple(rule.get("resourceNames", ())))
-        for (kind, role), rules in roles(file).items()
-        if role == name
-        for scope in ["Cluster" if kind == "ClusterRole" else "Release"]
-        for rule in rules
+        (scope(kind, name).value, group, resource, verb, tuple(rule.get("resourceNames", ())))
+        for file, kind, name in names
+        for rule in roles(file)[kind, name]
         for group in rule.get("apiGroups", ())
         for resource in rule.get("resources", ())
         for verb in rule["verbs"]
     }
 
 
+def scope(kind: str, name: str) -> access.Scope:
+    if kind == "ClusterRole":
+        return access.Scope.CLUSTER
+    return next((given for end, given in SCOPES.items() if name.endswith(end)), access.Scope.RELEASE)
+
+
 def asked(table: tuple[access.Grant, ...]) -> set[Right]:
     return {(row.scope.value, row.group, row.resource, row.verb.value, row.names) for row in table}
 
 
+RELEASE = ("rbac.yaml", "Role", "zaum-operator")
+HOOK = ("uninstall.yaml", "Role", "zaum-uninstall")
+
+
 @pytest.mark.parametrize(
-    ("file", "name", "table"),
-    [("rbac.yaml", "zaum-operator", access.OPERATOR), ("uninstall.yaml", "zaum-uninstall", access.UNINSTALL)],
+    ("names", "table"),
+    [
+        ([RELEASE, ("rbac.yaml", "ClusterRole", "zaum-operator")], access.OPERATOR),
+        ([RELEASE, ("rbac-namespaced.yaml", "Role", "zaum-operator-agents")], access.NAMESPACED),
+        ([HOOK, ("uninstall.yaml", "ClusterRole", "zaum-uninstall")], access.UNINSTALL),
+        (
+            [
+                HOOK,
+                ("uninstall.yaml", "Role", "zaum-uninstall-wait"),
+                ("uninstall.yaml", "Role", "zaum-uninstall-agents"),
+            ],
+            access.UNINSTALL_NAMESPACED,
+        ),
+    ],
+    ids=["operator", "operator in namespaces", "uninstall", "uninstall in namespaces"],
 )
-def test_the_role_is_the_table(file: str, name: str, table: tuple[access.Grant, ...]) -> None:
-    assert granted(file, name) == asked(table)
+def test_the_role_is_the_table(names: list[tuple[str, str, str]], table: tuple[access.Grant, ...]) -> None:
+    assert granted(*names) == asked(table)
 
 
-def test_the_authorizer_reads_pods_and_policies_and_nothing_else() -> None:
-    assert granted("rbac.yaml", "zaum-authorizer") == {
-        ("Cluster", "", "pods", "list", ()),
-        ("Cluster", "", "pods", "watch", ()),
-        ("Cluster", contract.GROUP, contract.PLURAL_POLICY, "list", ()),
-        ("Cluster", contract.GROUP, contract.PLURAL_POLICY, "watch", ()),
+@pytest.mark.parametrize(
+    ("file", "kind", "name", "scope"),
+    [
+        ("rbac.yaml", "ClusterRole", "zaum-authorizer", "Cluster"),
+        ("rbac-namespaced.yaml", "Role", "zaum-authorizer-agents", "Namespaces"),
+    ],
+)
+def test_the_authorizer_reads_pods_and_policies_and_nothing_else(file: str, kind: str, name: str, scope: str) -> None:
+    assert granted((file, kind, name)) == {
+        (scope, "", "pods", "list", ()),
+        (scope, "", "pods", "watch", ()),
+        (scope, contract.GROUP, contract.PLURAL_POLICY, "list", ()),
+        (scope, contract.GROUP, contract.PLURAL_POLICY, "watch", ()),
     }
+
+
+def test_the_authorizer_reads_the_api_servers_public_keys() -> None:
     urls = [
         url for rule in roles("rbac.yaml")["ClusterRole", "zaum-authorizer"] for url in rule.get("nonResourceURLs", [])
     ]
     assert urls == ["/.well-known/openid-configuration", "/openid/v1/jwks"]
 
 
-@pytest.mark.parametrize("file", ["rbac.yaml", "uninstall.yaml"])
+@pytest.mark.parametrize("file", ["rbac.yaml", "rbac-namespaced.yaml", "uninstall.yaml"])
 def test_i15_no_role_reads_secrets_or_widens_itself(file: str) -> None:
     for rules in roles(file).values():
         for rule in rules:
             words = {*rule.get("apiGroups", ()), *rule.get("resources", ()), *rule["verbs"]}
-            assert not words & {"*", "secrets", "escalate", "bind", "impersonate", "roles", "clusterroles"}
+            assert not words & {"*", "escalate", "bind", "impersonate", "roles", "clusterroles"}
             assert not any(resource.startswith("pods/") for resource in rule.get("resources", ()))
+            if "secrets" in words:
+                assert set(rule["verbs"]) == {"patch"}, "filled by name, never read"
+                assert rule["resourceNames"]
