@@ -10,6 +10,7 @@ from typing import Any, Final
 Schema = dict[str, Any]
 
 _DROPPED: Final = ("title", "additionalProperties")
+"""A model forbids further properties by `false`, which the API server does itself; a map has their schema there."""
 _KEYWORDS: Final = (
     "oneOf",
     "allOf",
@@ -19,7 +20,11 @@ _KEYWORDS: Final = (
     "exclusiveMaximum",
     "prefixItems",
 )
-_BOUND: Final = {"string": ("maxLength", "enum", "format"), "array": ("maxItems",), "object": ("properties",)}
+_BOUND: Final = {
+    "string": ("maxLength", "enum", "format"),
+    "array": ("maxItems",),
+    "object": ("properties", "maxProperties"),
+}
 
 
 class NotStructuralError(ValueError):
@@ -42,12 +47,16 @@ def _convert(schema: Schema, defs: dict[str, Schema], place: str) -> Schema:
         result["enum"] = [result.pop("const")]
     if result.get("default", ...) is None:
         del result["default"]
+    if "description" in result:
+        result["description"] = " ".join(result["description"].split())
     if "properties" in flat:
         result["properties"] = {
             name: _convert(item, defs, f"{place}.{name}") for name, item in flat["properties"].items()
         }
     if "items" in flat:
         result["items"] = _convert(flat["items"], defs, f"{place}[]")
+    if flat.get("additionalProperties"):
+        result["additionalProperties"] = _convert(flat["additionalProperties"], defs, f"{place}{{}}")
     return result
 
 

@@ -1,11 +1,12 @@
 """`spec.agent`: what runs."""
 
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
 from zaum_api import contract
-from zaum_api.v1alpha1 import model, scalars, unsupported
+from zaum_api.v1alpha1 import lists, model, scalars, scheduling
+from zaum_api.v1alpha1 import liveness as liveness_api
 
 _OURS = sorted(contract.agent_environment())
 _OURS_CEL = ", ".join(f"'{name}'" for name in _OURS)
@@ -29,7 +30,7 @@ class EnvVar(model.Model):
 
 
 class FileSource(model.Model):
-    """Files from one ConfigMap of the policy's namespace."""
+    """Files from one ConfigMap of the policy's namespace, which the policy's author must be allowed to read."""
 
     config_map: scalars.ObjectName
     """Name of the ConfigMap; each of its keys becomes a file."""
@@ -41,6 +42,21 @@ class FileSource(model.Model):
             cel="!self.configMap.startsWith('zaum-')",
             message="files: a configMap that starts with zaum- belongs to Zaum: use one of your own",
             holds=lambda self: not self.config_map.startswith(contract.NAME_PREFIX),
+        ),
+    )
+
+
+class PullSecret(model.Model):
+    """One Secret that the kubelet pulls the image with; the agent never sees it."""
+
+    name: scalars.ObjectName
+    """Name of a Secret of the policy's namespace, which the policy's author must be allowed to read."""
+
+    rules: ClassVar = (
+        model.Rule(
+            cel="!self.name.startsWith('zaum-')",
+            message="imagePullSecrets: a Secret that starts with zaum- belongs to Zaum: use one of your own",
+            holds=lambda self: not self.name.startswith(contract.NAME_PREFIX),
         ),
     )
 
@@ -58,17 +74,22 @@ class Resources(model.Model):
     """Limit and request in bytes for the container's logs and what it writes beside its workspace. Default 1Gi."""
 
 
+class Persistent(model.Model):
+    """Keeps the workspace in a PersistentVolumeClaim per replica, which goes only with the policy."""
+
+    storage_class: scalars.ObjectName | None = None
+    """StorageClass of the claim. Default the cluster's. The claim keeps the one that it was made with."""
+
+
 class Workspace(model.Model):
-    """A directory that the agent can write to, empty at each start. It is the agent's HOME."""
+    """A directory that the agent can write to, empty at each start unless it is persistent. It is the agent's HOME."""
 
     size: Annotated[int | str, *scalars.quantity("workspace.size", least="1Mi", most="4Ti")] | None = None
-    """Size in bytes; the kubelet evicts a pod that exceeds it. Default 1Gi."""
+    """Size in bytes; the kubelet evicts a pod that exceeds it, or it is the claim's size. Default 1Gi."""
     mount_path: Annotated[str, *scalars.mount_path("workspace.mountPath")] | None = None
     """Where it appears. Default /workspace."""
-    persistent: unsupported.Opaque | None = None
-    """A workspace that survives a kill. Not supported in this version."""
-
-    rules: ClassVar = model.unsupported("spec.agent.workspace.", "persistent")
+    persistent: Persistent | None = None
+    """Makes the workspace survive a kill and a new pod. Default: it does not. {} takes the cluster's StorageClass."""
 
 
 def _files_beside_workspace(agent: "Agent") -> bool:
@@ -79,7 +100,7 @@ def _files_beside_workspace(agent: "Agent") -> bool:
 _WORKSPACE_CEL = (
     f"(has(self.workspace) && has(self.workspace.mountPath) ? self.workspace.mountPath : '{contract.WORKSPACE}')"
 )
-_Item = TypeVar("_Item", bound=model.Model)
+_IS_TASK_CEL = "has(self.type) && self.type == 'Task'"
 _Argument = Annotated[str, scalars.text(least=0, most=4096)]
 
 
@@ -87,71 +108,55 @@ class Agent(model.Model):
     """The agent's container. It runs as uid 10001 without a capability, with a read-only root and no token."""
 
     type: Literal["Service", "Task"] | None = None
-    """Service: kept running (default). Task, which runs once, is not supported in this version."""
+    """Service (default): kept running. Task: runs once in one pod that is never restarted or replaced; its outcome is
+    the condition Succeeded. The type of a policy cannot be changed, nor the agent of a Task."""
     image: Annotated[str, scalars.text(most=512, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")]
     """Image to run, best by digest. The only field that must be there."""
-    command: Annotated[list[_Argument], pydantic.Field(max_length=64)] | None = None
+    image_pull_secrets: Annotated[list[PullSecret], *lists.keyed("imagePullSecrets", "name", most=8)] | None = None
+    """Secrets that the kubelet may pull the image with. Default none."""
+    command: Annotated[list[_Argument], lists.bounded(most=64)] | None = None
     """Replaces the image's entry point."""
-    args: Annotated[list[_Argument], pydantic.Field(max_length=256)] | None = None
+    args: Annotated[list[_Argument], lists.bounded(most=256)] | None = None
     """Arguments for the entry point."""
     working_dir: Annotated[str, scalars.text(most=256, pattern=scalars.PATH_PATTERN)] | None = None
     """Working directory; default the image's own."""
-    env: (
-        Annotated[
-            list[EnvVar],
-            pydantic.Field(
-                max_length=128,
-                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
-            ),
-            pydantic.AfterValidator(lambda items: _distinct(items, "env", "name")),
-        ]
-        | None
-    ) = None
+    env: Annotated[list[EnvVar], *lists.keyed("env", "name", most=128)] | None = None
     """Environment with plain values, beside what Zaum sets."""
-    files: (
-        Annotated[
-            list[FileSource],
-            pydantic.Field(
-                max_length=16,
-                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["mountPath"]},
-            ),
-            pydantic.AfterValidator(lambda items: _distinct(items, "files", "mount_path")),
-        ]
-        | None
-    ) = None
+    files: Annotated[list[FileSource], *lists.keyed("files", "mountPath", most=16)] | None = None
     """Read-only files from ConfigMaps."""
     replicas: Annotated[int, pydantic.Field(ge=0, le=100)] | None = None
-    """How many pods, at most 100. Default 1; 0 runs none."""
+    """How many pods, at most 100. Default 1; 0 runs none. A Task has one."""
     resources: Resources | None = None
     workspace: Workspace | None = None
+    liveness: liveness_api.Liveness | None = None
     runtime_class_name: scalars.ObjectName | None = None
     """RuntimeClass for the pods, such as gvisor; default the cluster's."""
-    image_pull_secrets: unsupported.OpaqueList | None = None
-    """Secrets to pull the image with. Not supported in this version."""
-    node_selector: unsupported.Opaque | None = None
-    """Labels of the nodes that may run the agent. Not supported in this version."""
-    tolerations: unsupported.OpaqueList | None = None
-    """Taints that the agent tolerates. Not supported in this version."""
-    liveness: unsupported.Opaque | None = None
-    """The agent's own health check. Not supported in this version."""
+    host_users: bool | None = None
+    """false runs the pods in a user namespace of their own, where node and runtime can. Default the installation's."""
+    node_selector: scheduling.NodeSelector | None = None
+    """Labels of the nodes that may run the agent. Default any node. A ceiling must grant each label."""
+    tolerations: Annotated[list[scheduling.Toleration], lists.bounded(most=16)] | None = None
+    """Taints that the agent tolerates. Default none. A ceiling must grant each."""
 
     rules: ClassVar = (
         model.Rule(
-            cel="!has(self.type) || self.type == 'Service'",
-            message="spec.agent.type: Task is not supported in this version: leave it out or say Service",
-            holds=lambda self: self.type in {None, "Service"},
+            cel=f"!({_IS_TASK_CEL}) || !has(self.replicas) || self.replicas == 1",
+            message="spec.agent.replicas of a Task must be absent or 1: it runs once, in one pod",
+            holds=lambda self: self.type != "Task" or self.replicas in {None, 1},
         ),
         model.Rule(
             cel=f"!has(self.files) || self.files.all(f, f.mountPath != {_WORKSPACE_CEL})",
             message="files: mountPath must not be the workspace's mountPath: choose another directory",
             holds=_files_beside_workspace,
         ),
-        *model.unsupported("spec.agent.", "imagePullSecrets", "nodeSelector", "tolerations", "liveness"),
     )
-
-
-def _distinct(items: list[_Item], field: str, key: str) -> list[_Item]:
-    values = [getattr(item, key) for item in items]
-    if len(set(values)) < len(values):
-        raise ValueError(f"{field}: two entries have the same {key}: keep one")
-    return items
+    transitions: ClassVar = (
+        model.Transition(
+            cel=f"({_IS_TASK_CEL}) == (has(oldSelf.type) && oldSelf.type == 'Task')",
+            message="spec.agent.type cannot be changed: delete the policy and make another",
+        ),
+        model.Transition(
+            cel=f"!({_IS_TASK_CEL}) || self == oldSelf",
+            message="spec.agent of a Task cannot be changed, for it runs once: make another policy",
+        ),
+    )

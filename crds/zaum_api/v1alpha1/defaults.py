@@ -18,3 +18,18 @@ PROCESSES_FOR: Final = "5s"
 """Long enough for a build or a pipeline to start and end its children, short enough for a fork bomb."""
 DENIED_ABOVE: Final = 20
 DENIED_PER: Final = "1m"
+MODE: Final = "Enforce"
+TYPE: Final = "Service"
+LIVENESS_PATH: Final = "/"
+LIVENESS_INITIAL_DELAY_SECONDS: Final = 0
+LIVENESS_PERIOD_SECONDS: Final = 10
+LIVENESS_TIMEOUT_SECONDS: Final = 1
+LIVENESS_FAILURE_THRESHOLD: Final = 3
+"""As the kubelet's own probes have them (core/v1 Probe)."""
+IDENTITY_TOKEN_LIFETIME: Final = "10m"  # noqa: S105 - a duration
+TOLERATION_OPERATOR: Final = "Equal"
+
+
+def ingress_name(port: int) -> str:
+    """Name the Service's port of an ingress entry without a name; no entry can give itself such a name."""
+    return f"port-{port}"

@@ -2,10 +2,9 @@
 
 from typing import Annotated, ClassVar
 
-import pydantic
-
 from zaum_api import contract
-from zaum_api.v1alpha1 import model, scalars, unsupported
+from zaum_api.v1alpha1 import lists, model, scalars
+from zaum_api.v1alpha1 import routes as routes_api
 
 _LABEL = "[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
 HOST_PATTERN = rf"^([*][.])?({_LABEL}[.])+[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
@@ -53,37 +52,25 @@ _HOST_RULES = (
         holds=lambda host: all(len(label) <= 63 for label in _labels(host)),
     ),
 )
-_Port = Annotated[int, pydantic.Field(ge=1, le=65535)]
-
-
-def _distinct_ports(ports: list[int]) -> list[int]:
-    if len(set(ports)) < len(ports):
-        raise ValueError("ports: a port stands there twice: keep one")
-    return ports
+Pattern = Annotated[str, scalars.text(most=253, pattern=HOST_PATTERN), *scalars.ruled(*_HOST_RULES)]
+"""One host's name, or all names of one more label by a leading `*.`."""
 
 
 class Host(model.Model):
     """One named host, reached through an opaque TLS tunnel whose SNI must be the same name."""
 
-    host: Annotated[str, scalars.text(most=253, pattern=HOST_PATTERN), *scalars.ruled(*_HOST_RULES)]
+    host: Pattern
     """DNS name in lower case; an international one as its A-label (xn--…). A leading "*." stands for one label."""
-    ports: (
-        Annotated[
-            list[_Port],
-            pydantic.Field(min_length=1, max_length=16, json_schema_extra={"x-kubernetes-list-type": "set"}),
-            pydantic.AfterValidator(_distinct_ports),
-        ]
-        | None
-    ) = None
+    ports: Annotated[list[scalars.Port], *lists.unique("ports", least=1, most=16)] | None = None
     """TCP ports. Default [443]."""
 
 
 class Egress(model.Model):
     """What the agent can reach. Absent or empty: nothing."""
 
-    hosts: Annotated[list[Host], pydantic.Field(max_length=256)] | None = None
+    hosts: Annotated[list[Host], lists.bounded(most=256)] | None = None
     """Hosts by name. Default none."""
-    routes: unsupported.OpaqueList | None = None
+    routes: Annotated[list[routes_api.Route], *lists.keyed("routes", "name", most=32)] | None = None
     """HTTP APIs that the watchdog terminates. Not supported in this version."""
 
     rules: ClassVar = model.unsupported("spec.egress.", "routes")

@@ -25,6 +25,22 @@ class Rule:
         return {"rule": self.cel, "message": self.message}
 
 
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One rule on a change, in CEL alone (`oldSelf` is what was stored before).
+
+    It has no twin in Python: a model is given one object and never the one before, and whoever reads a stored object
+    reads one that has passed. The table of changes in the tests runs through the API server.
+    """
+
+    cel: str
+    message: str
+
+    def schema(self) -> dict[str, str]:
+        """Give the entry for x-kubernetes-validations."""
+        return {"rule": self.cel, "message": self.message}
+
+
 def unsupported(prefix: str, *names: str) -> tuple[Rule, ...]:
     """Refuse fields that the API has and this version does not act on. `names` are as the schema spells them."""
     return tuple(
@@ -34,6 +50,16 @@ def unsupported(prefix: str, *names: str) -> tuple[Rule, ...]:
             holds=_is_absent(alias_generators.to_snake(name)),
         )
         for name in names
+    )
+
+
+def some(place: str, *names: str) -> Rule:
+    """Refuse an object that says nothing: whoever wrote it meant something. `names` are all its fields."""
+    attributes = [alias_generators.to_snake(name) for name in names]
+    return Rule(
+        cel=" || ".join(f"has(self.{name})" for name in names),
+        message=f"{place} says nothing: state {' or '.join(names)}, or remove it",
+        holds=lambda model: any(getattr(model, attribute) is not None for attribute in attributes),
     )
 
 
@@ -52,6 +78,7 @@ class Model(pydantic.BaseModel):
         use_attribute_docstrings=True,
     )
     rules: ClassVar[tuple[Rule, ...]] = ()
+    transitions: ClassVar[tuple[Transition, ...]] = ()
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -74,6 +101,7 @@ class Model(pydantic.BaseModel):
     ) -> dict[str, Any]:
         """Add the rules to the schema that pydantic makes."""
         schema = handler(schema_of)
-        if cls.rules:
-            handler.resolve_ref_schema(schema)["x-kubernetes-validations"] = [rule.schema() for rule in cls.rules]
+        said = [rule.schema() for rule in cls.rules] + [change.schema() for change in cls.transitions]
+        if said:
+            handler.resolve_ref_schema(schema)["x-kubernetes-validations"] = said
         return schema

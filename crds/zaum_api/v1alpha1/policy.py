@@ -7,9 +7,13 @@ import pydantic
 
 from zaum_api import contract
 from zaum_api.v1alpha1 import agent as agent_api
+from zaum_api.v1alpha1 import containment as containment_api
 from zaum_api.v1alpha1 import egress as egress_api
+from zaum_api.v1alpha1 import identity as identity_api
+from zaum_api.v1alpha1 import ingress as ingress_api
+from zaum_api.v1alpha1 import lifetime as lifetime_api
 from zaum_api.v1alpha1 import limits as limits_api
-from zaum_api.v1alpha1 import model, unsupported
+from zaum_api.v1alpha1 import model, scalars
 from zaum_api.v1alpha1 import status as status_api
 
 _NAME = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
@@ -22,40 +26,50 @@ NAME_RULE = model.Rule(
     ),
     holds=lambda name: bool(re.fullmatch(_NAME.strip("^$"), name)) and len(name) <= contract.POLICY_NAME_MAX,
 )
+_SERVICE_CEL = "!has(self.agent.type) || self.agent.type == 'Service'"
 
 
 class Spec(model.Model):
     """What runs, what it may reach and spend, and what counts as running wild."""
 
-    mode: Literal["Enforce", "Report"] | None = None
-    """Enforce (default). Report, which only says what it would deny, is not supported in this version."""
+    mode: Literal["Enforce", "Report"] = "Enforce"
+    """Enforce. Report, which only says what it would deny, is not supported in this version."""
     desired_state: Literal["Running", "Stopped"] = "Running"
-    """Running, or Stopped: no pod runs, everything else stays."""
+    """Running, or Stopped: no pod runs, everything else stays. A Task that is stopped has ended."""
     agent: agent_api.Agent
-    identity: unsupported.Opaque | None = None
-    """A token for the agent. Not supported in this version; the agent has none."""
+    identity: identity_api.Identity | None = None
     egress: egress_api.Egress | None = None
-    ingress: unsupported.OpaqueList | None = None
-    """Who can reach the agent. Default nobody; an entry is not supported in this version."""
+    ingress: ingress_api.Entries | None = None
+    """Who can reach the agent. Default nobody."""
     limits: limits_api.Limits | None = None
-    lifetime: unsupported.Opaque | None = None
-    """How long a pod lives. Not supported in this version."""
+    lifetime: lifetime_api.Lifetime | None = None
     runaway: limits_api.Runaway | None = None
-    containment: unsupported.Opaque | None = None
-    """What happens to an agent that ran wild. Not supported in this version: it is killed and started again."""
+    containment: containment_api.Containment | None = None
 
     rules: ClassVar = (
         model.Rule(
             cel="!has(self.mode) || self.mode == 'Enforce'",
             message="spec.mode: Report is not supported in this version: leave it out or say Enforce",
-            holds=lambda self: self.mode in {None, "Enforce"},
+            holds=lambda self: self.mode == "Enforce",
         ),
-        model.Rule(
-            cel="!has(self.ingress) || size(self.ingress) == 0",
-            message="spec.ingress is not supported in this version: remove its entries",
-            holds=lambda self: not self.ingress,
+        *model.unsupported("spec.", "containment"),
+    )
+    transitions: ClassVar = (
+        model.Transition(
+            cel=(
+                f"{_SERVICE_CEL} || (has(self.identity) == has(oldSelf.identity)"
+                " && (!has(self.identity) || self.identity == oldSelf.identity))"
+            ),
+            message="spec.identity of a Task cannot be changed, for it runs once: make another policy",
         ),
-        *model.unsupported("spec.", "identity", "lifetime", "containment"),
+        model.Transition(
+            cel=(
+                f"{_SERVICE_CEL} || !has(oldSelf.lifetime) || !has(oldSelf.lifetime.max)"
+                " || (has(self.lifetime) && has(self.lifetime.max)"
+                " && duration(self.lifetime.max) <= duration(oldSelf.lifetime.max))"
+            ),
+            message="spec.lifetime.max of a Task cannot be raised or removed, for its pod has it: make another policy",
+        ),
     )
 
 
@@ -64,7 +78,7 @@ class AgentPolicy(model.Model):
 
     api_version: Literal["zaum.dev/v1alpha1"]
     kind: Literal["AgentPolicy"]
-    metadata: unsupported.Opaque
+    metadata: scalars.Metadata
     spec: Spec
     status: status_api.Status | None = None
 

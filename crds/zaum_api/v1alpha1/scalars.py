@@ -1,4 +1,4 @@
-"""The strings of the API: each bounded, with a pattern, and where a pattern cannot say it, with rules."""
+"""The scalars of the API: each bounded, with a pattern, and where a pattern cannot say it, with rules."""
 
 import re
 from collections.abc import Callable
@@ -6,15 +6,22 @@ from typing import Annotated, Any, Final, TypeVar
 
 import pydantic
 
-from zaum_api import durations, quantities
+from zaum_api import contract, durations, quantities
 from zaum_api.v1alpha1.model import Rule
 
-DAY_SECONDS: Final = 86400
 _Value = TypeVar("_Value")
 _INT_OR_STRING: Final = {"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True}
 
+Metadata = Annotated[
+    dict[str, Any],
+    pydantic.WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True}),
+]
+"""The object's metadata: the API server's own, not ours to describe."""
 
-def _checked(rules: tuple[Rule, ...]) -> Callable[[_Value], _Value]:
+
+def checked(rules: tuple[Rule, ...]) -> Callable[[_Value], _Value]:
+    """Give the validator that holds a value against rules."""
+
     def check(value: _Value) -> _Value:
         for rule in rules:
             if not rule.holds(value):
@@ -28,7 +35,7 @@ def ruled(*rules: Rule) -> tuple[object, ...]:
     """Give the annotations that put rules on one value: the validator and the schema's entry."""
     validations: list[Any] = [rule.schema() for rule in rules]
     return (
-        pydantic.AfterValidator(_checked(rules)),
+        pydantic.AfterValidator(checked(rules)),
         pydantic.Field(json_schema_extra={"x-kubernetes-validations": validations}),
     )
 
@@ -50,15 +57,16 @@ def quantity(name: str, *, least: str, most: str) -> tuple[object, ...]:
         holds=lambda value: low <= quantities.parse(value) <= high,
     )
     schema = {**_INT_OR_STRING, "pattern": quantities.PATTERN, "x-kubernetes-validations": [rule.schema()]}
-    return (pydantic.AfterValidator(_checked((rule,))), pydantic.WithJsonSchema(schema))
+    return (pydantic.AfterValidator(checked((rule,))), pydantic.WithJsonSchema(schema))
 
 
-def duration(name: str) -> tuple[object, ...]:
-    """Give the annotations of a duration from one second to a day."""
+def duration(name: str, *, least: str = "1s", most: str = "24h") -> tuple[object, ...]:
+    """Give the annotations of a duration between two bounds, both included; by default from one second to a day."""
+    low, high = durations.seconds(least), durations.seconds(most)
     rule = Rule(
-        cel="self.size() < 2 || (duration(self) >= duration('1s') && duration(self) <= duration('24h'))",
-        message=f"{name} must be a duration from 1s to 24h, such as 90s, 2m or 1h30m",
-        holds=lambda value: 1 <= durations.seconds(value) <= DAY_SECONDS,
+        cel=f"self.size() < 2 || (duration(self) >= duration('{least}') && duration(self) <= duration('{most}'))",
+        message=f"{name} must be a duration from {least} to {most}, such as 90s, 2m or 1h30m",
+        holds=lambda value: low <= durations.seconds(value) <= high,
     )
     bounds = text(least=durations.LENGTH_MIN, most=durations.LENGTH_MAX, pattern=durations.PATTERN)
     return (bounds, *ruled(rule))
@@ -81,6 +89,21 @@ def mount_path(name: str) -> tuple[object, ...]:
         holds=lambda value: not re.search(_RESERVED_PATHS, value) and value != "/tmp",  # noqa: S108 - refused
     )
     return (text(most=256, pattern=PATH_PATTERN), *ruled(dots, reserved))
+
+
+RESERVED_PORTS: Final = (contract.PROXY_PORT, contract.ROUTES_PORT, contract.PROBE_PORT)
+Port = Annotated[int, pydantic.Field(ge=1, le=65535)]
+
+
+def agent_port(name: str) -> tuple[object, ...]:
+    """Give the annotations of a port at which the agent itself listens: the watchdog's are taken."""
+    taken = ", ".join(map(str, RESERVED_PORTS))
+    rule = Rule(
+        cel=f"!(self in [{taken}])",
+        message=f"{name} must not be {taken}: the watchdog listens there; choose another port",
+        holds=lambda port: port not in RESERVED_PORTS,
+    )
+    return (pydantic.Field(ge=1, le=65535), *ruled(rule))
 
 
 DNS_SUBDOMAIN: Final = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"

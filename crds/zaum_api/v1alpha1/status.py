@@ -15,9 +15,9 @@ class Condition(model.Model):
     """One observation about the policy, as in every Kubernetes API (meta/v1 Condition)."""
 
     type: Annotated[str, scalars.text(most=316)]
-    """Ready, Isolated or EgressExact."""
+    """Ready, Isolated, EgressExact, IdentityBound, Degraded, and Succeeded for a Task."""
     status: Literal["True", "False", "Unknown"]
-    """True when the good thing holds."""
+    """True when the good thing holds; Degraded is the one that is True when something is worse than it could be."""
     reason: Annotated[str, scalars.text(most=128, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
     """Why, in one word that scripts may match."""
     message: Annotated[str, scalars.text(least=0, most=4096)]
@@ -55,7 +55,7 @@ class Effective(model.Model):
     """Version of this document."""
     hosts: Annotated[list[EffectiveHost], pydantic.Field(max_length=256)]
     """What can be reached; a host of the spec that is missing here was refused."""
-    fields: Annotated[list[EffectiveField], pydantic.Field(max_length=64)]
+    fields: Annotated[list[EffectiveField], pydantic.Field(max_length=128)]
     """Every other value in force, with its source."""
 
 
@@ -74,7 +74,7 @@ class Status(model.Model):
         ]
         | None
     ) = None
-    """Ready, Isolated, EgressExact."""
+    """Ready, Isolated, EgressExact, IdentityBound, Degraded; and Succeeded for a Task."""
     replicas: Annotated[int, pydantic.Field(ge=0)] | None = None
     """Pods that exist and have not ended."""
     ready_replicas: Annotated[int, pydantic.Field(ge=0)] | None = None

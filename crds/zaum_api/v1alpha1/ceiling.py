@@ -1,0 +1,152 @@
+"""AgentCeiling: what the cluster's owner lets the policies of some namespaces ask for."""
+
+from typing import Annotated, ClassVar, Literal
+
+import pydantic
+
+from zaum_api import contract
+from zaum_api.v1alpha1 import egress, identity, labels, lifetime, limits, lists, model, scalars, scheduling
+
+
+class Hosts(model.Model):
+    """Caps egress.hosts."""
+
+    allowed: Annotated[list[egress.Pattern], *lists.unique("hosts.allowed", most=256)]
+    """Hosts that policies may name, in the form that they have there. A host outside is dropped from the policy's
+    egress and named in its condition EgressExact. Empty: none."""
+
+
+class Limits(model.Model):
+    """Caps spec.limits: a larger value is lowered to these."""
+
+    requests: limits.Requests | None = None
+    """Highest rate."""
+    connections: Annotated[int, pydantic.Field(ge=0, le=4096)] | None = None
+    """Most open tunnels at once; 0 denies all."""
+
+    rules: ClassVar = (model.some("spec.limits", "requests", "connections"),)
+
+
+class Resources(model.Model):
+    """Caps agent.resources and the workspace's size: a larger value is lowered to these, also a default."""
+
+    cpu: Annotated[int | str, *scalars.quantity("resources.cpu", least="10m", most="256")] | None = None
+    """Most cores for one agent."""
+    memory: Annotated[int | str, *scalars.quantity("resources.memory", least="16Mi", most="4Ti")] | None = None
+    """Most memory for one agent, in bytes."""
+    ephemeral_storage: (
+        Annotated[int | str, *scalars.quantity("resources.ephemeralStorage", least="16Mi", most="4Ti")] | None
+    ) = None
+    """Most ephemeral storage for one agent, in bytes."""
+    workspace: Annotated[int | str, *scalars.quantity("resources.workspace", least="1Mi", most="4Ti")] | None = None
+    """Largest workspace of one agent, in bytes."""
+
+    rules: ClassVar = (model.some("spec.resources", "cpu", "memory", "ephemeralStorage", "workspace"),)
+
+
+class Images(model.Model):
+    """Caps agent.image: no pod runs an image that does not comply."""
+
+    registries: (
+        Annotated[
+            list[Annotated[str, scalars.text(most=256, pattern="^[a-z0-9]([a-z0-9._:/-]*[a-z0-9])?/$")]],
+            *lists.unique("images.registries", most=64),
+        ]
+        | None
+    ) = None
+    """Beginnings that an image's name may have, each up to and with a slash: registry.example/team/. Empty: none."""
+    require_digest: bool | None = None
+    """true: an image must be named by digest (@sha256:…)."""
+
+    rules: ClassVar = (model.some("spec.images", "registries", "requireDigest"),)
+
+
+class Lifetime(model.Model):
+    """Caps spec.lifetime."""
+
+    max: Annotated[str, *scalars.duration("lifetime.max", least=lifetime.MAX_LEAST, most=lifetime.MAX_MOST)]
+    """Longest life of one pod; a longer or absent lifetime.max is lowered to it."""
+
+
+class NodeLabel(model.Model):
+    """One node label that policies may select by."""
+
+    key: labels.Key
+    """The label's key."""
+    values: Annotated[list[labels.Value], *lists.unique("values", least=1, most=64)]
+    """The values that may be asked for."""
+
+
+class Scheduling(model.Model):
+    """Grants agent.nodeSelector and agent.tolerations, which nobody has without it."""
+
+    node_selector: Annotated[list[NodeLabel], *lists.keyed("scheduling.nodeSelector", "key", most=32)] | None = None
+    """Labels that policies may select nodes by. No pod runs with another one."""
+    tolerations: Annotated[list[scheduling.Toleration], lists.bounded(most=32)] | None = None
+    """Tolerations that policies may have. No pod runs with another one."""
+
+    rules: ClassVar = (model.some("spec.scheduling", "nodeSelector", "tolerations"),)
+
+
+class Identity(model.Model):
+    """Caps identity.token."""
+
+    audiences: Annotated[list[Annotated[str, *identity.AUDIENCE]], *lists.unique("identity.audiences", most=64)]
+    """Audiences that policies may name. An agent that asks for another gets no token. Empty: none."""
+
+
+class Spec(model.Model):
+    """What the policies of the selected namespaces may have at most.
+
+    A field that is absent says nothing. Of several ceilings that select a namespace the lowest cap and the common part
+    of all lists hold; what has to be granted (scheduling, access, Report) must be granted by each that states it, and
+    by one at least. Their order never matters.
+    """
+
+    namespace_selector: labels.Selector
+    """The namespaces that this ceiling is for, by their labels. {} selects all."""
+    hosts: Hosts | None = None
+    limits: Limits | None = None
+    resources: Resources | None = None
+    replicas: Annotated[int, pydantic.Field(ge=0, le=100)] | None = None
+    """Most replicas of one policy; more are lowered to it. 0 runs none."""
+    images: Images | None = None
+    runtime_classes: Annotated[list[scalars.ObjectName], *lists.unique("runtimeClasses", least=1, most=32)] | None = (
+        None
+    )
+    """RuntimeClasses that policies may run under; they must name one of them then."""
+    lifetime: Lifetime | None = None
+    ingress: Literal["Allowed", "Denied"] | None = None
+    """Denied: nobody reaches the agents, whatever policies say. Allowed says nothing."""
+    scheduling: Scheduling | None = None
+    access: (
+        Annotated[
+            list[Literal[tuple(way.value for way in contract.Access)]],  # type: ignore[valid-type]
+            *lists.unique("access", most=4),
+        ]
+        | None
+    ) = None
+    """Grants people, by the rights they have, ways into agent pods: what they do there no policy sees. Nobody has them
+    without it."""
+    modes: Annotated[list[Literal["Enforce", "Report"]], *lists.unique("modes", most=2)] | None = None
+    """Grants policies the mode Report. Enforce is always allowed."""
+    identity: Identity | None = None
+
+
+class Status(model.Model):
+    """What the operator saw. Only the operator writes it."""
+
+    observed_generation: Annotated[int, pydantic.Field(ge=0)] | None = None
+    """The metadata.generation that this status is about."""
+    namespaces: Annotated[int, pydantic.Field(ge=0)] | None = None
+    """How many namespaces it selects."""
+
+
+class AgentCeiling(model.Model):
+    """Caps what the AgentPolicies of some namespaces may ask for. It beats every policy; for the cluster's owner."""
+
+    api_version: Literal["zaum.dev/v1alpha1"]
+    kind: Literal["AgentCeiling"]
+    metadata: scalars.Metadata
+    spec: Spec
+    status: Status | None = None
