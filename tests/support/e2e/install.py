@@ -4,8 +4,6 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-import yaml
-
 from tests.cluster.images import recipes
 from tests.support.e2e.api import Api, condition
 
@@ -28,12 +26,10 @@ def install(api: Api, refs: dict[str, str]) -> None:
     api.apply(
         "namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
     )
-    for crd in sorted((ROOT / "charts/zaum/crds").glob("*.yaml")):
-        # Helm makes CRDs once and never changes them; a cluster that was kept shall not test an older one.
-        if api.find("customresourcedefinitions", "", crd.stem.partition("_")[2] + "." + crd.stem.partition("_")[0]):
-            api.apply("customresourcedefinitions", yaml.safe_load(crd.read_text()))
     values = [f"{key}={value}" for key, value in recipes.chart_values(refs).items()]
-    helm("upgrade", "--install", RELEASE, str(ROOT / "charts/zaum"), "--namespace", NAMESPACE, *sets(values))
+    # A cluster that was kept may have CRDs from elsewhere: the release takes them over.
+    taking = ["--take-ownership", "--server-side=true", "--force-conflicts"]
+    helm("upgrade", "--install", RELEASE, str(ROOT / "charts/zaum"), "--namespace", NAMESPACE, *taking, *sets(values))
     for name in COMPONENTS:
         available(api, f"zaum-{name}")
 
