@@ -10,7 +10,7 @@ import yaml
 import definitions
 
 ROOT: Final = pathlib.Path(__file__).resolve().parent.parent
-CRD_FOLDERS: Final = ("crds", "charts/zaum/crds")
+CRD_FOLDERS: Final = ("crds", "charts/zaum/files/crds")
 """Below ROOT: every folder that holds the CRDs."""
 HEADER: Final = "# Generated from crds/zaum_api by `make crds`. Edit the models, not this file.\n"
 
