@@ -41,6 +41,8 @@ ANNOTATION_SITE: Final = "zaum.dev/site-digest"
 paced over all policies."""
 ANNOTATION_CONFIG_VERSION: Final = "zaum.dev/config-version"
 """Which version of the document a pod's watchdog reads; absent means v1."""
+ANNOTATION_CERTIFICATES: Final = "zaum.dev/certificates"
+"""On our own pods; its change makes the kubelet bring changed Secrets at once."""
 ANNOTATION_ACCESS: Final = "zaum.dev/access"
 """On a namespace's guard: the ways into agent pods that its ceilings grant, as `Access` values, comma-separated."""
 ANNOTATION_FAILURES: Final = "zaum.dev/failures"
@@ -104,7 +106,6 @@ TOKEN_SECONDS: Final = 600
 CA_SECRET: Final = "zaum-ca"  # noqa: S105 - a name
 GATEWAY_TLS_SECRET: Final = "zaum-gateway-tls"  # noqa: S105 - a name
 AUTHORIZER_TLS_SECRET: Final = "zaum-authorizer-tls"  # noqa: S105 - a name
-GATEWAY_CA_CONFIG_MAP: Final = "zaum-gateway-ca"
 GATEWAY_SERVICE: Final = "zaum-gateway"
 AUTHORIZER_SERVICE: Final = "zaum-authorizer"
 GATEWAY_TLS_NAME: Final = "gateway.zaum.dev"

@@ -16,7 +16,7 @@ from zaum_api import contract
 from zaum_operator import errors
 from zaum_operator.core import access
 from zaum_operator.core.access import Grant, Scope, Verb
-from zaum_operator.core.kinds import Kind, Object
+from zaum_operator.core.kinds import Kind, Object, Operations
 from zaum_operator.metrics import Metrics
 
 REQUEST_SECONDS: Final = 15.0
@@ -25,6 +25,7 @@ PAGE: Final = 500
 _JSON: Final = "application/json"
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
+_JSON_PATCH: Final = "application/json-patch+json"
 _SERVER_SIDE: Final = (("fieldManager", contract.FIELD_MANAGER), ("force", "true"))
 
 
@@ -106,6 +107,11 @@ class Client:
             Verb.PATCH, kind, namespace, name, body=patch, query=query, content=_MERGE, subresource=subresource
         )
 
+    async def json_patch(self, kind: Kind, namespace: str | None, name: str, patch: Operations) -> Object:
+        """Patch an object by RFC 6902; a `test` that does not hold is an InvalidError (422)."""
+        query = {"fieldManager": contract.FIELD_MANAGER}
+        return await self._send(Verb.PATCH, kind, namespace, name, body=patch, query=query, content=_JSON_PATCH)
+
     async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str = "") -> None:
         """Delete an object; one that is gone, or that another has replaced, is no error."""
         options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
@@ -126,7 +132,7 @@ class Client:
         namespace: str | None,
         name: str = "",
         *,
-        body: Object | None = None,
+        body: Object | Operations | None = None,
         query: dict[str, str] | None = None,
         content: str = _JSON,
         subresource: str = "",
@@ -156,7 +162,7 @@ class Client:
         return access.allows(self._table, wanted, release=namespace == self._release, across=across)
 
     async def _exchange(
-        self, request: str, method: str, path: str, content: str, body: Object | None
+        self, request: str, method: str, path: str, content: str, body: Object | Operations | None
     ) -> tuple[int, str]:
         headers = {"Accept": _JSON, "Content-Type": content}
         # Asked for at each request: in a pod the token is renewed on disk, and the library reads it again.

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from zaum_operator.core.kinds import Kind, Object
+from zaum_operator.core.kinds import Kind, Object, Operations
 
 
 class Api(Protocol):
@@ -29,6 +29,9 @@ class Api(Protocol):
         self, kind: Kind, namespace: str | None, name: str, patch: dict[str, Any], *, subresource: str = ""
     ) -> Object:
         """Merge-patch an object or its subresource (RFC 7386)."""
+
+    async def json_patch(self, kind: Kind, namespace: str | None, name: str, patch: Operations) -> Object:
+        """Patch an object by RFC 6902; a `test` that does not hold is an InvalidError."""
 
     async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str = "") -> None:
         """Delete an object while it has this uid (any, when empty). One that is gone or another is no error."""

@@ -71,11 +71,17 @@ def _in_namespaces(scope: Scope) -> tuple[Grant, ...]:
     )
 
 
+SECRETS: Final = (contract.CA_SECRET, contract.GATEWAY_TLS_SECRET, contract.AUTHORIZER_TLS_SECRET)
+
 _IN_RELEASE: Final = (
     *_grants(kinds.SERVICE, Verb.GET, scope=Scope.RELEASE, names=(contract.GATEWAY_SERVICE,)),
     # RBAC cannot bind a create to a name.
     *_grants(kinds.LEASE, Verb.CREATE, scope=Scope.RELEASE),
     *_grants(kinds.LEASE, Verb.GET, Verb.PATCH, scope=Scope.RELEASE, names=(contract.LEASE_NAME,)),
+    # The certificates' Secrets, which the chart names: written, never read. What they hold is seen as files.
+    *_grants(kinds.SECRET, Verb.PATCH, scope=Scope.RELEASE, names=SECRETS),
+    # Pods of our own: a changed annotation makes their kubelets bring changed Secrets at once.
+    *_grants(kinds.POD, Verb.LIST, Verb.PATCH, scope=Scope.RELEASE),
 )
 
 OPERATOR: Final[tuple[Grant, ...]] = (

@@ -7,6 +7,8 @@ from zaum_api import contract
 
 Object = dict[str, Any]
 """One Kubernetes object as JSON."""
+Operations = list[dict[str, Any]]
+"""A JSON patch (RFC 6902)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,97 @@
+"""See the Secrets through the operator's own volume, and remember what it wrote itself until the volume shows it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from zaum_api import contract
+from zaum_operator.cluster.certificates import issue
+from zaum_operator.core.certificates import secrets, view
+from zaum_operator.core.certificates.secrets import Data
+
+REMEMBER_SECONDS: Final = 300.0
+"""Longer than the kubelet needs: after this the volume is believed, also where it shows an older revision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The Secrets' data as far as it is looked at, by name."""
+
+    data: dict[str, Data]
+
+    def view(self) -> view.View:
+        """Give what the rules look at."""
+        return view.View(self._root(), {name: self._holder(name) for name in secrets.HOLDERS})
+
+    def revision(self, name: str) -> int:
+        """Give the revision that was seen; 0 where there is none."""
+        return secrets.number(self.data[name], secrets.REVISION)
+
+    def bundle(self, name: str = contract.CA_SECRET) -> bytes:
+        """Give the bundle that a Secret shows."""
+        return self.data[name].get(secrets.BUNDLE, b"")
+
+    def signer(self) -> issue.Pair:
+        """Give the authority that signs, as it stands in the root Secret."""
+        root = self.data[contract.CA_SECRET]
+        return issue.Pair(root.get(secrets.CERTIFICATE, b""), root.get(secrets.KEY, b""))
+
+    def pem(self, mark: str) -> bytes:
+        """Give the PEM of an authority that any of the Secrets shows."""
+        found = (issue.bundle(self.bundle(name)).get(mark) for name in self.data)
+        return next(entry[1] for entry in found if entry is not None)
+
+    def _root(self) -> view.Root | None:
+        """Read the root. One whose key does not belong to its youngest authority cannot sign, so it is none."""
+        found = issue.bundle(self.bundle())
+        if not found or not issue.signs(self.signer(), [*found][-1]):
+            return None
+        return view.Root(self.revision(contract.CA_SECRET), tuple(entry[0] for entry in found.values()))
+
+    def _holder(self, name: str) -> view.Holder | None:
+        data = self.data[name]
+        if not secrets.number(data, secrets.REVISION):
+            return None
+        trusted = self.bundle() + self.bundle(name)
+        return view.Holder(
+            revision=self.revision(name),
+            root=secrets.number(data, secrets.ROOT),
+            bundle=tuple(entry[0] for entry in issue.bundle(self.bundle(name)).values()),
+            leafs={
+                leaf.stem: issue.shown(data.get(f"{leaf.stem}.crt", b""), trusted) for leaf in secrets.HOLDERS[name]
+            },
+        )
+
+
+@dataclass
+class Eyes:
+    """Reads the volume at `directory`, which holds one directory per Secret."""
+
+    directory: Path
+    _written: dict[str, tuple[Data, float]] = field(default_factory=dict)
+
+    def wrote(self, name: str, data: Data, *, at: float) -> None:
+        """Remember what the API server answered to a write of ours; `at` is in monotonic seconds."""
+        self._written[name] = (data, at)
+
+    def look(self, *, at: float) -> Sight:
+        """See each Secret as the volume shows it, or as it was written where the volume is behind."""
+        return Sight({name: self._seen(name, at) for name in secrets.SHOWN})
+
+    def _seen(self, name: str, at: float) -> Data:
+        shown = {key: _content(self.directory / name / key) for key in secrets.SHOWN[name]}
+        if name in self._written:
+            data, when = self._written[name]
+            behind = secrets.number(shown, secrets.REVISION) < secrets.number(data, secrets.REVISION)
+            if behind and at - when < REMEMBER_SECONDS:
+                return data
+            del self._written[name]
+        return shown
+
+
+def _content(path: Path) -> bytes:
+    """Read a file of the volume; one that is not there yet is empty."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
