@@ -51,7 +51,7 @@ class Liveness:
             path=fields.text("path", empty=True),
             initial_delay_seconds=fields.whole("initialDelaySeconds", least=0, most=3600),
             period_seconds=fields.whole("periodSeconds", least=1, most=3600),
-            timeout_seconds=fields.whole("timeoutSeconds", least=1, most=60),
+            timeout_seconds=fields.whole("timeoutSeconds", least=1, most=3600),
             failure_threshold=fields.whole("failureThreshold", least=1, most=100),
         )
         fields.end()

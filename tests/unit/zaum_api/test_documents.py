@@ -182,7 +182,7 @@ def test_a_number_of_another_type_or_size_is_refused(path: tuple[Any, ...], wron
         (("liveness", "path"), "/\u00e4", "visible ASCII"),
         (("liveness", "path"), "/" * 1025, "at most 1024"),
         (("liveness", "periodSeconds"), 0, "from 1 to 3600"),
-        (("liveness", "timeoutSeconds"), 61, "from 1 to 60"),
+        (("liveness", "timeoutSeconds"), 3601, "from 1 to 3600"),
         (("liveness", "failureThreshold"), 0, "from 1 to 100"),
         (("liveness", "initialDelaySeconds"), -1, "from 0 to 3600"),
     ],
