@@ -42,3 +42,14 @@ def test_a_constant_becomes_an_enum_of_one() -> None:
 def test_what_has_no_structural_form_is_refused_with_its_place(schema: dict[str, Any], place: str) -> None:
     with pytest.raises(structural.NotStructuralError, match=place):
         structural.export({"type": "object", "properties": {"field": schema}})
+
+
+def test_a_map_keeps_the_schema_of_its_values() -> None:
+    labels = {"type": "object", "maxProperties": 2, "additionalProperties": {"type": "string", "maxLength": 3}}
+    assert structural.export(labels) == labels
+
+
+def test_a_description_becomes_one_line() -> None:
+    assert (
+        structural.export({"type": "integer", "description": "One.\n\nTwo\nthree."})["description"] == "One. Two three."
+    )

@@ -1,0 +1,179 @@
+"""For every field that an object can hold: what becomes of it as null, misspelt, and of another type.
+
+Made from one full object of each kind, which holds every field that this version acts on.
+"""
+
+import copy
+from collections.abc import Iterator
+from typing import Any, Final
+
+from tests.support.table.case import IMAGE, Case, Refusal
+from zaum_api import contract
+
+Path = tuple[str | int, ...]
+
+POLICY: Final[dict[str, Any]] = {
+    "mode": "Enforce",
+    "desiredState": "Running",
+    "agent": {
+        "type": "Service",
+        "image": IMAGE,
+        "imagePullSecrets": [{"name": "registry"}],
+        "command": ["agent"],
+        "args": ["--verbose"],
+        "workingDir": "/srv",
+        "env": [{"name": "A", "value": "b"}],
+        "files": [{"configMap": "ca", "mountPath": "/etc/ssl/world"}],
+        "replicas": 2,
+        "resources": {"cpu": "500m", "memory": "512Mi", "ephemeralStorage": 1073741824},
+        "workspace": {"size": "1Gi", "mountPath": "/workspace", "persistent": {"storageClass": "fast"}},
+        "liveness": {
+            "httpGet": {"path": "/healthz", "port": 8080},
+            "initialDelaySeconds": 5,
+            "periodSeconds": 10,
+            "timeoutSeconds": 1,
+            "failureThreshold": 3,
+        },
+        "runtimeClassName": "gvisor",
+        "hostUsers": False,
+        "nodeSelector": {"example.com/pool": "agents"},
+        "tolerations": [
+            {"key": "a", "operator": "Equal", "value": "b", "effect": "NoExecute", "tolerationSeconds": 30}
+        ],
+    },
+    "identity": {"token": {"audience": "https://tools.example", "lifetime": "10m"}},
+    "egress": {"hosts": [{"host": "docs.example.com", "ports": [443]}]},
+    "ingress": [
+        {
+            "port": 8080,
+            "name": "http",
+            "from": [
+                {"namespaceSelector": {"matchLabels": {"team": "a"}}, "podSelector": {"matchLabels": {"app": "web"}}}
+            ],
+        }
+    ],
+    "limits": {"requests": {"perMinute": 60, "burst": 10}, "connections": 32},
+    "lifetime": {"max": "8h"},
+    "runaway": {
+        "cpu": {"enabled": True, "abovePercent": 90, "for": "2m"},
+        "processes": {"enabled": True, "above": 128, "for": "5s"},
+        "denied": {"enabled": True, "above": 20, "per": "1m"},
+    },
+}
+CEILING: Final[dict[str, Any]] = {
+    "namespaceSelector": {
+        "matchLabels": {"team": "a"},
+        "matchExpressions": [{"key": "stage", "operator": "In", "values": ["test"]}],
+    },
+    "hosts": {"allowed": ["*.example.com"]},
+    "limits": {"requests": {"perMinute": 60, "burst": 10}, "connections": 32},
+    "resources": {"cpu": 1, "memory": "1Gi", "ephemeralStorage": "1Gi", "workspace": "1Gi"},
+    "replicas": 3,
+    "images": {"registries": ["registry.example/"], "requireDigest": True},
+    "runtimeClasses": ["gvisor"],
+    "lifetime": {"max": "8h"},
+    "ingress": "Denied",
+    "scheduling": {
+        "nodeSelector": [{"key": "example.com/pool", "values": ["agents"]}],
+        "tolerations": [
+            {"key": "a", "operator": "Equal", "value": "b", "effect": "NoExecute", "tolerationSeconds": 30}
+        ],
+    },
+    "access": ["Exec"],
+    "modes": ["Enforce"],
+    "identity": {"audiences": ["https://tools.example"]},
+}
+_MAPS: Final = {"nodeSelector", "matchLabels"}
+"""Fields whose keys are the author's words."""
+_REQUIRED: Final = {
+    ".agent",
+    ".agent.image",
+    ".agent.imagePullSecrets[].name",
+    ".agent.env[].name",
+    ".agent.env[].value",
+    ".agent.files[].configMap",
+    ".agent.files[].mountPath",
+    ".agent.liveness.httpGet.port",
+    ".identity.token.audience",
+    ".egress.hosts[].host",
+    ".ingress[].port",
+    ".ingress[].from",
+    ".ingress[].from[].namespaceSelector.matchLabels",
+    ".ingress[].from[].podSelector.matchLabels",
+    ".namespaceSelector",
+    ".namespaceSelector.matchExpressions[].key",
+    ".namespaceSelector.matchExpressions[].operator",
+    ".hosts.allowed",
+    ".lifetime.max of a ceiling",
+    ".scheduling.nodeSelector[].key",
+    ".scheduling.nodeSelector[].values",
+    ".identity.audiences",
+}
+_RULED: Final = {
+    ".agent.liveness.httpGet": "either httpGet or tcpSocket",
+    ".agent.tolerations[].key": "without a key",
+    ".agent.tolerations[].effect": "tolerationSeconds needs",
+    ".namespaceSelector.matchExpressions[].values": "In and NotIn need values",
+    ".scheduling.tolerations[].key": "without a key",
+    ".scheduling.tolerations[].effect": "tolerationSeconds needs",
+}
+"""Fields that a rule asks for, beside what the full object says."""
+
+
+def cases(kind: str) -> tuple[Case, ...]:
+    """Give three cases for each field of the full object of a kind."""
+    full = POLICY if kind == contract.KIND_POLICY else CEILING
+    whole = Case("every field at once", full, kind=kind)
+    return (whole, *(case for path in _paths(full, ()) for case in _of_field(kind, full, path)))
+
+
+def _paths(value: Any, path: Path) -> Iterator[Path]:
+    children: Any = ()
+    if isinstance(value, dict):
+        children = value.items()
+    elif isinstance(value, list):
+        children = enumerate(value)
+    for key, item in children:
+        yield (*path, key)
+        yield from _paths(item, (*path, key))
+
+
+def _of_field(kind: str, full: dict[str, Any], path: Path) -> Iterator[Case]:
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    yield Case(f"{place} of another type", _with(full, path, _other(_at(full, path))), Refusal.SCHEMA, kind=kind)
+    if isinstance(path[-1], int):
+        yield Case(f"{place} as null", _with(full, path, None), Refusal.SCHEMA, kind=kind)
+    elif len(path) < 2 or path[-2] not in _MAPS:
+        yield Case(f"{place} misspelt", _renamed(full, path), Refusal.SCHEMA, kind=kind)
+        yield Case(f"{place} as null", _with(full, path, None), *_absent(kind, path), kind=kind)
+
+
+def _absent(kind: str, path: Path) -> tuple[Refusal | None, str]:
+    field = "".join("[]" if isinstance(part, int) else f".{part}" for part in path)
+    if field in _RULED:
+        return Refusal.RULE, _RULED[field]
+    of_ceiling = f"{field} of a ceiling" if kind == contract.KIND_CEILING else ""
+    return (Refusal.SCHEMA, "") if {field, of_ceiling} & _REQUIRED else (None, "")
+
+
+def _other(value: object) -> object:
+    return "x" if isinstance(value, (dict, list)) else {}
+
+
+def _at(value: Any, path: Path) -> Any:
+    for part in path:
+        value = value[part]
+    return value
+
+
+def _with(full: dict[str, Any], path: Path, value: object) -> dict[str, Any]:
+    changed = copy.deepcopy(full)
+    _at(changed, path[:-1])[path[-1]] = value
+    return changed
+
+
+def _renamed(full: dict[str, Any], path: Path) -> dict[str, Any]:
+    changed = copy.deepcopy(full)
+    parent = _at(changed, path[:-1])
+    parent[f"{path[-1]}s"] = parent.pop(path[-1])
+    return changed
