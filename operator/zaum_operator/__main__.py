@@ -11,6 +11,8 @@ from zaum_operator import handlers, health, log
 from zaum_operator import settings as operator_settings
 from zaum_operator.clock import Clock
 from zaum_operator.cluster import client
+from zaum_operator.cluster.certificates.service import Certificates, Gauges
+from zaum_operator.cluster.client import Client
 from zaum_operator.core import access
 from zaum_operator.metrics import Metrics
 from zaum_operator.reconcile import Reconciler
@@ -29,6 +31,7 @@ async def run(settings: Settings) -> None:
     runners: list[web.AppRunner] = []
     try:
         workers.start(settings.workers)
+        workers.tasks.append(asyncio.create_task(_certificates(api, settings, workers).run(), name="certificates"))
         runners += await health.serve(workers, metrics, clock)
         await handlers.watch(workers)
     finally:
@@ -36,6 +39,18 @@ async def run(settings: Settings) -> None:
         for runner in runners:
             await runner.cleanup()
         await api.close()
+
+
+def _certificates(api: Client, settings: Settings, workers: Workers) -> Certificates:
+    return Certificates(
+        api=api,
+        clock=workers.clock,
+        namespace=settings.namespace,
+        options=settings.certificates,
+        gauges=Gauges(workers.metrics.registry),
+        changed=workers.everybody,
+        watched=settings.watch_namespaces,
+    )
 
 
 def main() -> int:

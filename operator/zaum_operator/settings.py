@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from zaum_api import contract
+from zaum_operator.core.certificates import options
 from zaum_operator.core.snapshot import Site
 
 PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
@@ -41,6 +42,8 @@ class Settings:
     """Empty: the whole cluster. Else only these, and nothing cluster-scoped."""
     host_users: bool
     """Default true: a user namespace per pod is not there on every node."""
+    certificates: options.Options
+    """Who makes gateway's and authorizer's certificates, how long they live, where the operator sees them."""
     rollout_max: int
     """Default 10: how many policies may have a pod replaced at once for a new watchdog image."""
 
@@ -67,15 +70,23 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         namespace=_required(environment, "ZAUM_NAMESPACE"),
         watchdog_image=_required(environment, "ZAUM_WATCHDOG_IMAGE"),
         image_pull_policy=_one_of(environment, "ZAUM_IMAGE_PULL_POLICY", PULL_POLICIES, "Always"),
-        gateway_ca_file=Path(environment.get("ZAUM_GATEWAY_CA_FILE") or "/etc/zaum/ca/ca.crt"),
+        gateway_ca_file=Path(environment.get("ZAUM_GATEWAY_CA_FILE") or "/etc/zaum/certificates/zaum-ca/ca.crt"),
         workers=_whole(environment, "ZAUM_WORKERS", least=1, most=64, default=16),
         resync_seconds=_whole(environment, "ZAUM_RESYNC_SECONDS", least=5, most=3600, default=300),
         log_level=_one_of(environment, "ZAUM_LOG_LEVEL", LOG_LEVELS, "INFO"),
         identity=environment.get("ZAUM_IDENTITY") or environment.get("HOSTNAME") or contract.FIELD_MANAGER,
         watch_namespaces=_namespaces(environment, "ZAUM_WATCH_NAMESPACES"),
         host_users=_one_of(environment, "ZAUM_HOST_USERS", ("true", "false"), "true") == "true",
+        certificates=_certificates(environment),
         rollout_max=_whole(environment, "ZAUM_ROLLOUT_MAX", least=1, most=10_000, default=10),
     )
+
+
+def _certificates(environment: Mapping[str, str]) -> options.Options:
+    try:
+        return options.read(environment)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

@@ -35,6 +35,7 @@ class Workers:
     last_resync: float = 0.0
     resync_seconds: int = 300
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _again: asyncio.Event = field(default_factory=asyncio.Event)
 
     def notice(self, due: tuple[Key, ...], kind: str) -> None:
         """Take in an event of a watch: these keys are due now."""
@@ -47,6 +48,10 @@ class Workers:
         """Make a key due now."""
         self.queue.add(key, now=self.clock.seconds())
         self._wake.set()
+
+    def everybody(self) -> None:
+        """Look at everything again soon: what all objects are made of has changed."""
+        self._again.set()
 
     def start(self, count: int) -> None:
         """Start the workers and the resync on the running loop."""
@@ -121,7 +126,12 @@ class Workers:
             except errors.RequestError as error:
                 logger.warning("resync: %s", error)
             self.last_resync = self.clock.seconds()
-            await self.clock.sleep(self.resync_seconds * (0.8 + 0.4 * self.clock.fraction()))
+            try:
+                async with asyncio.timeout(self.resync_seconds * (0.8 + 0.4 * self.clock.fraction())):
+                    await self._again.wait()
+            except TimeoutError:
+                continue
+            self._again.clear()
 
 
 async def everything(api: Api) -> set[Key]:

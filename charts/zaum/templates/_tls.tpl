@@ -1,42 +1,72 @@
 {{- /*
-Certificates, made once and kept: `zaum.tls` fills .Values.made with the CA and three pairs, from the Secrets of an
-earlier install where there are such. It runs once per rendering, so that every template sees the same certificates.
+Certificates. The chart names the Secrets and leaves them empty: `data` is the operator's, or cert-manager's, and no
+rendering ever says anything of it. So an upgrade, or a tool that renders again and again, takes nothing away.
 */ -}}
-{{- define "zaum.tls" -}}
-{{- if not (hasKey .Values "made") }}
-{{- $names := dict "gateway" "gateway.zaum.dev" "client" "gateway-client.zaum.dev" "authorizer" "authorizer.zaum.dev" }}
-{{- $stored := lookup "v1" "Secret" .Release.Namespace "zaum-ca" }}
-{{- $days := int .Values.tls.days }}
-{{- $ca := dict }}
-{{- if and $stored $stored.data }}
-{{- $ca = buildCustomCert (index $stored.data "tls.crt") (index $stored.data "tls.key") }}
-{{- else }}
-{{- $ca = genCA "zaum" $days }}
-{{- end }}
-{{- $made := dict "ca" (dict "cert" $ca.Cert "key" $ca.Key) }}
-{{- range $part, $name := $names }}
-{{- $kept := include "zaum.tls.kept" (dict "root" $ "part" $part "ca" $ca.Cert) | fromJson }}
-{{- if $kept.cert }}
-{{- $_ := set $made $part $kept }}
-{{- else }}
-{{- $pair := genSignedCert $name nil (list $name) $days $ca }}
-{{- $_ := set $made $part (dict "cert" $pair.Cert "key" $pair.Key) }}
-{{- end }}
-{{- end }}
-{{- $_ := set .Values "made" $made }}
-{{- end }}
+{{- define "zaum.certificates.byOperator" -}}
+{{- if eq .Values.certificates.issuer "Operator" }}true{{ end }}
 {{- end }}
 
-{{- /* The pair of an earlier install, when the CA and the generation are still the same; else {}. */ -}}
-{{- define "zaum.tls.kept" -}}
-{{- $secret := lookup "v1" "Secret" .root.Release.Namespace (ternary "zaum-authorizer-tls" "zaum-gateway-tls" (eq .part "authorizer")) }}
-{{- $stem := ternary "client" "tls" (eq .part "client") }}
-{{- $kept := dict }}
-{{- if and $secret $secret.data }}
-{{- $generation := dig "metadata" "annotations" "tls-generation" "" $secret }}
-{{- if and (eq $generation (toString (int .root.Values.tls.generation))) (eq (index $secret.data "ca.crt" | b64dec) .ca) }}
-{{- $kept = dict "cert" (index $secret.data (printf "%s.crt" $stem) | b64dec) "key" (index $secret.data (printf "%s.key" $stem) | b64dec) }}
+{{- define "zaum.certificates.environment" -}}
+{{- $of := .Values.certificates }}
+{{- $day := 86400 }}
+{{- $lives := dict "ca" (mul $of.caDays $day) "leaf" (mul $of.leafDays $day) "settle" $of.settleSeconds }}
+{{- $lives = merge (dict) $of.unsafeSeconds $lives }}
+{{- if lt (int $lives.ca) (mul 3 (int $lives.leaf)) }}
+{{- fail "certificates: caDays must be at least three times leafDays: an authority is replaced at two thirds of its life, and its last leaf must fit into the rest" }}
 {{- end }}
+{{- if lt (int $lives.leaf) (mul 6 (int $lives.settle)) }}
+{{- fail "certificates: leafDays must be at least six times settleSeconds: a leaf is renewed while changes settle" }}
+{{- end -}}
+- {name: ZAUM_CERTIFICATES, value: {{ ternary "Operator" "External" (eq $of.issuer "Operator") }}}
+- {name: ZAUM_CA_SECONDS, value: {{ int $lives.ca | quote }}}
+- {name: ZAUM_LEAF_SECONDS, value: {{ int $lives.leaf | quote }}}
+- {name: ZAUM_SETTLE_SECONDS, value: {{ int $lives.settle | quote }}}
 {{- end }}
-{{- toJson $kept }}
+
+{{- /* What the operator sees of the Secrets: of its own all, of the others no key. Optional: at first they are empty. */ -}}
+{{- define "zaum.certificates.operatorVolume" -}}
+- name: certificates
+  projected:
+    defaultMode: 0440
+    sources:
+    {{- if include "zaum.certificates.byOperator" . }}
+    {{- include "zaum.certificates.shown" (dict "from" "zaum-ca" "as" "zaum-ca" "keys" (list "revision" "ca.crt" "tls.crt" "tls.key")) | nindent 4 }}
+    {{- else }}
+    {{- include "zaum.certificates.shown" (dict "from" "zaum-gateway-tls" "as" "zaum-ca" "keys" (list "ca.crt")) | nindent 4 }}
+    {{- end }}
+    {{- include "zaum.certificates.shown" (dict "from" "zaum-gateway-tls" "as" "zaum-gateway-tls" "keys" (list "revision" "root-revision" "ca.crt" "tls.crt" "client.crt")) | nindent 4 }}
+    {{- include "zaum.certificates.shown" (dict "from" "zaum-authorizer-tls" "as" "zaum-authorizer-tls" "keys" (list "revision" "root-revision" "ca.crt" "tls.crt")) | nindent 4 }}
+{{- end }}
+
+{{- define "zaum.certificates.shown" -}}
+- secret:
+    name: {{ .from }}
+    optional: true
+    items:
+    {{- $as := .as }}
+    {{- range .keys }}
+    - {key: {{ . }}, path: {{ $as }}/{{ . }}}
+    {{- end }}
+{{- end }}
+
+{{- /* Not optional and named one by one: Envoy starts when all are there. cert-manager makes one pair per Secret. */ -}}
+{{- define "zaum.certificates.gatewaySources" -}}
+{{- $certManager := eq .Values.certificates.issuer "CertManager" }}
+- secret:
+    name: zaum-gateway-tls
+    items:
+    - {key: tls.crt, path: tls/tls.crt}
+    - {key: tls.key, path: tls/tls.key}
+    - {key: ca.crt, path: tls/ca.crt}
+    {{- if not $certManager }}
+    - {key: client.crt, path: tls/client.crt}
+    - {key: client.key, path: tls/client.key}
+    {{- end }}
+{{- if $certManager }}
+- secret:
+    name: zaum-gateway-client-tls
+    items:
+    - {key: tls.crt, path: tls/client.crt}
+    - {key: tls.key, path: tls/client.key}
+{{- end }}
 {{- end }}

@@ -16,7 +16,7 @@ from google.rpc import code_pb2, status_pb2
 
 from zaum_api import contract, documents
 from zaum_gateway.core import decisions
-from zaum_gateway.shell import metrics
+from zaum_gateway.shell import certificates, metrics
 
 log = logging.getLogger("zaum.gateway.decisions")
 
@@ -67,16 +67,27 @@ class Authorization(external_auth_pb2_grpc.AuthorizationServicer):  # type: igno
 
 
 async def serve(service: Authorization, *, address: str, tls_dir: Path) -> tuple[Message, int]:
-    """Listen with mTLS; give the server and its port."""
-    key, certificate, authority = ((tls_dir / name).read_bytes() for name in ("tls.key", "tls.crt", "ca.crt"))
-    credentials = grpc.ssl_server_credentials(
-        [(key, certificate)], root_certificates=authority, require_client_auth=True
+    """Listen with mTLS; give the server and its port. Each handshake takes the certificates that stand there then."""
+    files = certificates.Files(tls_dir)
+    credentials = grpc.dynamic_ssl_server_credentials(
+        _configuration(files.first()), lambda: _renewed(files), require_client_authentication=True
     )
     server = grpc.aio.server(options=_OPTIONS)
     external_auth_pb2_grpc.add_AuthorizationServicer_to_server(service, server)
     port = server.add_secure_port(address, credentials)
     await server.start()
     return server, port
+
+
+def _renewed(files: certificates.Files) -> Message | None:
+    """Give what changed, None for "as before"."""
+    fresh = files.fresh()
+    return None if fresh is None else _configuration(fresh)
+
+
+def _configuration(material: certificates.Material) -> Message:
+    pair = (material.key, material.certificate)
+    return grpc.ssl_server_certificate_configuration([pair], root_certificates=material.authorities)
 
 
 def _allow(decision: decisions.Decision) -> Message:

@@ -18,10 +18,12 @@ import yaml
 
 from tests.integration.gateway import loopback, simulated_cluster
 from tests.support.authority import Authority
+from tests.support.volume import Volume
 from zaum_api import contract
 
 ROOT = Path(__file__).resolve().parents[3]
 ENVOY_FILE = ROOT / "charts/zaum/files/envoy.yaml"
+SDS_FILES = ROOT / "charts/zaum/files/sds"
 START_SECONDS = 20.0
 
 
@@ -84,6 +86,7 @@ class Lab:
     gateway_port: int
     ready_port: int
     health_port: int
+    volumes: "Volumes"
     tls_port: int
     tcp_port: int
     asked: list[str] = field(default_factory=list)
@@ -95,23 +98,48 @@ class Lab:
         return self.directory / "ca.crt"
 
 
+@dataclass
+class Volumes:
+    """What the kubelet mounts into both pods: certificates, and for Envoy the files that name them."""
+
+    envoy: Volume
+    authorizer: Volume
+
+    @staticmethod
+    def under(directory: Path) -> "Volumes":
+        return Volumes(Volume(directory / "envoy"), Volume(directory / "authorizer"))
+
+    def gateway_has(self, **files: bytes) -> None:
+        """Bring files of the gateway's Secret into its volume: `tls_crt` is `tls.crt`."""
+        sds = {
+            f"sds/{path.name}": path.read_text().replace("/etc/envoy", str(self.envoy.root)).encode()
+            for path in SDS_FILES.iterdir()
+        }
+        self.envoy.write(sds | {f"tls/{name.replace('_', '.')}": content for name, content in files.items()})
+
+    def authorizer_has(self, **files: bytes) -> None:
+        """Bring files of the authorizer's Secret into its volume."""
+        self.authorizer.write({name.replace("_", "."): content for name, content in files.items()})
+
+
 @contextlib.contextmanager
 def running(directory: Path, cluster: simulated_cluster.SimulatedCluster, hosts: dict[str, str]) -> Iterator[Lab]:
     """Run everything until the block ends; `hosts` is what the DNS stub knows."""
     authority = Authority(directory)
     authority.issue(contract.GATEWAY_TLS_NAME, "tls")
     authority.issue(contract.GATEWAY_CLIENT_TLS_NAME, "client")
-    server_directory = directory / "authorizer"
-    server_directory.mkdir()
-    authority.issue(contract.AUTHORIZER_TLS_NAME, "authorizer/tls")
+    authority.issue(contract.AUTHORIZER_TLS_NAME, "server")
     authority.issue("someone.else.test", "stranger")
-    (server_directory / "ca.crt").write_bytes(authority.ca.read_bytes())
+    volumes = Volumes.under(directory)
+    trusted = authority.ca.read_bytes()
+    volumes.gateway_has(**_pair(directory, "tls"), **_pair(directory, "client"), ca_crt=trusted)
+    volumes.authorizer_has(**_pair(directory, "server", stem="tls"), ca_crt=trusted)
     outside = authority.issue("docs.example.com", "outside")
     with contextlib.ExitStack() as stack:
         tls_port = stack.enter_context(loopback.echo(*outside))
         tcp_port = stack.enter_context(loopback.echo())
         names_port, asked = stack.enter_context(loopback.names(hosts))
-        authorizer = start_authorizer(directory, server_directory, cluster)
+        authorizer = start_authorizer(directory, volumes.authorizer.root, cluster)
         stack.callback(authorizer.end)
         started = authorizer.await_line(event="started")
         envoy = _start_envoy(directory, authorizer_port=started["grpc"], names_port=names_port)
@@ -127,12 +155,17 @@ def running(directory: Path, cluster: simulated_cluster.SimulatedCluster, hosts:
             gateway_port=ports["egress"],
             ready_port=ports["ready"],
             health_port=started["health"],
+            volumes=volumes,
             tls_port=tls_port,
             tcp_port=tcp_port,
             asked=asked,
         )
         stack.callback(_close, running.connections)
         yield running
+
+
+def _pair(directory: Path, name: str, *, stem: str = "") -> dict[str, bytes]:
+    return {f"{stem or name}_{end}": (directory / f"{name}.{end}").read_bytes() for end in ("crt", "key")}
 
 
 def start_authorizer(directory: Path, tls: Path, cluster: simulated_cluster.SimulatedCluster) -> Process:
@@ -156,7 +189,7 @@ def render(directory: Path, *, authorizer_port: int, names_port: int) -> dict[st
     text = text.replace("{{ .Release.Namespace }}", "zaum-system").replace(
         "{{ .Values.clusterDomain }}", "cluster.local"
     )
-    text = text.replace("/etc/envoy/tls", str(directory)).replace("/var/run/envoy", str(directory))
+    text = text.replace("/etc/envoy", str(directory / "envoy")).replace("/var/run/envoy", str(directory))
     config: dict[str, Any] = yaml.safe_load(text)
     for listener in config["static_resources"]["listeners"]:
         listener["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": 0}

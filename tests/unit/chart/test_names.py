@@ -53,9 +53,12 @@ def test_envoy_asks_the_authorizer_by_its_name() -> None:
     }
     tls = cluster["transport_socket"]["typed_config"]
     assert tls["sni"] == contract.AUTHORIZER_TLS_NAME
-    names = tls["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"]
+    trust = tls["common_tls_context"]["combined_validation_context"]
+    names = trust["default_validation_context"]["match_typed_subject_alt_names"]
     assert names == [{"san_type": "DNS", "matcher": {"exact": contract.AUTHORIZER_TLS_NAME}}]
-    assert len(tls["common_tls_context"]["tls_certificates"]) == 1, "it shows a certificate of its own"
+    assert len(tls["common_tls_context"]["tls_certificate_sds_secret_configs"]) == 1, (
+        "it shows a certificate of its own"
+    )
 
 
 def test_i08_without_an_answer_of_the_authorizer_nothing_opens() -> None:
@@ -102,12 +105,31 @@ def test_old_tls_is_refused() -> None:
             [contract.AUTHORIZER_SERVICE, str(contract.AUTHORIZER_PORT), str(contract.AUTHORIZER_HEALTH_PORT)],
         ),
         ("operator.yaml", [str(contract.OPERATOR_METRICS_PORT), str(contract.OPERATOR_HEALTH_PORT)]),
-        ("_tls.tpl", [contract.GATEWAY_TLS_NAME, contract.GATEWAY_CLIENT_TLS_NAME, contract.AUTHORIZER_TLS_NAME]),
+        ("tls.yaml", [contract.GATEWAY_TLS_NAME, contract.GATEWAY_CLIENT_TLS_NAME, contract.AUTHORIZER_TLS_NAME]),
         ("_helpers.tpl", [str(contract.COMPONENT_UID)]),
         ("networkpolicies.yaml", [f'{contract.LABEL_AGENT}: "{contract.LABEL_AGENT_VALUE}"']),
-        ("admission-network.yaml", [contract.GUARD_NAME, contract.LABEL_AGENT]),
-        ("admission-owned.yaml", [f"'{contract.NAME_PREFIX}'", f"'{contract.PREFIX}'"]),
-        ("admission-pods.yaml", [f"'{contract.NAME_PREFIX}'"]),
+        ("admission-network.yaml", [contract.LABEL_AGENT]),
+        (
+            "admission-owned.yaml",
+            [f"'{contract.NAME_PREFIX}'", f"'{contract.PREFIX}'", f"o.metadata.name == '{contract.LEASE_NAME}'"],
+        ),
+        (
+            "admission-pods.yaml",
+            [
+                f"'{contract.NAME_PREFIX}'",
+                f"['{contract.ANNOTATION_ACCESS}']",
+                f"{contract.LABEL_ACCESS}={contract.LABEL_ACCESS_VALUE}",
+                f"runAsUser == {contract.AGENT_UID}",
+                f"'{contract.CONTAINER_AGENT}'",
+                *(f"'{access.value}'" for access in contract.Access),
+            ],
+        ),
+        (
+            "_admission.tpl",
+            [contract.GUARD_NAME, f"key: {contract.LABEL_ACCESS}", f"values: [{contract.LABEL_ACCESS_VALUE}]"],
+        ),
+        ("admission-author.yaml", [contract.PLURAL_POLICY, contract.GROUP]),
+        ("admission-ceilings.yaml", [contract.KIND_CEILING, contract.API_VERSION, f"'{contract.LABEL_ACCESS}'"]),
         ("admission-identity.yaml", [f"'{contract.NAME_PREFIX}'", contract.PLURAL_POLICY, contract.GROUP]),
     ],
 )

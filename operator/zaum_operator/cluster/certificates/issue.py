@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from zaum_operator.core.certificates import view
-from zaum_operator.core.certificates.secrets import Wanted
+from zaum_operator.core.certificates.stored import Wanted
 
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """A certificate is valid from a little before now: the nodes' clocks are not the same."""

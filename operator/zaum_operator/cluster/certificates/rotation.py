@@ -17,9 +17,9 @@ from zaum_operator.cluster.certificates import issue, news
 from zaum_operator.cluster.certificates.sight import Eyes, Sight
 from zaum_operator.cluster.port import Api
 from zaum_operator.core import kinds
-from zaum_operator.core.certificates import rotation, secrets, view
-from zaum_operator.core.certificates.secrets import Data
+from zaum_operator.core.certificates import rotation, stored, view
 from zaum_operator.core.certificates.steadiness import Steadiness
+from zaum_operator.core.certificates.stored import Data
 
 logger = logging.getLogger(__name__)
 
@@ -69,12 +69,6 @@ class Rotation:
     _trouble: str = ""
     _refusals: int = 0
 
-    async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
-            wrote = await self.turn()
-            await self.clock.sleep(SOON_SECONDS if wrote else LOOK_SECONDS)
-
     async def turn(self) -> bool:
         """Take steps until there is nothing to be done now; say whether anything was written."""
         wrote = False
@@ -84,7 +78,7 @@ class Rotation:
                     break
                 wrote = True
             if wrote:
-                await news.bring(self.api, self.namespace, self.eyes.look(at=self.clock.seconds()).view().mark)
+                await news.bring(self.api, self.namespace, self.eyes.look(at=self.clock.seconds()).state().mark)
             self._refusals = 0
             await self._tell("")
         except errors.InvalidError as error:
@@ -104,7 +98,7 @@ class Rotation:
         """Look once and take the step that is due; say whether it wrote. Raises RequestError, UnusableError."""
         sight = self.eyes.look(at=self.clock.seconds())
         self.gauge(sight)
-        seen, now = sight.view(), self.clock.now()
+        seen, now = sight.state(), self.clock.now()
         missing = await self._missing(seen, sight)
         self.steadiness = self.steadiness.seen(seen.mark, complete=not missing, now=now)
         step = rotation.decide(seen, now=now, lives=self.lives, steady=self.steadiness.since)
@@ -152,12 +146,12 @@ class Rotation:
         logger.info("certificates: %d authorities left the bundle", len(seen.root.bundle) - 1)
 
     async def _write_root(self, sight: Sight, revision: int, bundle: bytes, signer: issue.Pair) -> None:
-        body = {secrets.BUNDLE: bundle, secrets.CERTIFICATE: signer.certificate, secrets.KEY: signer.key}
+        body = {stored.BUNDLE: bundle, stored.CERTIFICATE: signer.certificate, stored.KEY: signer.key}
         await self._write(sight, contract.CA_SECRET, body, revision=revision)
 
     async def _sign(self, sight: Sight, holder: str, why: str) -> None:
         now, files = self.clock.now(), dict(self._copy(sight))
-        for wanted in secrets.HOLDERS[holder]:
+        for wanted in stored.HOLDERS[holder]:
             pair = issue.leaf(wanted, sight.signer(), now=now, life=self.lives.leaf)
             files |= {f"{wanted.stem}.crt": pair.certificate, f"{wanted.stem}.key": pair.key}
         await self._write(sight, holder, files)
@@ -165,13 +159,13 @@ class Rotation:
 
     def _copy(self, sight: Sight) -> Data:
         revision = str(sight.revision(contract.CA_SECRET)).encode("ascii")
-        return {secrets.BUNDLE: sight.bundle(), secrets.ROOT: revision}
+        return {stored.BUNDLE: sight.bundle(), stored.ROOT: revision}
 
     async def _write(self, sight: Sight, name: str, data: Data, *, revision: int = 0) -> None:
         """Write on top of what was seen and remember the answer. InvalidError: somebody else wrote since."""
         seen = sight.revision(name)
-        body = {**data, secrets.REVISION: str(max(revision, seen + 1)).encode("ascii")}
-        *tried, last = secrets.patches(seen=seen, data=body)
+        body = {**data, stored.REVISION: str(max(revision, seen + 1)).encode("ascii")}
+        *tried, last = stored.patches(seen=seen, data=body)
         answer = None
         for patch in tried:
             try:
@@ -181,7 +175,7 @@ class Rotation:
                 continue  # its test does not hold: the next form is tried
         if answer is None:
             answer = await self.api.json_patch(kinds.SECRET, self.namespace, name, last)
-        self.eyes.wrote(name, secrets.decoded(answer.get("data") or {}, name=name), at=self.clock.seconds())
+        self.eyes.wrote(name, stored.decoded(answer.get("data") or {}, name=name), at=self.clock.seconds())
 
     async def _tell(self, trouble: str) -> None:
         """Log a change of what is wrong, and leave an event where an administrator looks."""

@@ -6,8 +6,8 @@ from typing import Final
 
 from zaum_api import contract
 from zaum_operator.cluster.certificates import issue
-from zaum_operator.core.certificates import secrets, view
-from zaum_operator.core.certificates.secrets import Data
+from zaum_operator.core.certificates import stored, view
+from zaum_operator.core.certificates.stored import Data
 
 REMEMBER_SECONDS: Final = 300.0
 """Longer than the kubelet needs: after this the volume is believed, also where it shows an older revision."""
@@ -19,22 +19,22 @@ class Sight:
 
     data: dict[str, Data]
 
-    def view(self) -> view.View:
+    def state(self) -> view.View:
         """Give what the rules look at."""
-        return view.View(self._root(), {name: self._holder(name) for name in secrets.HOLDERS})
+        return view.View(self._root(), {name: self._holder(name) for name in stored.HOLDERS})
 
     def revision(self, name: str) -> int:
         """Give the revision that was seen; 0 where there is none."""
-        return secrets.number(self.data[name], secrets.REVISION)
+        return stored.number(self.data[name], stored.REVISION)
 
     def bundle(self, name: str = contract.CA_SECRET) -> bytes:
         """Give the bundle that a Secret shows."""
-        return self.data[name].get(secrets.BUNDLE, b"")
+        return self.data[name].get(stored.BUNDLE, b"")
 
     def signer(self) -> issue.Pair:
         """Give the authority that signs, as it stands in the root Secret."""
         root = self.data[contract.CA_SECRET]
-        return issue.Pair(root.get(secrets.CERTIFICATE, b""), root.get(secrets.KEY, b""))
+        return issue.Pair(root.get(stored.CERTIFICATE, b""), root.get(stored.KEY, b""))
 
     def pem(self, mark: str) -> bytes:
         """Give the PEM of an authority that any of the Secrets shows."""
@@ -50,16 +50,14 @@ class Sight:
 
     def _holder(self, name: str) -> view.Holder | None:
         data = self.data[name]
-        if not secrets.number(data, secrets.REVISION):
+        if not stored.number(data, stored.REVISION):
             return None
         trusted = self.bundle() + self.bundle(name)
         return view.Holder(
             revision=self.revision(name),
-            root=secrets.number(data, secrets.ROOT),
+            root=stored.number(data, stored.ROOT),
             bundle=tuple(entry[0] for entry in issue.bundle(self.bundle(name)).values()),
-            leafs={
-                leaf.stem: issue.shown(data.get(f"{leaf.stem}.crt", b""), trusted) for leaf in secrets.HOLDERS[name]
-            },
+            leafs={leaf.stem: issue.shown(data.get(f"{leaf.stem}.crt", b""), trusted) for leaf in stored.HOLDERS[name]},
         )
 
 
@@ -76,13 +74,17 @@ class Eyes:
 
     def look(self, *, at: float) -> Sight:
         """See each Secret as the volume shows it, or as it was written where the volume is behind."""
-        return Sight({name: self._seen(name, at) for name in secrets.SHOWN})
+        return Sight({name: self._seen(name, at) for name in stored.SHOWN})
+
+    def shown(self, name: str) -> bytes:
+        """Give the bundle that the volume itself shows in a Secret's directory: what reconciles read."""
+        return _content(self.directory / name / stored.BUNDLE)
 
     def _seen(self, name: str, at: float) -> Data:
-        shown = {key: _content(self.directory / name / key) for key in secrets.SHOWN[name]}
+        shown = {key: _content(self.directory / name / key) for key in stored.SHOWN[name]}
         if name in self._written:
             data, when = self._written[name]
-            behind = secrets.number(shown, secrets.REVISION) < secrets.number(data, secrets.REVISION)
+            behind = stored.number(shown, stored.REVISION) < stored.number(data, stored.REVISION)
             if behind and at - when < REMEMBER_SECONDS:
                 return data
             del self._written[name]
