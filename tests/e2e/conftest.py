@@ -3,13 +3,13 @@
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.cluster import cluster
 from tests.cluster.images import loading
-from tests.support.e2e import install
+from tests.support.e2e import admission, install
 from tests.support.e2e.agents import RESTRICTED, Agents
 from tests.support.e2e.api import Api
 from tests.support.e2e.world import World
@@ -82,3 +82,27 @@ def free(api: Api, images: dict[str, str], world_ca: str) -> Iterator[Agents]:
     api.apply("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
     yield Agents(api, name, image=images["demo-agent"], world_ca=world_ca)
     api.delete("namespaces", "", name)
+
+
+@pytest.fixture
+def kept(api: Api, namespace: str) -> Iterator[Callable[..., str]]:
+    """Make real objects: one that is ours (by the operator's hand) or a foreign one; all are gone in the end."""
+    made: list[tuple[str, str]] = []
+
+    def make(kind: str, name: str) -> str:
+        name = f"{name}-{namespace}"[:60]
+        made_body = admission.body(kind, namespace, name=name)
+        admission.create(api.as_user(admission.OPERATOR), kind, made_body, dry=False)
+        made.append((kind, name))
+        return name
+
+    yield make
+    for kind, name in made:
+        where = "" if kind in admission.CLUSTER_SCOPED else namespace
+        api.as_user(admission.OPERATOR).delete(kind, where, name)
+
+
+@pytest.fixture
+def people(api: Api, namespace: str) -> dict[str, Api]:
+    """Who tries: the cluster's administrator, and somebody with every right inside the test's namespace."""
+    return {"administrator": api, "owner": admission.owner_of(api, namespace)}

@@ -11,6 +11,24 @@ system:serviceaccount:{{ .Release.Namespace }}:zaum-operator
 {{- include "zaum.cel.list" (list (include "zaum.user.operator" .) "system:serviceaccount:kube-system:generic-garbage-collector" "system:kube-controller-manager") }}
 {{- end }}
 
+{{- /* A claim is bound to its volume, and let go, by Kubernetes' own controllers; a provisioner of another kind is to be trusted. */ -}}
+{{- define "zaum.cel.claimChangers" -}}
+{{- $users := list (include "zaum.user.operator" .) "system:kube-controller-manager" "system:kube-scheduler" }}
+{{- range list "generic-garbage-collector" "persistent-volume-binder" "pvc-protection-controller" }}
+{{- $users = append $users (printf "system:serviceaccount:kube-system:%s" .) }}
+{{- end }}
+{{- include "zaum.cel.list" (concat $users .Values.admission.trustedUsers) }}
+{{- end }}
+
+{{- /* Who writes the status of quotas, claims and Services: the quota's own admission in the API server, and controllers. */ -}}
+{{- define "zaum.cel.accountants" -}}
+{{- $users := list "system:apiserver" "system:kube-controller-manager" }}
+{{- range list "resourcequota-controller" "persistent-volume-binder" "expand-controller" }}
+{{- $users = append $users (printf "system:serviceaccount:kube-system:%s" .) }}
+{{- end }}
+{{- include "zaum.cel.list" (concat $users .Values.admission.trustedUsers) }}
+{{- end }}
+
 {{- define "zaum.cel.deleters" -}}
 {{- $kube := list "generic-garbage-collector" "namespace-controller" "pod-garbage-collector" "node-controller" }}
 {{- $users := list (include "zaum.user.operator" .) (printf "system:serviceaccount:%s:zaum-uninstall" .Release.Namespace) "system:kube-controller-manager" "system:kube-scheduler" }}
@@ -40,6 +58,16 @@ metadata:
 spec:
   policyName: {{ .name }}
   validationActions: [Deny]
+  {{- with .where }}
+  # The cluster's owner marks namespaces whose ceilings may open a way into agent pods; elsewhere all are closed.
+  matchResources:
+    namespaceSelector:
+      matchExpressions:
+      - {key: zaum.dev/access, operator: {{ . }}, values: [Ceilings]}
+  {{- end }}
+  {{- with .guard }}
+  paramRef: {name: zaum--guard, parameterNotFoundAction: {{ . }}}
+  {{- end }}
 {{- end }}
 
 {{- define "zaum.policyHead" -}}
@@ -48,4 +76,21 @@ kind: ValidatingAdmissionPolicy
 metadata:
   name: {{ .name }}
   labels: {{- include "zaum.labels" (dict "root" .root "component" "admission") | nindent 4 }}
+{{- end }}
+
+{{- /* The ways into a running pod of ours that a ceiling can open. */ -}}
+{{- define "zaum.ways" -}}
+matchConstraints:
+  resourceRules:
+  - apiGroups: [""]
+    apiVersions: [v1]
+    operations: [CONNECT]
+    resources: [pods/exec, pods/attach, pods/portforward]
+  - apiGroups: [""]
+    apiVersions: [v1]
+    operations: [UPDATE]
+    resources: [pods/ephemeralcontainers]
+matchConditions:
+- name: pods-of-ours
+  expression: request.namespace != '{{ .Release.Namespace }}' && request.name.startsWith('zaum-')
 {{- end }}

@@ -26,6 +26,7 @@ PATHS: Final[dict[str, tuple[str, bool]]] = {
     "secrets": ("/api/v1", True),
     "serviceaccounts": ("/api/v1", True),
     "resourcequotas": ("/api/v1", True),
+    "persistentvolumeclaims": ("/api/v1", True),
     "events": ("/api/v1", True),
     "deployments": ("/apis/apps/v1", True),
     "networkpolicies": ("/apis/networking.k8s.io/v1", True),
@@ -35,6 +36,7 @@ PATHS: Final[dict[str, tuple[str, bool]]] = {
     "leases": ("/apis/coordination.k8s.io/v1", True),
     "clusterroles": ("/apis/rbac.authorization.k8s.io/v1", False),
     "clusterrolebindings": ("/apis/rbac.authorization.k8s.io/v1", False),
+    "agentceilings": ("/apis/zaum.dev/v1alpha1", False),
     "agentpolicies": ("/apis/zaum.dev/v1alpha1", True),
     "customresourcedefinitions": ("/apis/apiextensions.k8s.io/v1", False),
     "validatingadmissionpolicies": ("/apis/admissionregistration.k8s.io/v1", False),
@@ -202,10 +204,11 @@ class Api:
     def send(
         self, method: str, path: str, body: object = None, *, query: Mapping[str, str] | None = None,
         content: str = "application/json", stream: bool = False, seconds: float = REQUEST_SECONDS,
+        accept: str = "application/json",
     ) -> Any:  # fmt: skip
         """Send one request; RefusedError for 400 and above."""
         configuration = self._client.configuration
-        headers = urllib3.HTTPHeaderDict({"Accept": "application/json", "Content-Type": content})
+        headers = urllib3.HTTPHeaderDict({"Accept": accept, "Content-Type": content})
         token = configuration.get_api_key_with_prefix("authorization")
         if token:
             headers.add("Authorization", token)
