@@ -70,7 +70,7 @@ class Installation:
 def install(api: Api, folder: Path) -> Installation:
     """Make everything that the operator needs, and wait until its CRDs are served."""
     folder.mkdir(parents=True, exist_ok=True)
-    for path in sorted((ROOT / "charts/zaum/crds").glob("*.yaml")):
+    for path in sorted((ROOT / "crds").glob("zaum.dev_*.yaml")):
         crd = yaml.safe_load(path.read_text())
         api.apply("customresourcedefinitions", crd)
         name = crd["metadata"]["name"]
@@ -214,7 +214,7 @@ class LocalOperator:
         found = {}
         with urllib.request.urlopen(f"http://{host}:{contract.OPERATOR_METRICS_PORT}/metrics", timeout=10) as answer:
             text = answer.read().decode()
-        for family in parser.text_string_to_metric_families(text):  # type: ignore[no-untyped-call]
+        for family in parser.text_string_to_metric_families(text):
             for sample in family.samples:
                 labels = ",".join(f'{key}="{value}"' for key, value in sorted(sample.labels.items()))
                 found[f"{sample.name}{{{labels}}}" if labels else sample.name] = float(sample.value)
