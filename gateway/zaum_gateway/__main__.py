@@ -19,7 +19,13 @@ async def run(options: settings.Settings) -> None:
     cluster = await api.ClusterApi.open()
     figures = metrics.Metrics()
     ring = keys.Keys(cluster, clock.monotonic)
-    judge = authorizer.Authorizer(ring=ring, clock=clock.now, since=clock.monotonic, domain=options.cluster_domain)
+    judge = authorizer.Authorizer(
+        ring=ring,
+        clock=clock.now,
+        since=clock.monotonic,
+        domain=options.cluster_domain,
+        namespaces=options.namespaces,
+    )
     service = authorization.Authorization(judge.decide, figures=figures, clock=clock.monotonic)
     server, port = await authorization.serve(service, address=options.grpc_address, tls_dir=options.tls_dir)
     pages = await health.Health(judge.missing, figures).serve(options.health_host, options.health_port)

@@ -8,19 +8,41 @@ from zaum_gateway.core import credentials, decisions, records
 
 
 class Authorizer:
-    """Decide from what was last read. Before everything has been read once, it denies and is not ready."""
+    """Decide from what was last read. Before everything has been read once, it denies and is not ready.
 
-    def __init__(self, *, ring: keys.Keys, clock: Callable[[], float], since: Callable[[], float], domain: str) -> None:
+    `namespaces` are those that may have agents; none means all. What lives elsewhere is not read, and so is denied.
+    """
+
+    def __init__(
+        self,
+        *,
+        ring: keys.Keys,
+        clock: Callable[[], float],
+        since: Callable[[], float],
+        domain: str,
+        namespaces: tuple[str, ...] = (),
+    ) -> None:
         self._ring = ring
         self._clock = clock
         self._since = since
         self._domain = domain
         self._pods, self._policies = mirror.Pods(), mirror.Policies(domain)
         self._snapshot = records.Snapshot(pods=self._pods.view, policies=self._policies.view)
-        self.feeds = {
-            "pods": feeds.Feed(path=mirror.PODS_PATH, selector=mirror.PODS_SELECTOR, sink=self._pods, clock=since),
-            "policies": feeds.Feed(path=mirror.POLICIES_PATH, selector="", sink=self._policies, clock=since),
-        }
+        self.feeds: dict[str, feeds.Feed] = {}
+        for namespace in namespaces or ("",):
+            end = f"/{namespace}" if namespace else ""
+            self.feeds[f"pods{end}"] = feeds.Feed(
+                path=mirror.pods_path(namespace),
+                selector=mirror.PODS_SELECTOR,
+                sink=mirror.Share(self._pods, namespace),
+                clock=since,
+            )
+            self.feeds[f"policies{end}"] = feeds.Feed(
+                path=mirror.policies_path(namespace),
+                selector="",
+                sink=mirror.Share(self._policies, namespace),
+                clock=since,
+            )
 
     def missing(self) -> str:
         """Name what has not been read yet; empty when the authorizer can decide."""

@@ -1,5 +1,6 @@
 """What the authorizer's environment says, read and checked once."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from zaum_api import contract
 from zaum_egress import hosts
 
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class SettingsError(ValueError):
@@ -17,7 +19,10 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`tls_dir` holds tls.crt, tls.key and ca.crt. Hosts and ports are where the two servers listen."""
+    """`tls_dir` holds tls.crt, tls.key and ca.crt. Hosts and ports are where the two servers listen.
+
+    `namespaces` are those that may have agents; none means all of the cluster.
+    """
 
     tls_dir: Path
     log_level: str
@@ -25,6 +30,7 @@ class Settings:
     grpc_address: str
     health_host: str
     health_port: int
+    namespaces: tuple[str, ...]
 
     @staticmethod
     def read(environment: Mapping[str, str]) -> "Settings":
@@ -40,6 +46,7 @@ class Settings:
             grpc_address=environment.get("ZAUM_GRPC_ADDRESS", f"[::]:{contract.AUTHORIZER_PORT}"),
             health_host=environment.get("ZAUM_HEALTH_HOST", ""),
             health_port=_port(environment, "ZAUM_HEALTH_PORT", contract.AUTHORIZER_HEALTH_PORT),
+            namespaces=_namespaces(environment, "ZAUM_WATCH_NAMESPACES"),
         )
 
 
@@ -48,3 +55,13 @@ def _port(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:
         raise SettingsError(f"{name} must be a port from 0 to 65535, is {text!r}")
     return int(text)
+
+
+def _namespaces(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Read a comma-separated list; an empty element is refused, because nothing named must never mean everything."""
+    text = environment.get(name, "")
+    names = tuple(part.strip() for part in text.split(",")) if text else ()
+    for part in names:
+        if not _LABEL.fullmatch(part):
+            raise SettingsError(f"{name} must be names of namespaces, comma-separated, is {text!r}")
+    return tuple(dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""Hold the cluster's pods and policies as records, as last seen."""
+"""Hold the cluster's pods and policies as records, as last seen: of all namespaces, or of some, one feed for each."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -11,9 +11,21 @@ from zaum_gateway.core import records
 
 log = logging.getLogger("zaum.gateway.cluster")
 
-PODS_PATH: Final = "/api/v1/pods"
 PODS_SELECTOR: Final = f"{contract.LABEL_AGENT}={contract.LABEL_AGENT_VALUE}"
-POLICIES_PATH: Final = f"/apis/{contract.API_VERSION}/{contract.PLURAL_POLICY}"
+
+
+def pods_path(namespace: str) -> str:
+    """Say where the pods of a namespace are listed; "" means of all."""
+    return f"/api/v1{_within(namespace)}/pods"
+
+
+def policies_path(namespace: str) -> str:
+    """Say where the policies of a namespace are listed; "" means of all."""
+    return f"/apis/{contract.API_VERSION}{_within(namespace)}/{contract.PLURAL_POLICY}"
+
+
+def _within(namespace: str) -> str:
+    return f"/namespaces/{namespace}" if namespace else ""
 
 
 class Pods:
@@ -23,11 +35,12 @@ class Pods:
         self._pods: dict[str, records.Pod] = {}
         self.view: Mapping[str, records.Pod] = MappingProxyType(self._pods)
 
-    def replace(self, bodies: Iterable[api.Body]) -> None:
-        """Take the whole state."""
+    def replace(self, bodies: Iterable[api.Body], *, namespace: str = "") -> None:
+        """Take the whole state of a namespace; "" means of all."""
         pods = {pod.uid: pod for pod in map(records.Pod.read, bodies)}
+        others = {uid: pod for uid, pod in self._pods.items() if namespace and pod.namespace != namespace}
         self._pods.clear()
-        self._pods.update(pods)
+        self._pods.update(others | pods)
 
     def put(self, body: api.Body) -> None:
         """Take one pod."""
@@ -47,11 +60,12 @@ class Policies:
         self._policies: dict[tuple[str, str], records.Policy] = {}
         self.view: Mapping[tuple[str, str], records.Policy] = MappingProxyType(self._policies)
 
-    def replace(self, bodies: Iterable[api.Body]) -> None:
-        """Take the whole state."""
+    def replace(self, bodies: Iterable[api.Body], *, namespace: str = "") -> None:
+        """Take the whole state of a namespace; "" means of all."""
         policies = [self._read(body) for body in bodies]
+        others = {key: policy for key, policy in self._policies.items() if namespace and policy.namespace != namespace}
         self._policies.clear()
-        self._policies.update({(policy.namespace, policy.name): policy for policy in policies})
+        self._policies.update(others | {(policy.namespace, policy.name): policy for policy in policies})
 
     def put(self, body: api.Body) -> None:
         """Take one policy."""
@@ -68,3 +82,23 @@ class Policies:
             fields = {"namespace": policy.namespace, "policy": policy.name, "problem": policy.problem}
             log.warning("effective-refused", extra={"fields": fields})
         return policy
+
+
+class Share:
+    """What one namespace has in a mirror: its list replaces nothing of the others'."""
+
+    def __init__(self, whole: Pods | Policies, namespace: str) -> None:
+        self._whole = whole
+        self._namespace = namespace
+
+    def replace(self, bodies: Iterable[api.Body]) -> None:
+        """Take the whole state of the namespace."""
+        self._whole.replace(bodies, namespace=self._namespace)
+
+    def put(self, body: api.Body) -> None:
+        """Take one object."""
+        self._whole.put(body)
+
+    def remove(self, body: api.Body) -> None:
+        """Forget one object."""
+        self._whole.remove(body)

@@ -146,3 +146,39 @@ def test_a_policy_keeps_its_last_good_document_until_it_is_gone() -> None:
     assert policies.view == {}
     policies.put(policy("b.example.com", version="v9"))
     assert table(policies) == set()
+
+
+def test_a_list_of_one_namespace_replaces_nothing_of_another() -> None:
+    whole = mirror.Pods()
+    here, there = mirror.Share(whole, "agents"), mirror.Share(whole, "others")
+    elsewhere = pod("c")
+    elsewhere["metadata"]["namespace"] = "others"
+    here.replace([pod("a"), pod("b")])
+    there.replace([elsewhere])
+    here.replace([pod("b")])
+    assert set(whole.view) == {"b", "c"}
+    here.remove(pod("b"))
+    here.put(pod("d"))
+    assert set(whole.view) == {"c", "d"}
+
+
+def test_a_policy_of_another_namespace_stays_through_a_list() -> None:
+    whole = mirror.Policies("cluster.local")
+    here, there = mirror.Share(whole, "agents"), mirror.Share(whole, "others")
+    elsewhere = policy("b.example.com")
+    elsewhere["metadata"]["namespace"] = "others"
+    there.replace([elsewhere])
+    here.replace([policy("a.example.com")])
+    here.replace([])
+    assert set(whole.view) == {("others", "demo")}
+
+
+@pytest.mark.parametrize(
+    ("namespace", "pods", "policies"),
+    [
+        ("", "/api/v1/pods", "/apis/zaum.dev/v1alpha1/agentpolicies"),
+        ("a", "/api/v1/namespaces/a/pods", "/apis/zaum.dev/v1alpha1/namespaces/a/agentpolicies"),
+    ],
+)
+def test_what_is_read_is_of_the_namespace_alone(namespace: str, pods: str, policies: str) -> None:
+    assert (mirror.pods_path(namespace), mirror.policies_path(namespace)) == (pods, policies)

@@ -13,6 +13,11 @@ def test_an_empty_environment_means_the_contract() -> None:
     assert (str(read.tls_dir), read.log_level, read.cluster_domain) == ("/etc/zaum/tls", "INFO", "cluster.local")
 
 
+@pytest.mark.parametrize(("text", "read"), [("", ()), ("a", ("a",)), ("a, b,a", ("a", "b"))])
+def test_the_namespaces_are_those_that_are_named(text: str, read: tuple[str, ...]) -> None:
+    assert settings.Settings.read({"ZAUM_WATCH_NAMESPACES": text}).namespaces == read
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -20,6 +25,11 @@ def test_an_empty_environment_means_the_contract() -> None:
         ("ZAUM_HEALTH_PORT", "http"),
         ("ZAUM_HEALTH_PORT", "70000"),
         ("ZAUM_HEALTH_PORT", "-1"),
+        ("ZAUM_WATCH_NAMESPACES", "a,,b"),
+        ("ZAUM_WATCH_NAMESPACES", ","),
+        ("ZAUM_WATCH_NAMESPACES", " "),
+        ("ZAUM_WATCH_NAMESPACES", "a/../b"),
+        ("ZAUM_WATCH_NAMESPACES", "Agents"),
     ],
 )
 def test_a_wrong_value_names_its_variable(name: str, value: str) -> None:
