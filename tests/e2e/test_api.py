@@ -1,26 +1,23 @@
-"""The API server's own verdict on the table of specs that the unit tests read too."""
+"""The API server's own verdict on the table of specs that the unit tests read too, and what it keeps of an object."""
 
+import json
+import subprocess
+import uuid
 from collections.abc import Iterator
+from typing import Any, Final
 
 import pytest
 
-from tests.support import specs
-from tests.support.e2e.api import Api, RefusedError
+from tests.support import schemas, specs
+from tests.support.e2e.api import Api, Object, RefusedError, url
+from zaum_api import contract
 
-
-@pytest.mark.parametrize("case", specs.GOOD + specs.BAD, ids=lambda case: case.title)
-def test_the_api_server_agrees_with_the_models(api: Api, namespace_for_specs: str, case: specs.Case) -> None:
-    manifest = case.manifest(namespace_for_specs)
-    if case.refused is None:
-        stored = api.create("agentpolicies", manifest, dry_run=True)
-        # Null is absent (the API server prunes it); nothing else may go in silence.
-        given = {key for key, value in manifest["spec"].items() if value is not None}
-        assert stored["spec"].keys() >= given
-        return
-    with pytest.raises(RefusedError) as refused:
-        api.create("agentpolicies", manifest, dry_run=True)
-    assert refused.value.status in {400, 422, 500}
-    assert case.says in refused.value.message
+RESOURCES: Final = {
+    contract.KIND_POLICY: contract.PLURAL_POLICY,
+    contract.KIND_CEILING: contract.PLURAL_CEILING,
+}
+SETTLED_SECONDS: Final = 20
+ALL: Final = specs.GOOD + specs.BAD + specs.GOOD_CEILINGS + specs.BAD_CEILINGS + specs.EVERY_FIELD
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +26,125 @@ def namespace_for_specs(api: Api) -> Iterator[str]:
     api.apply("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
     api.delete("namespaces", "", name)
+
+
+@pytest.mark.parametrize("case", [case for case in ALL if case.refused is None], ids=lambda case: case.title)
+def test_the_api_server_takes_a_good_object_and_drops_nothing_but_null(
+    api: Api, namespace_for_specs: str, case: specs.Case
+) -> None:
+    stored = api.create(RESOURCES[case.kind], case.manifest(namespace_for_specs), dry_run=True)
+    kept = {key: value for key, value in stored["spec"].items() if key not in {"mode", "desiredState"}}
+    given = schemas.without_nulls(case.spec, {})
+    assert kept == {key: value for key, value in given.items() if key not in {"mode", "desiredState"}}
+
+
+@pytest.mark.parametrize("case", [case for case in ALL if case.refused is not None], ids=lambda case: case.title)
+def test_the_api_server_refuses_a_bad_object_in_the_layer_of_the_table(
+    api: Api, namespace_for_specs: str, case: specs.Case
+) -> None:
+    with pytest.raises(RefusedError) as refused:
+        api.create(RESOURCES[case.kind], case.manifest(namespace_for_specs), dry_run=True)
+    assert refused.value.status in {400, 422}
+    assert case.says in refused.value.message
+
+
+@pytest.mark.parametrize("change", specs.GOOD_CHANGES, ids=lambda change: change.title)
+def test_a_good_change_is_taken(api: Api, namespace_for_specs: str, change: specs.Change) -> None:
+    stored = _stored(api, namespace_for_specs, change.before)
+    _replace(api, stored, change.after)
+
+
+@pytest.mark.parametrize("change", specs.BAD_CHANGES, ids=lambda change: change.title)
+def test_a_bad_change_is_refused_with_its_rule(api: Api, namespace_for_specs: str, change: specs.Change) -> None:
+    stored = _stored(api, namespace_for_specs, change.before)
+    with pytest.raises(RefusedError) as refused:
+        _replace(api, stored, change.after)
+    assert refused.value.status == 422
+    assert change.says in refused.value.message
+
+
+def test_applying_what_was_read_changes_nothing(api: Api, namespace_for_specs: str) -> None:
+    stored = _settled(api, _stored(api, namespace_for_specs, specs.FULL))
+    name = stored["metadata"]["name"]
+    for _ in range(2):
+        read = _kubectl("get", "agentpolicy", name, "-n", namespace_for_specs, "-o", "yaml")
+        _kubectl("apply", "--validate=strict", "-f", "-", given=read)
+    again = api.get(contract.PLURAL_POLICY, namespace_for_specs, name)
+    assert again["spec"] == stored["spec"]
+    assert again["metadata"]["generation"] == stored["metadata"]["generation"]
+    assert again["status"] == stored["status"]
+
+
+def test_applying_the_same_manifest_again_changes_nothing(api: Api, namespace_for_specs: str) -> None:
+    name = f"s{uuid.uuid4().hex[:8]}"
+    case = specs.Case("applied", _still(specs.FULL), name=name)
+    manifest = json.dumps(case.manifest(namespace_for_specs))
+    _kubectl("apply", "--validate=strict", "-f", "-", given=manifest)
+    stored = _settled(api, api.get(contract.PLURAL_POLICY, namespace_for_specs, name))
+    assert "unchanged" in _kubectl("apply", "--validate=strict", "-f", "-", given=manifest)
+    server_side = ("--server-side", "--force-conflicts", "--field-manager=kubectl-client-side-apply")
+    for _ in range(2):
+        _kubectl("apply", *server_side, "-f", "-", given=manifest)
+    again = api.get(contract.PLURAL_POLICY, namespace_for_specs, name)
+    assert again["metadata"]["generation"] == stored["metadata"]["generation"]
+    assert again["status"] == stored["status"]
+
+
+def test_an_equal_quantity_in_another_spelling_is_taken_as_it_is_written(api: Api, namespace_for_specs: str) -> None:
+    stored = _stored(api, namespace_for_specs, specs.resources(cpu="500m", memory="512Mi"))
+    for spelling in ({"cpu": "0.5", "memory": 536870912}, {"cpu": "5e-1", "memory": "524288Ki"}):
+        stored = _replace(api, stored, specs.resources(**spelling))
+        assert stored["spec"]["agent"]["resources"] == spelling
+
+
+def test_what_is_absent_is_shown_in_the_columns_by_its_default(api: Api, namespace_for_specs: str) -> None:
+    stored = _stored(api, namespace_for_specs, specs.agent())
+    printed = _kubectl("get", "ap", stored["metadata"]["name"], "-n", namespace_for_specs).splitlines()
+    assert printed[0].split() == ["NAME", "MODE", "STATE", "READY", "REASON", "REPLICAS", "AGE"]
+    assert printed[1].split()[1:3] == ["Enforce", "Stopped"]
+
+
+@pytest.mark.parametrize("field", ["agentpolicy.spec.egress.routes.credential", "agentceiling.spec.scheduling"])
+def test_explain_tells_every_field(field: str) -> None:
+    told = _kubectl("explain", field, "--recursive=false")
+    assert "DESCRIPTION" in told
+    assert "<no description>" not in told
+
+
+def _stored(api: Api, namespace: str, spec: dict[str, Any]) -> Object:
+    """Store a policy whose pods do not run, under a name of its own."""
+    body: Object = specs.Case("stored", _still(spec), name=f"s{uuid.uuid4().hex[:8]}").manifest(namespace)
+    return api.create(contract.PLURAL_POLICY, body)
+
+
+def _settled(api: Api, stored: Object) -> Object:
+    """Wait until the operator has written what it has to say about a stored policy."""
+    return api.until(
+        contract.PLURAL_POLICY,
+        stored["metadata"]["namespace"],
+        stored["metadata"]["name"],
+        lambda seen: seen.get("status", {}).get("observedGeneration") == stored["metadata"]["generation"],
+        seconds=SETTLED_SECONDS,
+        what="a status of this generation",
+    )
+
+
+def _replace(api: Api, stored: Object, spec: dict[str, Any]) -> Object:
+    """Replace a stored policy's spec, whatever the operator wrote to its status meanwhile."""
+    target = url(contract.PLURAL_POLICY, stored["metadata"]["namespace"], stored["metadata"]["name"])
+    patch = [{"op": "replace", "path": "/spec", "value": _still(spec)}]
+    answer = api.send(
+        "PATCH", target, patch, query={"fieldValidation": "Strict"}, content="application/json-patch+json"
+    )
+    replaced: Object = json.loads(answer.data)
+    return replaced
+
+
+def _still(spec: dict[str, Any]) -> dict[str, Any]:
+    return {**spec, "desiredState": "Stopped"}
+
+
+def _kubectl(*words: str, given: str = "") -> str:
+    done = subprocess.run(["kubectl", *words], input=given, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -21,6 +21,8 @@ def strict(schema: Schema) -> Schema:
         result["items"] = strict(schema["items"])
     if "pattern" in schema:  # Go's $ is the end of the text, Python's may stand before a last line break
         result["pattern"] = schema["pattern"].removesuffix("$") + r"\Z"
+    if schema.get("nullable"):
+        result["type"] = [schema["type"], "null"]
     if schema.get("x-kubernetes-list-type") == "set":
         result["uniqueItems"] = True
     return result
@@ -32,8 +34,13 @@ def without_nulls(value: Any, schema: Schema) -> Any:
         return [without_nulls(item, schema.get("items", {})) for item in value]
     if not isinstance(value, dict):
         return value
-    properties = schema.get("properties", {})
-    return {key: without_nulls(item, properties.get(key, {})) for key, item in value.items() if item is not None}
+    others = schema.get("additionalProperties", {})
+    fields = {key: schema.get("properties", {}).get(key, others) for key in value}
+    return {
+        key: without_nulls(item, fields[key])
+        for key, item in value.items()
+        if item is not None or fields[key].get("nullable")
+    }
 
 
 def duplicates(value: Any, schema: Schema) -> bool:

@@ -10,7 +10,7 @@ from zaum_api.v1alpha1 import labels, lists, model, scalars
 class PeerSelector(model.Model):
     """Selects by labels; all of them must be there. An empty one, which would select all, is refused."""
 
-    match_labels: Annotated[dict[str, labels.Value], *labels.label_map("from: matchLabels", least=1, most=8)]
+    match_labels: Annotated[labels.Map, *labels.label_map("from: matchLabels", least=1, most=8)]
     """Labels with their values, at least one."""
 
 

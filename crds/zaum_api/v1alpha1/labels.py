@@ -14,6 +14,9 @@ VALUE_PATTERN: Final = "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 
 Key = Annotated[str, scalars.text(most=KEY_MAX, pattern=KEY_PATTERN)]
 Value = Annotated[str, scalars.text(least=0, most=63, pattern=VALUE_PATTERN)]
+Map = dict[str, Annotated[Value, pydantic.Field(json_schema_extra={"nullable": True})]]
+"""Labels with their values. Nullable so that the API server keeps a null for `label_map` to refuse: it drops others in
+silence, and a selector that has lost a label selects more."""
 
 
 def _is_key(key: str) -> bool:
@@ -21,13 +24,22 @@ def _is_key(key: str) -> bool:
 
 
 def label_map(name: str, *, most: int, least: int | None = None) -> tuple[object, ...]:
-    """Give the annotations of a map of labels. The schema bounds the values; its keys can only be said by a rule."""
-    rule = model.Rule(
+    """Give the annotations of a `Map`. The schema bounds the values; what its keys are can only be said by a rule."""
+    given = model.Rule(
+        cel="self.all(key, type(self[key]) == string)",
+        message=f"{name}: a label's value must not be null: give it one, or remove the label",
+        holds=lambda labels: not isinstance(labels, dict) or None not in labels.values(),
+    )
+    keys = model.Rule(
         cel=f"self.all(key, key.size() <= {KEY_MAX} && key.matches('{KEY_PATTERN}'))",
         message=f"{name}: a key must be a label's: a name of at most 63 characters, with a DNS prefix and / at most",
         holds=lambda labels: all(map(_is_key, labels)),
     )
-    return (pydantic.Field(min_length=least, max_length=most), *scalars.ruled(rule))
+    return (
+        pydantic.Field(min_length=least, max_length=most),
+        *scalars.ruled(keys, given),
+        pydantic.BeforeValidator(scalars.checked((given,))),
+    )
 
 
 class Requirement(model.Model):
@@ -52,7 +64,7 @@ class Requirement(model.Model):
 class Selector(model.Model):
     """Selects by labels; all that is said must hold. Empty selects everything."""
 
-    match_labels: Annotated[dict[str, Value], *label_map("matchLabels", most=16)] | None = None
+    match_labels: Annotated[Map, *label_map("matchLabels", most=16)] | None = None
     """Labels that must be there with these values."""
     match_expressions: Annotated[list[Requirement], lists.bounded(most=16)] | None = None
     """Requirements that must hold."""

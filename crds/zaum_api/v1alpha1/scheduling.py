@@ -6,7 +6,7 @@ import pydantic
 
 from zaum_api.v1alpha1 import labels, model
 
-NodeSelector = Annotated[dict[str, labels.Value], *labels.label_map("nodeSelector", most=16)]
+NodeSelector = Annotated[labels.Map, *labels.label_map("nodeSelector", most=16)]
 
 
 class Toleration(model.Model):

@@ -237,6 +237,9 @@ BAD: Final = (
     Case("a node label of two prefixes", agent(nodeSelector={"a/b/c": ""}), _R, f"nodeSelector: {_LABEL}"),
     Case("a node label's value too long", agent(nodeSelector={"a": "b" * 64}), _S),
     Case("a node label's value that is a number", agent(nodeSelector={"a": 1}), _S),
+    Case(
+        "a node label of null", agent(nodeSelector={"a": None, "b": ""}), _R, "nodeSelector: a label's value must not"
+    ),
     Case("17 node labels", agent(nodeSelector={f"a{n}": "" for n in range(17)}), _S),
     Case("node labels as list", agent(nodeSelector=["a=b"]), _S),
     Case("an empty toleration", agent(tolerations=[{}]), _R, "without a key the operator must be Exists"),

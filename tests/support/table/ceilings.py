@@ -79,6 +79,7 @@ BAD: Final = (
     _case("a misspelt selector", {"namespaceSelectors": {}}, _S),
     _case("an empty selector by another name", _selecting(labels={}), _S),
     _case("a label that is none", _selecting(matchLabels={"a b": ""}), _R, "matchLabels: a key must be a label's"),
+    _case("a label of null", _selecting(matchLabels={"a": None}), _R, "matchLabels: a label's value must not be null"),
     _case("a set of nothing", _expression(key="a", operator="In", values=[]), _R, "In and NotIn need values"),
     _case("a set of null", _expression(key="a", operator="NotIn", values=None), _R, "In and NotIn need values"),
     _case("a label with values", _expression(key="a", operator="Exists", values=["b"]), _R, "In and NotIn need values"),

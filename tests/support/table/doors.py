@@ -102,6 +102,12 @@ BAD: Final = (
         _R,
         "from: matchLabels: a key",
     ),
+    Case(
+        "a label of null beside another",
+        ingress(entry(8080, {"podSelector": {"matchLabels": {"app": "web", "team": None}}})),
+        _R,
+        "from: matchLabels: a label's value must not be null",
+    ),
     Case("nine labels", ingress(entry(8080, pods(**{f"a{n}": "" for n in range(9)}))), _S),
     Case("a label that is none", ingress(entry(8080, pods(**{"a b": "c"}))), _R, "from: matchLabels: a key"),
     Case("a value that is none", ingress(entry(8080, pods(app="a b"))), _S),

@@ -52,6 +52,15 @@ def test_nothing_is_left_that_is_not_structural(definition: definitions.Definiti
 
 
 @KINDS
+def test_i01_a_null_in_a_map_is_kept_to_be_refused_and_dropped_nowhere(definition: definitions.Definition) -> None:
+    nodes = schemas.nodes(definition.schema()["properties"]["spec"])
+    maps = {place for place, _ in nodes if place.endswith("{}")}
+    assert maps == {place for place, node in nodes if node.get("nullable")}
+    refusing = {place for place, node in nodes if any("null" in message for message in schemas.messages(node))}
+    assert {place.removesuffix("{}") for place in maps} <= refusing
+
+
+@KINDS
 def test_every_field_of_spec_and_status_has_a_description_of_one_paragraph(
     definition: definitions.Definition,
 ) -> None:
