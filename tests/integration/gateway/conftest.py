@@ -82,6 +82,12 @@ def pod(policy_name: str, address: str, **labels: str) -> dict[str, Any]:
 Make = Callable[[], World]
 
 
+@pytest.fixture
+def scoped(tmp_path: Path) -> Iterator[World]:
+    """A gateway that looks after two namespaces: the policy and its pod live in the first."""
+    yield from make(tmp_path, ("agents", "others"))
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     yield from make(tmp_path_factory.mktemp("gateway"))
@@ -93,14 +99,15 @@ def fragile(tmp_path: Path) -> Iterator[World]:
     yield from make(tmp_path)
 
 
-def make(directory: Path) -> Iterator[World]:
+def make(directory: Path, namespaces: tuple[str, ...] = ()) -> Iterator[World]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    cluster = simulated_cluster.SimulatedCluster({KEY_ID: key.public_key()})
+    cluster = simulated_cluster.SimulatedCluster({KEY_ID: key.public_key()}, namespaces)
     try:
         with lab.running(directory, cluster, RECORDS) as running:
             here = World(running, key, pod("demo", "127.0.0.1"), policy("demo", running.tls_port, running.tcp_port))
-            cluster.pods.put(here.pod)
-            cluster.policies.put(here.policy)
+            pods, policies = cluster.shares.get("agents", (cluster.pods, cluster.policies))
+            pods.put(here.pod)
+            policies.put(here.policy)
             yield here
     finally:
         cluster.close()

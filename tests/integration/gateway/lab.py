@@ -179,6 +179,7 @@ def start_authorizer(directory: Path, tls: Path, cluster: simulated_cluster.Simu
         "ZAUM_GRPC_ADDRESS": "127.0.0.1:0",
         "ZAUM_HEALTH_HOST": "127.0.0.1",
         "ZAUM_HEALTH_PORT": "0",
+        "ZAUM_WATCH_NAMESPACES": ",".join(cluster.shares),
     }
     return Process([sys.executable, "-m", "zaum_gateway"], environment)
 

@@ -65,10 +65,14 @@ class Collection:
 
 
 class SimulatedCluster:
-    """Serves on a loopback port of its own until `close`."""
+    """Serves on a loopback port of its own until `close`.
 
-    def __init__(self, keys: Mapping[str, rsa.RSAPublicKey]) -> None:
+    With `namespaces` the authorizer holds rights in these alone: nothing is listed across namespaces.
+    """
+
+    def __init__(self, keys: Mapping[str, rsa.RSAPublicKey], namespaces: tuple[str, ...] = ()) -> None:
         self.pods, self.policies = Collection(), Collection()
+        self.shares = {name: (Collection(), Collection()) for name in namespaces}
         self.keys = dict(keys)
         self.key_fetches = 0
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -79,8 +83,8 @@ class SimulatedCluster:
 
     def close(self) -> None:
         self._server.shutdown()
-        self.pods.close()
-        self.policies.close()
+        for collection in (self.pods, self.policies, *(each for share in self.shares.values() for each in share)):
+            collection.close()
         self._thread.join()
         self._server.server_close()
 
@@ -112,7 +116,13 @@ class SimulatedCluster:
                 return None
 
     def collection(self, path: str) -> Collection | None:
-        return {"/api/v1/pods": self.pods, "/apis/zaum.dev/v1alpha1/agentpolicies": self.policies}.get(path)
+        paths = {"/api/v1/pods": self.pods, "/apis/zaum.dev/v1alpha1/agentpolicies": self.policies}
+        if self.shares:
+            paths = {}
+        for name, (pods, policies) in self.shares.items():
+            paths[f"/api/v1/namespaces/{name}/pods"] = pods
+            paths[f"/apis/zaum.dev/v1alpha1/namespaces/{name}/agentpolicies"] = policies
+        return paths.get(path)
 
     def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
         cluster = self
