@@ -16,7 +16,19 @@ from typing import Any, Final
 from zaum_api import contract
 from zaum_watchdog.core import metrics, policy, usage
 from zaum_watchdog.core.detectors import engine, sample
-from zaum_watchdog.shell import clock, files, gateway, heartbeat, log, probe, processes, proxy, reactor, watch
+from zaum_watchdog.shell import (
+    clock,
+    files,
+    gateway,
+    heartbeat,
+    liveness,
+    log,
+    probe,
+    processes,
+    proxy,
+    reactor,
+    watch,
+)  # fmt: skip
 
 TICK_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 0.25
@@ -52,6 +64,7 @@ class Supervisor:
         self._dialler = gateway.Dialler(self._reactor)
         self._table = processes.ProcessTable(settings.agent_uid)
         self._engine = engine.Engine()
+        self._liveness = liveness.Relay(loop, self.watch)
         self._look: usage.Look | None = None
         self._problem = ""
         self._heartbeat = heartbeat.Heartbeat(loop, settings.heartbeat_millis / 1000)
@@ -131,6 +144,7 @@ class Supervisor:
         self._engine, breaches = self._engine.feed(self.watch.policy.config.runaway, seen)
         for breach in breaches:
             self.watch.breach(breach)
+        self._liveness.tick(after)
 
     def _fault(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log an error of ours in a callback; the connection that it hit is stuck in its phase and expires there."""
@@ -147,9 +161,8 @@ class Supervisor:
         return probe.Answer(200, "OK", "application/json", json.dumps(state).encode("ascii") + b"\n")
 
     def _agent(self) -> probe.Answer:
-        verdict = self.watch.verdict
-        reason = "OK" if verdict.breach is None else verdict.breach.value
-        return probe.Answer(verdict.probe_status, reason, "text/plain", reason.encode("ascii") + b"\n")
+        status, reason = self.watch.verdict.probe(unhealthy=self._liveness.failing)
+        return probe.Answer(status, reason, "text/plain", reason.encode("ascii") + b"\n")
 
     def _metrics(self) -> probe.Answer:
         body = self.watch.metrics(
@@ -158,5 +171,6 @@ class Supervisor:
             lag_max=self._heartbeat.worst,
             held_max=self._heartbeat.held,
             degraded=bool(self._problem),
+            unhealthy=self._liveness.failing,
         )
         return probe.Answer(200, "OK", metrics.CONTENT_TYPE, body)

@@ -19,6 +19,7 @@ from zaum_api.documents.effective import (
     Source,
 )
 from zaum_api.documents.egress import GatewayPeer, HostRule, RequestRate
+from zaum_api.documents.last_word import LastWord
 from zaum_api.documents.liveness import Liveness, LivenessKind
 from zaum_api.documents.runaway import CpuDetector, DeniedDetector, ProcessDetector, Runaway
 
@@ -35,6 +36,7 @@ __all__ = [
     "EffectiveField",
     "GatewayPeer",
     "HostRule",
+    "LastWord",
     "Liveness",
     "LivenessKind",
     "ProcessDetector",

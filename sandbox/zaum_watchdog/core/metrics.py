@@ -26,6 +26,7 @@ class Snapshot:
     held_max: int
     records_dropped: int
     degraded: bool
+    unhealthy: bool
     latched: bool
 
 
@@ -45,6 +46,7 @@ def write(now: Snapshot) -> bytes:
         ("loop_held_max_seconds", "gauge", "The same, as far as its own work did it.", f"{now.held_max / 1e9:.6f}"),
         ("records_dropped_total", "counter", "Log records that did not fit the queue.", f"{now.records_dropped}"),
         ("degraded", "gauge", "1 while the last good config is kept because the newest is not.", f"{now.degraded:d}"),
+        ("agent_unhealthy", "gauge", "1 while the agent fails its own health check.", f"{now.unhealthy:d}"),
         ("latched", "gauge", "1 after a breach.", f"{now.latched:d}"),
     ):
         _family(lines, name, kind, text)

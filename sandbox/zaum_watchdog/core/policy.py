@@ -29,14 +29,16 @@ class Policy:
 
     config: documents.WatchdogConfig
     table: hosts.HostTable
+    digest: str = ""
+    """Of the document as it was read, for the records."""
 
     @staticmethod
-    def of(config: documents.WatchdogConfig) -> "Policy":
+    def of(config: documents.WatchdogConfig, *, digest: str = "") -> "Policy":
         """Prepare a document; raise DocumentError when a host is not in canonical form."""
         table = hosts.HostTable.of(config.hosts)
         for index, malformed in table.refused:
             raise reading.DocumentError(f"hosts[{index}].host", malformed.problem)
-        return Policy(config, table)
+        return Policy(config, table, digest)
 
     def allows(self, authority: hosts.Authority) -> bool:
         """Say whether a tunnel that is open may stay open."""

@@ -48,7 +48,16 @@ class Verdict:
     @property
     def probe_status(self) -> int:
         """Give what the agent's liveness and readiness probes answer."""
-        return 200 if self.breach is None else contract.BREACH_STATUS[self.breach]
+        return self.probe(unhealthy=False)[0]
+
+    def probe(self, *, unhealthy: bool) -> tuple[int, str]:
+        """Give what these probes answer, status and word, while the agent's own health check says that.
+
+        A breach beats it: an agent cannot make its end look like an illness.
+        """
+        if self.breach is not None:
+            return contract.BREACH_STATUS[self.breach], self.breach.value
+        return (contract.UNHEALTHY_STATUS, contract.UNHEALTHY) if unhealthy else (200, "OK")
 
 
 def on_breach(verdict: Verdict, breach: contract.Breach) -> tuple[Verdict, tuple[Step, ...]]:

@@ -45,7 +45,7 @@ class ConfigFile:
         promised = self._digest.read_text("utf-8", errors="replace").strip()
         if reading.digest(raw) != promised:
             raise reading.DocumentError("", "does not match the digest in the pod's annotation")
-        return policy.Policy.of(documents.WatchdogConfig.parse(raw))
+        return policy.Policy.of(documents.WatchdogConfig.parse(raw), digest=promised)
 
 
 class TokenFile:

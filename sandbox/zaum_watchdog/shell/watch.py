@@ -5,7 +5,7 @@ from collections import Counter, deque
 from pathlib import Path
 from typing import Final, Protocol
 
-from zaum_api import contract, reading
+from zaum_api import contract, documents
 from zaum_egress import hosts
 from zaum_watchdog.core import answers, heads, metrics, policy, rate, records, verdict
 from zaum_watchdog.shell import clock, files, last_word, log
@@ -92,14 +92,14 @@ class Watch:
         self.out.write(self.writer.event(clock.wall(), kind, fields))
 
     def adopt(self, changed: policy.Policy) -> None:
-        """Put a new policy in force and close what it forbids."""
+        """Put a new policy in force and close what it forbids. Who relays health sees its part at the next tick."""
         self.policy = changed
         self.meter.retune(changed.config.requests, clock.monotonic())
         self.writer = records.Writer(namespace=changed.config.namespace, policy=changed.config.policy)
         for tunnel in [*self.connections]:
             if tunnel.authority is not None and not changed.allows(tunnel.authority):
                 tunnel.cut(contract.Rule.CONFIG_REMOVED)
-        self.event("config", digest=reading.digest(changed.config.dump()), hosts=len(changed.config.hosts))
+        self.event("config", digest=changed.digest, hosts=len(changed.config.hosts))
 
     def breach(self, reason: contract.Breach) -> None:
         """Latch the verdict; the first one cuts every tunnel."""
@@ -113,11 +113,26 @@ class Watch:
                     pass  # Both read the verdict, which is latched by now.
                 case verdict.Step.SAY_WHY:
                     self.event("breach", reason=reason.value, status=self.verdict.probe_status)
-                    problem = last_word.leave(self._termination_log, reason)
-                    if problem:
-                        self.event("unheard", problem=problem)
+                    self._unheard(last_word.leave(self._termination_log, documents.LastWord(reason.value)))
 
-    def metrics(self, *, processes: int, lag_last: int, lag_max: int, held_max: int, degraded: bool) -> bytes:
+    def health(self, *, failing: bool, problem: str) -> None:
+        """Say that the agent fails its own health check, or that it is well again. A breach keeps the last word."""
+        self.event("unhealthy" if failing else "healthy", problem=problem)
+        if failing and self.verdict.breach is None:
+            self._unheard(last_word.leave(self._termination_log, documents.LastWord(contract.UNHEALTHY)))
+
+    def forgive(self) -> None:
+        """Take back the last word of an agent that is well again."""
+        if self.verdict.breach is None:
+            self._unheard(last_word.take_back(self._termination_log))
+
+    def _unheard(self, problem: str) -> None:
+        if problem:
+            self.event("unheard", problem=problem)
+
+    def metrics(
+        self, *, processes: int, lag_last: int, lag_max: int, held_max: int, degraded: bool, unhealthy: bool
+    ) -> bytes:
         """Write the metrics of this moment."""
         return metrics.write(
             metrics.Snapshot(
@@ -131,6 +146,7 @@ class Watch:
                 held_max=held_max,
                 records_dropped=self.out.dropped,
                 degraded=degraded,
+                unhealthy=unhealthy,
                 latched=self.verdict.breach is not None,
             )
         )

@@ -16,7 +16,6 @@ import pytest
 
 from tests.integration.watchdog import conftest, rig, world
 from zaum_api import contract, documents
-from zaum_operator.core import verdict
 from zaum_watchdog.shell import last_word
 
 TARGET = "api.example.com:443"
@@ -51,7 +50,7 @@ WIDER = documents.HostRule("new.example.com")
     ("raw", "problem"),
     [
         (b"{", "is not JSON"),
-        (b'{"version":"v2"}', "version: is 'v2'"),
+        (b'{"version":"v3"}', "version: is 'v3'"),
         (b'{"version":"v1","surprise":1}', "namespace: is missing"),
         (None, "does not match the digest"),
     ],
@@ -155,8 +154,12 @@ def test_a_breach_leaves_its_reason_where_the_kubelet_and_the_operator_read_it(
 def test_the_operator_reads_the_last_word_as_what_it_was(tmp_path: Path, breach: contract.Breach) -> None:
     log = tmp_path / "termination-log"
     log.write_bytes(b"what an earlier run of this container left behind, and longer than any reason")
-    assert last_word.leave(log, breach) == ""
-    assert verdict._breach(log.read_text()) is breach
+    assert last_word.leave(log, documents.LastWord(breach.value)) == ""
+    word = documents.LastWord.read(log.read_text())
+    assert word is not None
+    assert word.breach is breach
+    assert last_word.take_back(log) == ""
+    assert documents.LastWord.read(log.read_text()) is None
 
 
 def test_a_last_word_that_cannot_be_left_is_logged_and_the_verdict_stands(

@@ -30,6 +30,7 @@ TUNNELS = 64
 PERIOD_MILLIS = 1
 HELD_MAX_SECONDS = 0.005 - PERIOD_MILLIS / 1000
 """A callback shows less at most one period."""
+HEARTBEAT = ("--heartbeat-millis", str(PERIOD_MILLIS))
 HOSTS = tuple(documents.HostRule(f"host-{number}.example.com", (443, 8443)) for number in range(254))
 
 
@@ -99,7 +100,7 @@ def test_the_event_loop_is_never_held(
         for _ in range(3):
             watchdog = start(
                 uid=UID,
-                arguments=("--heartbeat-millis", str(PERIOD_MILLIS)),
+                arguments=HEARTBEAT,
                 hosts=(*config.hosts, *HOSTS),
                 connections=2 * TUNNELS,
                 runaway=documents.Runaway(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from zaum_api import documents
+from zaum_api import contract, documents
 
 GOLDEN = Path(__file__).parent / "golden"
 PEER = documents.GatewayPeer(
@@ -73,7 +73,7 @@ def test_each_version_has_a_golden_file(version: str) -> None:
 
 
 def test_no_golden_file_is_left_out() -> None:
-    listed = {*CONFIGS, "effective.v1", "denial"}
+    listed = {*CONFIGS, "effective.v1", "denial", "last-words"}
     assert {path.stem for path in GOLDEN.iterdir()} == listed
 
 
@@ -92,3 +92,25 @@ def test_an_effective_policy_that_was_written_is_read_and_written_back() -> None
 def test_a_denial_keeps_its_shape() -> None:
     denial = documents.Denial(rule="egress.hosts", message="m", allowed_by="a", policy="n/p")
     assert denial.dump() == (GOLDEN / "denial.json").read_bytes()
+
+
+def test_the_last_words_of_a_watchdog_keep_their_meaning() -> None:
+    words = (GOLDEN / "last-words.txt").read_text().splitlines(keepends=True)
+    read = [documents.LastWord.read(word) for word in words]
+    assert [word and word.write().decode() for word in read] == words
+    assert [word and word.breach for word in read] == [*contract.Breach, None]
+    assert [word and word.unhealthy for word in read] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    "message", ["", "\n", "an error\n", "runawayCPU", "Traceback (most recent call last):", "X" * 65]
+)
+def test_what_is_no_word_says_nothing(message: str) -> None:
+    assert documents.LastWord.read(message) is None
+
+
+def test_a_word_of_another_version_is_still_a_word() -> None:
+    word = documents.LastWord.read("RunawayBytes\n")
+    assert word == documents.LastWord("RunawayBytes")
+    assert word.breach is None
+    assert not word.unhealthy

@@ -22,6 +22,7 @@ def page() -> str:
             held_max=1_750_000,
             records_dropped=5,
             degraded=True,
+            unhealthy=False,
             latched=False,
         )
     ).decode()
