@@ -1,7 +1,8 @@
 """Take all agents down before their guards go: `python3 -m zaum_operator.uninstall`, the chart's pre-delete hook.
 
 Bounded to a minute, and always exit code 0: an uninstall must never hang. What is left when time is up is printed;
-a guard stays where an agent's pod is left, so that even then nothing opens. Policies stay, as the CRD does.
+a guard stays where an agent's pod is left, so that even then nothing opens. Policies stay, as the CRD does, and with
+them what they own: claims keep the data of persistent workspaces.
 """
 
 import asyncio
@@ -30,18 +31,20 @@ _OPERATORS: Final = f"{contract.LABEL_COMPONENT}={contract.COMPONENT_OPERATOR}"
 
 @dataclass
 class Uninstall:
-    """One run. `say` takes one line for people."""
+    """One run. `say` takes one line for people; `namespaces` are those with agents, none means all of the cluster."""
 
     api: Api
     clock: Clock
     namespace: str
     say: Callable[[str], None]
+    namespaces: tuple[str, ...] = ()
     until: float = 0.0
 
     async def run(self) -> None:
         """Stop the operator, delete agents' pods, then what has no owner; say what is left."""
         self.until = self.clock.seconds() + WORK_SECONDS
-        for step in (self._stop_operator, self._delete_agents, self._delete_guards, self._delete_classes):
+        bounds = self._delete_quotas if self.namespaces else self._delete_classes
+        for step in (self._stop_operator, self._delete_agents, self._delete_guards, bounds, self._delete_lease):
             try:
                 await step()
             except errors.RequestError as error:
@@ -61,16 +64,16 @@ class Uninstall:
         self.say(f"operator: {'gone' if not left else 'still running, time is up'}")
 
     async def _delete_agents(self) -> None:
-        pods = await self.api.list(kinds.POD, selector=_AGENTS)
+        pods = await self._everywhere(kinds.POD, _AGENTS)
         self.say(f"agents: {len(pods)} pods to delete")
         await self._delete(kinds.POD, pods)
-        left = await self._wait(lambda: self.api.list(kinds.POD, selector=_AGENTS))
+        left = await self._wait(lambda: self._everywhere(kinds.POD, _AGENTS))
         self.say("agents: all gone" if not left else f"agents: LEFT, time is up: {_names(left)}")
 
     async def _delete_guards(self) -> None:
         """Delete guards where no agent is left; the others hold what is still dying."""
-        held = {pod["metadata"]["namespace"] for pod in await self.api.list(kinds.POD, selector=_AGENTS)}
-        guards = await self.api.list(kinds.NETWORK_POLICY, selector=contract.LABEL_GUARD)
+        held = {pod["metadata"]["namespace"] for pod in await self._everywhere(kinds.POD, _AGENTS)}
+        guards = await self._everywhere(kinds.NETWORK_POLICY, contract.LABEL_GUARD)
         free = [guard for guard in guards if guard["metadata"]["namespace"] not in held]
         await self._delete(kinds.NETWORK_POLICY, free)
         self.say(f"guards: {len(free)} deleted")
@@ -81,6 +84,22 @@ class Uninstall:
         classes = await self.api.list(kinds.PRIORITY_CLASS, selector=contract.LABEL_NAMESPACE)
         await self._delete(kinds.PRIORITY_CLASS, classes)
         self.say(f"priority classes: {len(classes)} deleted")
+
+    async def _delete_quotas(self) -> None:
+        """Delete the quotas of whole namespaces, which no policy owns; they would bind pods that are none of ours."""
+        found = await self._everywhere(kinds.QUOTA, "")
+        ours = [quota for quota in found if quota["metadata"]["name"] == contract.NAMESPACE_QUOTA_NAME]
+        await self._delete(kinds.QUOTA, ours)
+        self.say(f"quotas: {len(ours)} deleted")
+
+    async def _delete_lease(self) -> None:
+        await self.api.delete(kinds.LEASE, self.namespace, contract.LEASE_NAME)
+        self.say("lease: deleted")
+
+    async def _everywhere(self, kind: Kind, selector: str) -> list[Object]:
+        """List in the namespaces with agents; across all of the cluster only where that is granted."""
+        listed = [await self.api.list(kind, name, selector=selector) for name in self.namespaces or (None,)]
+        return [obj for objects in listed for obj in objects]
 
     async def _delete(self, kind: Kind, objects: list[Object]) -> None:
         for obj in objects:
@@ -105,11 +124,12 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def _main(namespace: str) -> None:
-    api = await client.connect(table=access.UNINSTALL, release_namespace=namespace, metrics=Metrics())
+async def _main(namespace: str, namespaces: tuple[str, ...]) -> None:
+    table = access.UNINSTALL_NAMESPACED if namespaces else access.UNINSTALL
+    api = await client.connect(table=table, release_namespace=namespace, metrics=Metrics())
     try:
         async with asyncio.timeout(BOUND_SECONDS - 2):
-            await Uninstall(api, Clock(), namespace, _say).run()
+            await Uninstall(api, Clock(), namespace, _say, namespaces).run()
     except TimeoutError:
         _say("LEFT: the API server did not answer in time; delete pods with the label " + _AGENTS)
     finally:
@@ -122,7 +142,8 @@ def main() -> int:
     if not namespace:
         sys.stderr.write("zaum-uninstall: ZAUM_NAMESPACE must be set\n")
         return 2
-    asyncio.run(_main(namespace))
+    namespaces = tuple(name.strip() for name in os.environ.get("ZAUM_WATCH_NAMESPACES", "").split(",") if name.strip())
+    asyncio.run(_main(namespace, namespaces))
     return 0
 
 

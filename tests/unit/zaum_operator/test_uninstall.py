@@ -27,14 +27,16 @@ def installed(world: World) -> World:
     world.api.listeners.clear()
     metadata = {"name": access.OPERATOR_DEPLOYMENT, "namespace": "zaum-system"}
     world.api.put(kinds.DEPLOYMENT, {"metadata": metadata, "spec": {"replicas": 1}})
+    world.api.put(kinds.LEASE, {"metadata": {"name": contract.LEASE_NAME, "namespace": "zaum-system", "uid": "l"}})
     world.api.writes.clear()
     return world
 
 
-def run(world: World) -> list[str]:
+def run(world: World, *namespaces: str) -> list[str]:
     """Run the hook; pods that it deletes linger as the world says. Gives what it said."""
     said: list[str] = []
-    asyncio.run(uninstall.Uninstall(world.api, world.clock, "zaum-system", said.append).run())  # type: ignore[arg-type]
+    hook = uninstall.Uninstall(world.api, world.clock, "zaum-system", said.append, namespaces)  # type: ignore[arg-type]
+    asyncio.run(hook.run())
     return said
 
 
@@ -42,7 +44,7 @@ def test_i13_everything_goes_and_the_guard_goes_after_the_pods(installed: World)
     installed.api.lingering_pods = False
     said = run(installed)
     assert [write.plural for write in installed.api.writes] == [
-        "deployments", "pods", "pods", "networkpolicies", "priorityclasses", "priorityclasses"
+        "deployments", "pods", "pods", "networkpolicies", "priorityclasses", "priorityclasses", "leases"
     ]  # fmt: skip
     assert "agents: all gone" in said
     assert contract.GUARD_NAME not in installed.api.names(kinds.NETWORK_POLICY)
@@ -77,6 +79,19 @@ def test_an_operator_that_is_gone_already_is_fine(installed: World) -> None:
     installed.api.lingering_pods = False
     installed.api.remove(kinds.DEPLOYMENT, "zaum-system", access.OPERATOR_DEPLOYMENT)
     assert run(installed)[0] == "operator: Deployment zaum-operator is not there"
+
+
+def test_in_a_few_namespaces_nothing_is_asked_across_namespaces(installed: World) -> None:
+    installed.api.lingering_pods = False
+    quota = {"metadata": {"name": contract.NAMESPACE_QUOTA_NAME, "namespace": NAMESPACE, "uid": "q"}}
+    installed.api.put(kinds.QUOTA, quota)
+    other = {"metadata": {"name": "theirs", "namespace": NAMESPACE, "uid": "t"}}
+    installed.api.put(kinds.QUOTA, other)
+    said = run(installed, NAMESPACE, "empty")
+    assert "quotas: 1 deleted" in said
+    assert "theirs" in installed.api.names(kinds.QUOTA)
+    assert contract.GUARD_NAME not in installed.api.names(kinds.NETWORK_POLICY)
+    assert not any(write.plural == "priorityclasses" for write in installed.api.writes)
 
 
 def test_the_release_namespace_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
