@@ -52,7 +52,7 @@ class Reconciler:
 
     async def _namespace(self, namespace: str) -> Result:
         snapshot = await observe.namespace(self.api, namespace, self.site)
-        steps = sweep.of_namespace(snapshot)
+        steps = sweep.of_namespace(snapshot, self.site)
         failure = await self._carry_out(Key(namespace), steps)
         return Result(failed=failure is not None)
 
@@ -65,15 +65,15 @@ class Reconciler:
         planned = plan.of_policy(snapshot, policy, self.site, now=now, suffix=lambda _: self.clock.digits(5))
         failure = await self._carry_out(snapshot.key, planned.actions)
         verdicts = verdict.conclude(snapshot, planned, failure)
-        status = report.status(snapshot, planned, verdicts, now=now)
+        status = report.status(snapshot, planned, verdicts, now=now, failure=failure)
         if report.changed(snapshot, status):
             await self._say(policy, status, report.events(snapshot, verdicts, now=now, suffix=salt))
         if failure is not None:
             return Result(failed=True)
         if planned.stale:
             return Result(again_after=SOON_SECONDS)
-        pauses = [pause.until - now for pause in planned.decision.pauses]
-        return Result(again_after=max(min(pauses), timedelta()).total_seconds() if pauses else None)
+        again = planned.again_at
+        return Result(again_after=None if again is None else max(again - now, timedelta()).total_seconds())
 
     async def _say(self, policy: Object, status: dict[str, object], events: tuple[Object, ...]) -> None:
         """Write the status, then the events. A policy that went away meanwhile needs neither."""

@@ -44,6 +44,8 @@ class ApiServer:
     """Asked before each request that writes; an error that it gives is raised."""
     lingering_pods: bool = True
     """Whether a deleted pod stays until `finish_deletions`, as with a kubelet; else it goes at once."""
+    now: Callable[[], str] = lambda: "2026-01-01T00:00:00Z"
+    """The server's clock: when things are made and deleted."""
     _managed: dict[Place, Object] = field(default_factory=dict)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -110,7 +112,7 @@ class ApiServer:
             return
         self.writes.append(Write("delete", kind.plural, name))
         if kind is kinds.POD and self.lingering_pods and not _ended(live):
-            live["metadata"].setdefault("deletionTimestamp", "2026-01-01T00:00:00Z")
+            live["metadata"].setdefault("deletionTimestamp", self.now())
             self._tell("MODIFIED", kind, live)
         else:
             self._remove(kind, place)
@@ -177,7 +179,7 @@ class ApiServer:
         obj = _canonical(obj)
         metadata = obj["metadata"]
         metadata.setdefault("uid", f"uid-{next(self._numbers)}")
-        metadata.setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
+        metadata.setdefault("creationTimestamp", self.now())
         metadata.setdefault("generation", 1)
         if live is not None and _same(live, obj):
             return copy.deepcopy(live)  # a write that changes nothing makes no version and no event

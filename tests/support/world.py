@@ -62,6 +62,7 @@ class World:
         reconciler = Reconciler(self.api, SITE, self.ca_file, self.clock)  # type: ignore[arg-type]
         self.workers = Workers(reconciler, self.clock, self.metrics)  # type: ignore[arg-type]
         self.api.listeners.append(self.on_event)
+        self.api.now = lambda: stamp(self.clock.at)
         service = {"metadata": {"name": contract.GATEWAY_SERVICE, "namespace": "zaum-system"}}
         self.api.put(kinds.SERVICE, service | {"spec": {"clusterIPs": ["10.96.7.7", "fd00:10:96::77"]}})
 

@@ -15,6 +15,18 @@ _EMPTY: Final[tuple[Any, ...]] = (None, {}, [], "")
 
 
 @dataclass(frozen=True, slots=True)
+class Latitude:
+    """What a kind's spec may have beside ours: fields that the API server fills in.
+
+    `replaced` names lists that an apply merges item by item, so that somebody else's item would stay: they are written
+    whole when they hold one.
+    """
+
+    assigned: frozenset[str] = frozenset()
+    replaced: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Drift:
     """What it takes to repair an object: an apply, and a merge patch for keys that an apply does not take away."""
 
@@ -25,15 +37,20 @@ class Drift:
 NONE: Final = Drift(apply=False)
 
 
-def of(desired: Object, live: Object | None) -> Drift:
+STRICT: Final = Latitude()
+"""Nothing: all that is not ours is drift."""
+
+
+def of(desired: Object, live: Object | None, latitude: Latitude = STRICT) -> Drift:
     """Compare; a missing object needs an apply."""
     if live is None:
         return Drift(apply=True)
     wanted, found = _body(desired), _body(live)
-    extra = _extra(wanted, found)
-    labels = _extra_labels(desired, live)
-    if labels:
-        extra["metadata"] = {"labels": labels}
+    if latitude.assigned and isinstance(found.get("spec"), dict):
+        found["spec"] = {key: value for key, value in found["spec"].items() if key not in latitude.assigned}
+    extra = _extra(wanted, found, latitude.replaced)
+    if metadata := _extra_metadata(desired, live):
+        extra["metadata"] = metadata
     same = _same(wanted, found) and _metadata_holds(desired["metadata"], live["metadata"])
     return NONE if same and not extra else Drift(apply=True, strip=extra or None)
 
@@ -73,26 +90,43 @@ def _same_quantity(wanted: Any, found: Any) -> bool:  # noqa: ANN401 - JSON
         return False
 
 
-def _extra(wanted: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+def _extra(wanted: dict[str, Any], found: dict[str, Any], replaced: frozenset[str]) -> dict[str, Any]:
     """Give a merge patch that takes away the keys which are not ours."""
     patch: dict[str, Any] = {}
     for key, value in found.items():
         if key not in wanted:
             patch[key] = None
-        elif isinstance(value, dict) and isinstance(wanted[key], dict) and (inner := _extra(wanted[key], value)):
+        elif (
+            isinstance(value, dict)
+            and isinstance(wanted[key], dict)
+            and (inner := _extra(wanted[key], value, replaced))
+        ):
             patch[key] = inner
+        elif key in replaced and any(not any(_same(ours, item) for ours in wanted[key]) for item in value):
+            patch[key] = wanted[key]
     return patch
 
 
-def _extra_labels(desired: Object, live: Object) -> dict[str, None]:
-    ours = desired["metadata"].get("labels", {})
-    found = live["metadata"].get("labels") or {}
-    return {key: None for key in found if key.startswith(contract.PREFIX) and key not in ours}
+def metadata_holds(desired: Object, live: Object) -> bool:
+    """Say whether our labels, annotations and owner stand, for kinds whose spec is not ours alone."""
+    return _metadata_holds(desired["metadata"], live["metadata"])
+
+
+def _extra_metadata(desired: Object, live: Object) -> dict[str, dict[str, None]]:
+    """Give the labels and annotations with the reserved prefix that are not ours."""
+    found: dict[str, dict[str, None]] = {}
+    for part in ("labels", "annotations"):
+        ours = desired["metadata"].get(part, {})
+        strange = {k: None for k in live["metadata"].get(part) or {} if k.startswith(contract.PREFIX) and k not in ours}
+        if strange:
+            found[part] = strange
+    return found
 
 
 def _metadata_holds(wanted: dict[str, Any], found: dict[str, Any]) -> bool:
-    labels = found.get("labels") or {}
     owners = found.get("ownerReferences") or []
-    return all(labels.get(key) == value for key, value in wanted.get("labels", {}).items()) and all(
-        reference in owners for reference in wanted.get("ownerReferences", [])
-    )
+    return all(
+        (found.get(part) or {}).get(key) == value
+        for part in ("labels", "annotations")
+        for key, value in wanted.get(part, {}).items()
+    ) and all(reference in owners for reference in wanted.get("ownerReferences", []))

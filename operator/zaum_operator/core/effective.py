@@ -1,24 +1,58 @@
-"""Resolve a spec into the values that are enforced, each with its source."""
+"""Resolve a spec, under its namespace's ceilings, into the values that are enforced, each with its source."""
 
-from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from dataclasses import dataclass
+from typing import Final
 
 from zaum_api import contract, documents, durations, quantities
+from zaum_api.conditions import Reason
 from zaum_api.v1alpha1 import agent as agent_api
 from zaum_api.v1alpha1 import defaults, policy
+from zaum_api.v1alpha1 import ingress as ingress_api
 from zaum_api.v1alpha1 import limits as limits_api
+from zaum_api.v1alpha1 import liveness as liveness_api
 from zaum_egress import hosts as egress_hosts
+from zaum_operator.core import ceilings as ceilings_of
+from zaum_operator.core import choice as choices
+from zaum_operator.core import refusals
+from zaum_operator.core.ceiling import Cap
+from zaum_operator.core.ceilings import Ceilings
+from zaum_operator.core.choice import Choice
+from zaum_operator.core.refusals import Refusal
 
-_T = TypeVar("_T")
-_VALUE_MAX: Final = 1024
+_LIVENESS_TIMEOUT_MOST: Final = 60
+"""What the watchdog's document takes; longer than the kubelet waits for an answer makes no sense anyway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A host of the spec that gets no egress, and why."""
+    """A host of the spec that gets no egress, and why. `ceiling`: the one that does not allow it."""
 
     host: str
     problem: str
+    ceiling: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The agent's own token."""
+
+    audience: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoToken:
+    """A token that the spec asks for and that is not mounted."""
+
+    reason: Reason
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Persistent:
+    """A workspace that outlives its pods. An empty class is the cluster's default."""
+
+    storage_class: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,52 +79,59 @@ class Effective:
     sizes: Sizes
     workspace_path: str
     fields: tuple[documents.EffectiveField, ...]
+    task: bool = False
+    liveness: documents.Liveness | None = None
+    lifetime: int | None = None
+    """Seconds that one pod lives at most."""
+    persistent: Persistent | None = None
+    token: Token | NoToken | None = None
+    ingress: tuple[ingress_api.Ingress, ...] = ()
+    host_users: bool | None = None
+    """None: as the installation has it."""
+    refusals: tuple[Refusal, ...] = ()
+    """Why no pod may run."""
 
     def document(self) -> documents.Effective:
         """Give what stands in the status and what the authorizer reads."""
         return documents.Effective(hosts=self.hosts, fields=self.fields)
 
 
-@dataclass(slots=True)
-class _Choice:
-    """Choose between the policy's value and the default, and write down which it was."""
+def resolve(
+    spec: policy.Spec, ceilings: Ceilings = ceilings_of.NONE, *, api_audiences: tuple[str, ...] = ()
+) -> Effective:
+    """Resolve a valid spec. Absent means the default, which is never more than what a policy could have asked for.
 
-    fields: list[documents.EffectiveField] = field(default_factory=list)
-
-    def of(self, name: str, chosen: _T | None, default: _T) -> _T:
-        """Choose and record."""
-        value = default if chosen is None else chosen
-        self.record(name, value, documents.Source.DEFAULT if chosen is None else documents.Source.POLICY)
-        return value
-
-    def record(self, name: str, value: object, source: documents.Source) -> None:
-        """Record a value."""
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        self.fields.append(documents.EffectiveField(name, text[:_VALUE_MAX], source))
-
-
-def resolve(spec: policy.Spec) -> Effective:
-    """Resolve a valid spec. Absent means the default, which is never more than what a policy could have asked for."""
-    choice = _Choice()
-    replicas = choice.of("agent.replicas", spec.agent.replicas, defaults.REPLICAS)
-    sizes, workspace_path = _sizes(choice, spec.agent)
-    limits = spec.limits or limits_api.Limits()
-    rules, refused = _hosts(spec)
+    `api_audiences` are the API server's own: no agent's token may carry one.
+    """
+    choice = Choice(ceilings)
+    agent, limits = spec.agent, spec.limits or limits_api.Limits()
+    kind = choice.of("agent.type", agent.type, defaults.TYPE)
+    replicas = choice.capped(Cap.REPLICAS, agent.replicas, defaults.REPLICAS)
+    sizes, workspace_path = _sizes(choice, agent)
+    rules, refused = _hosts(spec, ceilings)
     return Effective(
         hosts=rules,
         refused=refused,
         requests=_requests(choice, limits.requests or limits_api.Requests()),
-        connections=choice.of("limits.connections", limits.connections, defaults.CONNECTIONS),
+        connections=choice.capped(Cap.CONNECTIONS, limits.connections, defaults.CONNECTIONS),
         runaway=_runaway(choice, spec.runaway or limits_api.Runaway(), sizes.cpu_millis),
         replicas=replicas,
         stopped=spec.desired_state == "Stopped",
         sizes=sizes,
         workspace_path=workspace_path,
+        task=kind == "Task",
+        liveness=_liveness(choice, agent.liveness),
+        lifetime=_lifetime(choice, spec),
+        persistent=_persistent(choice, agent),
+        token=_token(choice, spec, api_audiences),
+        ingress=_ingress(choice, spec),
+        host_users=agent.host_users,
+        refusals=refusals.of_agent(agent, ceilings),
         fields=tuple(choice.fields),
     )
 
 
-def _hosts(spec: policy.Spec) -> tuple[tuple[documents.HostRule, ...], tuple[Refused, ...]]:
+def _hosts(spec: policy.Spec, ceilings: Ceilings) -> tuple[tuple[documents.HostRule, ...], tuple[Refused, ...]]:
     rules: list[documents.HostRule] = []
     refused: list[Refused] = []
     for entry in (spec.egress.hosts if spec.egress else None) or ():
@@ -98,34 +139,120 @@ def _hosts(spec: policy.Spec) -> tuple[tuple[documents.HostRule, ...], tuple[Ref
         if isinstance(pattern, egress_hosts.Malformed):
             refused.append(Refused(entry.host, pattern.problem))
             continue
+        forbids = [stated.ceiling for stated in ceilings.hosts if not refusals.allows_host(stated.value, pattern)]
+        if forbids:
+            refused.append(Refused(entry.host, "lies outside what is allowed", forbids[0]))
+            continue
         ports = tuple(sorted(defaults.HOST_PORTS if entry.ports is None else entry.ports))
         rules.append(documents.HostRule(pattern.text, ports))
     return tuple(rules), tuple(refused)
 
 
-def _sizes(choice: _Choice, agent: agent_api.Agent) -> tuple[Sizes, str]:
+def _sizes(choice: Choice, agent: agent_api.Agent) -> tuple[Sizes, str]:
     resources = agent.resources or agent_api.Resources()
     workspace = agent.workspace or agent_api.Workspace()
-    amounts: dict[str, tuple[int | str | None, int | str]] = {
-        "agent.resources.cpu": (resources.cpu, defaults.CPU),
-        "agent.resources.memory": (resources.memory, defaults.MEMORY),
-        "agent.resources.ephemeralStorage": (resources.ephemeral_storage, defaults.EPHEMERAL_STORAGE),
-        "agent.workspace.size": (workspace.size, defaults.WORKSPACE_SIZE),
-    }
-    cpu, *room = (choice.of(name, chosen, default) for name, (chosen, default) in amounts.items())
-    memory, ephemeral, size = map(quantities.whole, room)
-    sizes = Sizes(cpu_millis=quantities.millis(cpu), memory=memory, ephemeral=ephemeral, workspace=size)
+    sizes = Sizes(
+        cpu_millis=choice.capped(
+            Cap.CPU,
+            None if resources.cpu is None else quantities.millis(resources.cpu),
+            quantities.millis(defaults.CPU),
+            quantities.write_millis,
+        ),
+        memory=_bytes(choice, Cap.MEMORY, resources.memory, defaults.MEMORY),
+        ephemeral=_bytes(choice, Cap.EPHEMERAL, resources.ephemeral_storage, defaults.EPHEMERAL_STORAGE),
+        workspace=_bytes(choice, Cap.WORKSPACE, workspace.size, defaults.WORKSPACE_SIZE),
+    )
     return sizes, choice.of("agent.workspace.mountPath", workspace.mount_path, contract.WORKSPACE)
 
 
-def _requests(choice: _Choice, requests: limits_api.Requests) -> documents.RequestRate:
+def _bytes(choice: Choice, cap: Cap, chosen: int | str | None, default: str) -> int:
+    wanted = None if chosen is None else quantities.whole(chosen)
+    return choice.capped(cap, wanted, quantities.whole(default), quantities.write_bytes)
+
+
+def _persistent(choice: Choice, agent: agent_api.Agent) -> Persistent | None:
+    asked = agent.workspace.persistent if agent.workspace else None
+    if asked is None:
+        choice.of("agent.workspace.persistent", None, False)
+        return None
+    name = asked.storage_class or ""
+    choice.of("agent.workspace.persistent", f"StorageClass {name}" if name else "the cluster's StorageClass", "")
+    return Persistent(name)
+
+
+def _lifetime(choice: Choice, spec: policy.Spec) -> int | None:
+    asked = spec.lifetime.max if spec.lifetime else None
+    return choice.at_most(Cap.LIFETIME, None if asked is None else durations.seconds(asked), durations.write)
+
+
+def _token(choice: Choice, spec: policy.Spec, api_audiences: tuple[str, ...]) -> Token | NoToken | None:
+    asked = spec.identity.token if spec.identity else None
+    if asked is None:
+        choice.of("identity.token.audience", None, choices.NONE)
+        return None
+    audience = asked.audience
+    if audience in api_audiences:
+        choice.of("identity.token.audience", choices.NONE, "")
+        return NoToken(Reason.AUDIENCE_REFUSED, f"the audience {audience} is the API server's own")
+    for stated in choice.ceilings.audiences:
+        if audience not in stated.value:
+            choice.denied("identity.token.audience", stated.ceiling)
+            return NoToken(
+                Reason.CEILING_EXCEEDED, f"AgentCeiling {stated.ceiling} does not allow the audience {audience}"
+            )
+    choice.of("identity.token.audience", audience, "")
+    lifetime = choice.of("identity.token.lifetime", asked.lifetime, defaults.IDENTITY_TOKEN_LIFETIME)
+    return Token(audience, durations.seconds(lifetime))
+
+
+def _ingress(choice: Choice, spec: policy.Spec) -> tuple[ingress_api.Ingress, ...]:
+    asked = tuple(spec.ingress or ())
+    if asked and choice.ceilings.ingress_denied:
+        choice.denied("ingress", choice.ceilings.ingress_denied[0])
+        return ()
+    ports = ", ".join(f"port {entry.port}" for entry in asked)
+    choice.of("ingress", ports or None, choices.NONE)
+    return asked
+
+
+def _liveness(choice: Choice, asked: liveness_api.Liveness | None) -> documents.Liveness | None:
+    if asked is None:
+        choice.of("agent.liveness", None, choices.NONE)
+        return None
+    get, tcp = asked.http_get, asked.tcp_socket
+    path = "" if get is None else get.path or defaults.LIVENESS_PATH
+    port = get.port if get is not None else tcp.port if tcp is not None else 0
+    kind = documents.LivenessKind.TCP if get is None else documents.LivenessKind.HTTP
+    timeout = _or(asked.timeout_seconds, defaults.LIVENESS_TIMEOUT_SECONDS)
+    found = documents.Liveness(
+        kind=kind,
+        port=port,
+        path=path,
+        initial_delay_seconds=_or(asked.initial_delay_seconds, defaults.LIVENESS_INITIAL_DELAY_SECONDS),
+        period_seconds=_or(asked.period_seconds, defaults.LIVENESS_PERIOD_SECONDS),
+        timeout_seconds=min(timeout, _LIVENESS_TIMEOUT_MOST),
+        failure_threshold=_or(asked.failure_threshold, defaults.LIVENESS_FAILURE_THRESHOLD),
+    )
+    text = (
+        f"{kind.value} port {port}{path and f' {path}'}, {found.failure_threshold} times in a row every"
+        f" {found.period_seconds}s, each within {found.timeout_seconds}s, after {found.initial_delay_seconds}s"
+    )
+    choice.of("agent.liveness", text, "")
+    return found
+
+
+def _or(chosen: int | None, default: int) -> int:
+    return default if chosen is None else chosen
+
+
+def _requests(choice: Choice, requests: limits_api.Requests) -> documents.RequestRate:
     """Resolve the rate. A burst that nobody asked for is never more than a minute's worth; none is none."""
-    rate = choice.of("limits.requests.perMinute", requests.per_minute, defaults.REQUESTS_PER_MINUTE)
-    burst = choice.of("limits.requests.burst", requests.burst, min(defaults.REQUESTS_BURST, rate))
+    rate = choice.capped(Cap.REQUESTS_PER_MINUTE, requests.per_minute, defaults.REQUESTS_PER_MINUTE)
+    burst = choice.capped(Cap.REQUESTS_BURST, requests.burst, min(defaults.REQUESTS_BURST, rate))
     return documents.RequestRate(per_minute=rate, burst=burst if rate else 0)
 
 
-def _runaway(choice: _Choice, runaway: limits_api.Runaway, cpu_millis: int) -> documents.Runaway:
+def _runaway(choice: Choice, runaway: limits_api.Runaway, cpu_millis: int) -> documents.Runaway:
     cpu, processes = runaway.cpu or limits_api.Cpu(), runaway.processes or limits_api.Processes()
     denied = runaway.denied or limits_api.Denied()
     return documents.Runaway(

@@ -45,5 +45,5 @@ LEASE: Final = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 EVENT: Final = Kind("", "v1", "events", "Event")
 DEPLOYMENT: Final = Kind("apps", "v1", "deployments", "Deployment")
 
-CHILDREN: Final = (NETWORK_POLICY, POD, QUOTA, CONFIG_MAP, SERVICE_ACCOUNT)
+CHILDREN: Final = (NETWORK_POLICY, SERVICE, POD, QUOTA, CONFIG_MAP, SERVICE_ACCOUNT, CLAIM)
 """A policy's namespaced children in the order of their deletion: the way out goes first."""

@@ -10,6 +10,12 @@ from zaum_operator.core import keys
 from zaum_operator.core.kinds import Object
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+ENDING_SECONDS: Final = 1
+"""The deadline by which we end a pod; `lifetime.max` is never below a minute, so the two cannot be confused."""
+DEADLINE: Final = "DeadlineExceeded"
+"""The kubelet's reason for a pod past its activeDeadlineSeconds."""
+OVERDUE: Final = timedelta(seconds=30)
+"""How long after its grace period a pod may take to vanish before its node counts as lost."""
 
 
 class Phase(Enum):
@@ -28,6 +34,8 @@ class Ending:
     message: str
     finished: datetime
     ran: timedelta
+    succeeded: bool = False
+    """The kubelet's own word (phase Succeeded): an exit with 0 after an eviction is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +69,48 @@ class Pod:
     watchdog_restarts: int
     watchdog_message: str
     """What the watchdog left as its last word (its termination message)."""
-    deadline_set: bool
     ending: Ending | None
     waiting: tuple[Waiting, ...]
     unschedulable: str
+    site: str = ""
+    """Digest of the installation's part; empty on pods that are older than it."""
+    type: str = ""
+    node: str = ""
+    deadline: int | None = None
+    """activeDeadlineSeconds: the policy's lifetime, or ENDING_SECONDS."""
+    deleted: datetime | None = None
+    """When the grace period of its deletion ends."""
+    grace: timedelta = timedelta()
+    disrupted: bool = False
+    """The cluster took it: a drain, a preemption, pressure on the node, a node that went."""
+
+    @property
+    def breach(self) -> contract.Breach | None:
+        """Give what the watchdog latched for, if that was its last word."""
+        for breach in contract.Breach:
+            if breach.value in self.watchdog_message:
+                return breach
+        return None
+
+    @property
+    def cut_off(self) -> bool:
+        """Say whether we have cut it off and are ending it."""
+        return self.deadline == ENDING_SECONDS and (contract.LABEL_QUARANTINED, "true") in self.labels
+
+    @property
+    def outlived(self) -> bool:
+        """Say whether it ended because its lifetime was over."""
+        return self.ending is not None and self.ending.reason == DEADLINE and self.deadline != ENDING_SECONDS
+
+    @property
+    def overdue(self) -> datetime | None:
+        """Give the moment from which its node counts as lost; None while it is not being deleted."""
+        return self.deleted + OVERDUE if self.deleted else None
 
 
 def read(pod: Object) -> Pod:
     """Read a pod as the API server gives it."""
-    metadata, status = pod["metadata"], pod.get("status") or {}
+    metadata, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
     annotations, labels = metadata.get("annotations") or {}, metadata.get("labels") or {}
     containers = {item["name"]: item for item in _statuses(status)}
     watchdog = containers.get(contract.CONTAINER_WATCHDOG, {})
@@ -90,10 +131,16 @@ def read(pod: Object) -> Pod:
         labels=tuple(sorted(labels.items())),
         watchdog_restarts=int(watchdog.get("restartCount", 0)),
         watchdog_message=_last_word(watchdog),
-        deadline_set=pod.get("spec", {}).get("activeDeadlineSeconds") is not None,
         ending=_ending(status, containers.get(contract.CONTAINER_AGENT, {}), metadata),
         waiting=_waiting(status),
         unschedulable=_unschedulable(status),
+        site=annotations.get(contract.ANNOTATION_SITE, ""),
+        type=labels.get(contract.LABEL_TYPE, ""),
+        node=spec.get("nodeName") or "",
+        deadline=spec.get("activeDeadlineSeconds"),
+        deleted=moment(metadata.get("deletionTimestamp")),
+        grace=timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0),
+        disrupted=_condition(status, "DisruptionTarget").get("status") == "True",
     )
 
 
@@ -158,5 +205,6 @@ def _ending(status: dict[str, Any], agent: dict[str, Any], metadata: dict[str, A
         reason=str(status.get("reason") or ended.get("reason") or ""),
         message=str(status.get("message") or ended.get("message") or ""),
         finished=finished if finished and finished > EPOCH else closest or EPOCH,
+        succeeded=status.get("phase") == "Succeeded",
         ran=max(finished - started, timedelta()) if started and finished and started > EPOCH else timedelta(),
     )

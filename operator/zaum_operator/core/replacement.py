@@ -8,8 +8,9 @@ stays to be read, and its pause counts, so that a watchdog that cannot live does
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 
+from zaum_api import contract
 from zaum_operator.core import backoff
 from zaum_operator.core.pods import Phase, Pod
 
@@ -22,6 +23,7 @@ class Why(StrEnum):
     DUPLICATE = "another pod has its ordinal"
     OLD_FAILURE = "a newer ended pod of its ordinal is kept"
     OUTDATED = "it was made from another template"
+    ROLLED = "the installation has changed"
     WATCHDOG_RESTARTED = "its watchdog restarted and lost its verdict"
 
 
@@ -59,7 +61,22 @@ class Want:
     start: bool
     """Whether pods may be created now (what they need is there). Without it nothing that works is taken down."""
     template: str
+    """Digest of the author's part."""
     images: tuple[tuple[str, str], ...]
+    site: str = ""
+    """Digest of the installation's part."""
+    lifetime: int | None = None
+    """Seconds that a pod lives at most: one that has less already cannot get more."""
+    may_roll: bool = True
+    """Whether it is this policy's turn to have pods replaced that only the installation has made outdated."""
+
+
+class Outdated(Enum):
+    """Whether a live pod differs from the plan, and who made it so."""
+
+    NO = "as planned"
+    BY_SITE = "the installation has changed: replaced when it is the policy's turn"
+    BY_AUTHOR = "policy, ceiling or pod have changed: replaced now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +91,9 @@ class Decision:
     keep: tuple[Pod, ...] = ()
     """Pods that live on (ended and leaving ones are not among them)."""
     outdated: int = 0
-    """How many of those that live on wait for their turn to be replaced."""
+    """How many of those that live on are to be replaced as soon as the others are ready."""
+    waiting: int = 0
+    """How many of those that live on wait for the policy's turn (`may_roll`)."""
 
 
 def decide(pods: tuple[Pod, ...], want: Want, *, now: datetime) -> Decision:
@@ -95,9 +114,24 @@ def decide(pods: tuple[Pod, ...], want: Want, *, now: datetime) -> Decision:
     return _roll(merged, want)
 
 
-def is_outdated(pod: Pod, want: Want) -> bool:
-    """Tell whether a live pod differs from the plan: its template, or an image that somebody edited."""
-    return pod.template != want.template or pod.images != want.images
+def outdated(pod: Pod, want: Want) -> Outdated:
+    """Compare a live pod with the plan. One that is older than the parting of digests cannot be compared in parts."""
+    if not pod.site:
+        return Outdated.BY_SITE if want.site else Outdated.NO
+    if pod.template != want.template or _tampered(pod, want) or _lives_too_short(pod, want):
+        return Outdated.BY_AUTHOR
+    return Outdated.NO if pod.site == want.site else Outdated.BY_SITE
+
+
+def _tampered(pod: Pod, want: Want) -> bool:
+    """Find an image that somebody edited. That of the watchdog is another while the pod waits to be rolled."""
+    agent = contract.CONTAINER_AGENT
+    edited = dict(pod.images).get(agent) != dict(want.images).get(agent)
+    return edited or (pod.site == want.site and pod.images != want.images)
+
+
+def _lives_too_short(pod: Pod, want: Want) -> bool:
+    return pod.deadline is not None and not pod.cut_off and (want.lifetime is None or pod.deadline < want.lifetime)
 
 
 def _ordinal(ordinal: int, pods: tuple[Pod, ...], want: Want, *, now: datetime) -> Decision:
@@ -121,9 +155,14 @@ def _living(pod: Pod, delete: tuple[Gone, ...]) -> Decision:
 
 
 def _next(ordinal: int, last: Pod | None, delete: tuple[Gone, ...], want: Want, *, now: datetime) -> Decision:
-    """Start a pod, or wait: after a pod of another template there is nothing to wait for, its author changed it."""
-    if last is None or last.ending is None or last.template != want.template:
+    """Start a pod, or wait: after a pod of another template there is nothing to wait for, its author changed it.
+
+    Neither is there after a pod that had lived its life, or that the cluster took away.
+    """
+    if last is None or last.ending is None or last.template != want.template or last.outlived:
         return Decision(delete=delete, start=(Start(ordinal, 0),))
+    if last.disrupted:
+        return Decision(delete=delete, start=(Start(ordinal, last.failures),))
     failures = backoff.failures(before=last.failures, ran=last.ending.ran)
     until = backoff.due(ended=last.ending.finished, in_a_row=failures)
     if until > now:
@@ -132,22 +171,33 @@ def _next(ordinal: int, last: Pod | None, delete: tuple[Gone, ...], want: Want, 
 
 
 def _roll(decision: Decision, want: Want) -> Decision:
-    """Take down outdated pods: broken ones at once, ready ones one at a time and only while all others are ready."""
+    """Take down outdated pods: broken ones at once, ready ones one at a time and only while all others are ready.
+
+    One that only the installation has made outdated waits for the policy's turn, unless it never came to run: a
+    broken installation must be mended everywhere at once.
+    """
     if not want.start:
         return decision
-    outdated = [pod for pod in decision.keep if is_outdated(pod, want)]
-    broken = [pod for pod in outdated if not pod.ready]
+    kinds = {pod.name: outdated(pod, want) for pod in decision.keep}
+    paced = [pod for pod in decision.keep if kinds[pod.name] is Outdated.BY_SITE and not want.may_roll]
+    due = [pod for pod in decision.keep if kinds[pod.name] is not Outdated.NO and pod not in paced]
     ready = [pod for pod in decision.keep if pod.ready and pod not in decision.end]
-    working = [pod for pod in outdated if pod in ready]
+    broken = [pod for pod in due if not pod.ready] + [pod for pod in paced if not pod.ready and pod.waiting]
+    working = [pod for pod in due if pod in ready]
     goes = broken + (working[-1:] if len(ready) == want.replicas else [])
     return Decision(
-        delete=decision.delete + tuple(Gone(pod, Why.OUTDATED) for pod in goes),
+        delete=decision.delete + tuple(Gone(pod, _why(kinds[pod.name])) for pod in goes),
         end=tuple(pod for pod in decision.end if pod not in goes),
         start=decision.start,
         pauses=decision.pauses,
         keep=tuple(pod for pod in decision.keep if pod not in goes),
-        outdated=len(outdated) - len(goes),
+        outdated=len([pod for pod in due if pod not in goes]),
+        waiting=len([pod for pod in paced if pod not in goes]),
     )
+
+
+def _why(kind: Outdated) -> Why:
+    return Why.ROLLED if kind is Outdated.BY_SITE else Why.OUTDATED
 
 
 def _ended_at(pod: Pod) -> tuple[datetime, datetime]:

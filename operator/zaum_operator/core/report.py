@@ -4,26 +4,39 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from zaum_api import contract, documents
-from zaum_api.conditions import Reason, Status
+from zaum_api.conditions import ConditionType, Reason, Status
 from zaum_operator.core import kinds, pods
+from zaum_operator.core.finding import Failure, Verdict
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.plan import Plan
 from zaum_operator.core.snapshot import Snapshot
-from zaum_operator.core.verdict import Verdict
 
 _EVENT_MESSAGE_MAX: Final = 1024
 _PASSING: Final = frozenset({Reason.PROGRESSING, Reason.BACKING_OFF})
+_QUIET: Final = frozenset(
+    {item.value for item in _PASSING} | {Reason.TASK_ENDED.value, Reason.STOPPED.value, Reason.NAMESPACE_SCOPED.value}
+)
+"""Said in the condition, and no reason for an event: they pass, they were asked for, or they are said elsewhere."""
 
 
-def status(snapshot: Snapshot, plan: Plan, verdicts: tuple[Verdict, ...], *, now: datetime) -> dict[str, Any]:
-    """Give the whole status. Transition times of conditions whose status stayed are taken over."""
+def status(
+    snapshot: Snapshot, plan: Plan, verdicts: tuple[Verdict, ...], *, now: datetime, failure: Failure | None = None
+) -> dict[str, Any]:
+    """Give the whole status. Transition times of conditions whose status stayed are taken over.
+
+    Pods that the plan makes are counted, so that their appearance is no reason to write again; after a failure only
+    those are that were seen.
+    """
     before = _status_of(snapshot)
-    live = [pod for pod in map(pods.read, snapshot.pods) if pod.phase is pods.Phase.LIVE and not pod.terminating]
+    if failure is None and plan.effective is not None:
+        live, made = list(plan.decision.keep), len(plan.decision.start) if snapshot.gateway else 0
+    else:
+        live, made = [pod for pod in map(pods.read, snapshot.pods) if _lives(pod)], 0
     effective = plan.effective.document() if plan.effective else documents.Effective(hosts=())
     return {
         "observedGeneration": plan.intent.generation,
         "conditions": [_condition(verdict, before, plan.intent.generation, now=now) for verdict in verdicts],
-        "replicas": len(live),
+        "replicas": len(live) + made,
         "readyReplicas": sum(pod.ready for pod in live),
         "effective": effective.write(),
     }
@@ -36,13 +49,30 @@ def changed(snapshot: Snapshot, planned: dict[str, Any]) -> bool:
 
 
 def events(snapshot: Snapshot, verdicts: tuple[Verdict, ...], *, now: datetime, suffix: str) -> tuple[Object, ...]:
-    """Give an event for each condition whose status or reason changed. `suffix` makes names distinct."""
+    """Give an event for each warning that is new, and for each recovery from one. `suffix` makes names distinct."""
     before = {item["type"]: item for item in _status_of(snapshot).get("conditions") or ()}
     return tuple(
         _event(snapshot, verdict, now=now, suffix=suffix)
         for verdict in verdicts
-        if _differs(verdict, before.get(verdict.type.value, {}))
+        if _is_worth_an_event(verdict, before.get(verdict.type.value, {}))
     )
+
+
+def _is_worth_an_event(verdict: Verdict, before: dict[str, Any]) -> bool:
+    same = (before.get("status"), before.get("reason")) == (verdict.status.value, verdict.reason.value)
+    recovered = bool(before) and _warns(verdict.type, before.get("status"), before.get("reason"))
+    warns = _warns(verdict.type, verdict.status.value, verdict.reason.value)
+    return not same and (warns or (recovered and verdict.reason not in _PASSING))
+
+
+def _warns(kind: ConditionType, status: str | None, reason: str | None) -> bool:
+    """Say whether a condition is something that somebody should look at."""
+    bad = Status.TRUE if kind is ConditionType.DEGRADED else Status.FALSE
+    return status == bad.value and reason not in _QUIET
+
+
+def _lives(pod: pods.Pod) -> bool:
+    return pod.phase is pods.Phase.LIVE and not pod.terminating
 
 
 def stamp(moment: datetime) -> str:
@@ -52,10 +82,6 @@ def stamp(moment: datetime) -> str:
 
 def _status_of(snapshot: Snapshot) -> dict[str, Any]:
     return dict((snapshot.policy or {}).get("status") or {})
-
-
-def _differs(verdict: Verdict, before: dict[str, Any]) -> bool:
-    return (before.get("status"), before.get("reason")) != (verdict.status.value, verdict.reason.value)
 
 
 def _condition(verdict: Verdict, before: dict[str, Any], generation: int, *, now: datetime) -> dict[str, Any]:
@@ -96,7 +122,7 @@ def _event(snapshot: Snapshot, verdict: Verdict, *, now: datetime, suffix: str) 
             "namespace": metadata["namespace"],
             "uid": metadata["uid"],
         },
-        "type": "Normal" if verdict.status is Status.TRUE or verdict.reason in _PASSING else "Warning",
+        "type": "Warning" if _warns(verdict.type, verdict.status.value, verdict.reason.value) else "Normal",
         "reason": verdict.reason.value,
         "message": verdict.message[:_EVENT_MESSAGE_MAX],
         "action": verdict.type.value,

@@ -1,25 +1,54 @@
 """Plan for a whole namespace: strays are labelled again, the guard is swept when no agent and no policy is left."""
 
 from zaum_api import contract
-from zaum_operator.core import actions, drift, keys, kinds
+from zaum_operator.core import actions, drift, keys, kinds, neighbours, plan
 from zaum_operator.core.actions import Action
-from zaum_operator.core.kinds import Object
-from zaum_operator.core.render import guard
-from zaum_operator.core.snapshot import NamespaceSnapshot
+from zaum_operator.core.kinds import Kind, Object
+from zaum_operator.core.plan import Readers
+from zaum_operator.core.render import guard, quota
+from zaum_operator.core.snapshot import NamespaceSnapshot, Site
 
 
-def of_namespace(snapshot: NamespaceSnapshot) -> tuple[Action, ...]:
+def of_namespace(
+    snapshot: NamespaceSnapshot,
+    site: Site,
+    *,
+    readers: Readers = Readers(),
+) -> tuple[Action, ...]:
     """Plan; the caller makes sure that nothing else of the namespace is being reconciled meanwhile."""
     agents = [pod for pod in snapshot.pods if _is_agent(pod)]
     strays = tuple(_relabelled(pod) for pod in agents if _is_stray(pod))
     if snapshot.policies or agents:
-        desired = guard.render(snapshot.namespace)
-        wanted = drift.of(desired, snapshot.guard)
-        guarding = (actions.Apply(kinds.NETWORK_POLICY, desired),) if wanted.apply and agents else ()
-        return (*strays, *guarding)
-    if snapshot.guard is not None:
-        return (actions.delete(kinds.NETWORK_POLICY, snapshot.guard),)
-    return ()
+        return (*strays, *_guarding(snapshot, site, readers, made=bool(agents)), *_quota(snapshot, site, readers))
+    return tuple(
+        actions.delete(kind, left)
+        for kind, left in ((kinds.NETWORK_POLICY, snapshot.guard), (kinds.QUOTA, snapshot.quota))
+        if left is not None
+    )
+
+
+def _guarding(snapshot: NamespaceSnapshot, site: Site, readers: Readers, *, made: bool) -> tuple[Action, ...]:
+    """Repair the guard. Without an agent it is made by the first policy's plan, so only one that is there is mended."""
+    if not made and snapshot.guard is None:
+        return ()
+    held = plan.ceilings_for(snapshot.ceilings, snapshot.namespace_object, site, readers)
+    return _repair(kinds.NETWORK_POLICY, guard.render(snapshot.namespace, held.access), snapshot.guard)
+
+
+def _quota(snapshot: NamespaceSnapshot, site: Site, readers: Readers) -> tuple[Action, ...]:
+    """Take back the room of a policy that is gone (namespace-scoped mode)."""
+    if not site.namespaced or snapshot.quota is None:
+        return ()
+    room = neighbours.pods(snapshot.policies, readers.policy)
+    return _repair(kinds.QUOTA, quota.namespace_quota(snapshot.namespace, room), snapshot.quota)
+
+
+def _repair(kind: Kind, desired: Object, live: Object | None) -> tuple[Action, ...]:
+    found = drift.of(desired, live)
+    steps: list[Action] = [actions.Apply(kind, desired)] if found.apply else []
+    if found.strip:
+        steps.append(actions.Merge(kind, desired["metadata"]["namespace"], desired["metadata"]["name"], found.strip))
+    return tuple(steps)
 
 
 def _is_agent(pod: Object) -> bool:

@@ -426,7 +426,10 @@ def test_a_host_that_the_parser_refuses_gets_no_egress_and_is_named(world: World
 def test_unknown_fields_of_a_newer_api_are_ignored_and_said(world: World) -> None:
     world.policy(spec={**specs.agent(), "novelty": 1, "limits": {"connections": 5, "dreams": {"a": 1}}})
     world.settle()
-    assert "spec.limits.dreams, spec.novelty" in world.condition()[2] or "spec.novelty" in world.condition()[2]
+    status, reason, message = world.condition("Degraded")
+    assert (status, reason) == ("True", "UnknownFields")
+    assert "spec.limits.dreams" in message
+    assert "spec.novelty" in message
     config = documents.WatchdogConfig.parse(world.api.all(kinds.CONFIG_MAP)[0]["data"]["config.json"].encode())
     assert config.connections == 5
 
@@ -453,7 +456,7 @@ def test_a_policy_made_again_under_the_same_name_starts_from_nothing(world: Worl
     world.api.finish_deletions()
     world.pass_time(seconds=2)
     kept = {place[0] for place, obj in world.api.objects.items() if obj["metadata"]["uid"] in old}
-    assert kept == {"networkpolicies", "priorityclasses", "services", "events"}
+    assert kept == {"networkpolicies", "priorityclasses", "services"}
     assert contract.GUARD_NAME in world.api.names(kinds.NETWORK_POLICY)
     assert len(world.live()) == 1
 
@@ -507,15 +510,22 @@ def test_failures_back_off_instead_of_spinning(world: World) -> None:
     assert 6 <= len(tried) <= 10
 
 
-def test_events_are_for_transitions_only(world: World) -> None:
+def test_events_are_for_warnings_and_for_the_recovery_from_one(world: World) -> None:
     world.policy()
     world.settle()
     world.start_pods()
-    before = world.api.names(kinds.EVENT)
+    assert world.api.names(kinds.EVENT) == [], "what goes as planned is in the conditions"
+    world.api.put(kinds.NETWORK_POLICY, FOREIGN)
+    world.settle()
     for _ in range(5):
         world.look()
-    assert world.api.names(kinds.EVENT) == before
-    assert [event["reason"] for event in world.api.all(kinds.EVENT)].count("AllReady") == 1
+    warned = [(event["type"], event["reason"], event["action"]) for event in world.api.all(kinds.EVENT)]
+    both = [("Warning", "ForeignNetworkPolicy", "EgressExact"), ("Warning", "ForeignNetworkPolicy", "Ready")]
+    assert sorted(warned, key=lambda item: item[2]) == both
+    world.api.remove(kinds.NETWORK_POLICY, NAMESPACE, "wide-open")
+    world.pass_time(seconds=1)
+    recovered = [event["reason"] for event in world.api.all(kinds.EVENT) if event["type"] == "Normal"]
+    assert recovered == ["Exact"]
 
 
 def test_an_image_that_cannot_be_pulled_is_named_without_a_loop(world: World) -> None:

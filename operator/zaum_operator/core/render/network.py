@@ -1,13 +1,16 @@
-"""The policy's own NetworkPolicy: it only adds, and what it adds is the way to the gateway's pods."""
+"""The policy's own NetworkPolicy: it only adds, and it adds the way to the gateway's pods, and named ingress."""
 
-from zaum_api import contract
+from typing import Any
+
+from zaum_api import contract, reading
+from zaum_api.v1alpha1 import ingress
 from zaum_operator.core import kinds
 from zaum_operator.core.intent import Intent
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.render import metadata
 
 
-def render(intent: Intent, *, release_namespace: str) -> Object:
+def render(intent: Intent, *, release_namespace: str, entries: tuple[ingress.Ingress, ...] = ()) -> Object:
     """Give the NetworkPolicy. A pod with the quarantine label is not selected, so only the guard applies to it."""
     gateway = {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": release_namespace}},
@@ -18,13 +21,35 @@ def render(intent: Intent, *, release_namespace: str) -> Object:
             }
         },
     }
-    return metadata.child(kinds.NETWORK_POLICY, intent) | {
-        "spec": {
-            "podSelector": {
-                "matchLabels": metadata.pod_selector(intent.key.name),
-                "matchExpressions": [{"key": contract.LABEL_QUARANTINED, "operator": "DoesNotExist"}],
-            },
-            "policyTypes": ["Egress"],
-            "egress": [{"to": [gateway], "ports": [{"protocol": "TCP", "port": contract.GATEWAY_PORT}]}],
+    spec: dict[str, Any] = {
+        "podSelector": {
+            "matchLabels": metadata.pod_selector(intent.key.name),
+            "matchExpressions": [{"key": contract.LABEL_QUARANTINED, "operator": "DoesNotExist"}],
         },
+        "policyTypes": ["Egress"],
+        "egress": [{"to": [gateway], "ports": [{"protocol": "TCP", "port": contract.GATEWAY_PORT}]}],
+    }
+    if entries:
+        spec |= {"policyTypes": ["Ingress", "Egress"], "ingress": [_rule(entry) for entry in _sorted(entries)]}
+    return metadata.child(kinds.NETWORK_POLICY, intent) | {"spec": spec}
+
+
+def _sorted(entries: tuple[ingress.Ingress, ...]) -> list[ingress.Ingress]:
+    return sorted(entries, key=lambda entry: entry.port)
+
+
+def _rule(entry: ingress.Ingress) -> dict[str, Any]:
+    """Give the rule of one port. No peers would mean everybody to Kubernetes: refused by the API, and here."""
+    peers = sorted((_peer(peer) for peer in entry.from_), key=reading.canonical)
+    if not peers or not all(peers):
+        raise ValueError(f"ingress: port {entry.port} names a peer that would be everybody")
+    return {"from": peers, "ports": [{"protocol": "TCP", "port": entry.port}]}
+
+
+def _peer(peer: ingress.Peer) -> dict[str, Any]:
+    selectors = {"namespaceSelector": peer.namespace_selector, "podSelector": peer.pod_selector}
+    return {
+        name: {"matchLabels": dict(selector.match_labels)}
+        for name, selector in selectors.items()
+        if selector is not None and selector.match_labels
     }

@@ -6,27 +6,30 @@ writable root; both containers share the network and the process table, under tw
 
 from typing import Any, Final
 
-from zaum_api import contract, quantities, reading
+from zaum_api import contract, reading
 from zaum_api.v1alpha1 import agent as agent_api
-from zaum_operator.core import kinds
-from zaum_operator.core.effective import Effective
+from zaum_operator.core import kinds, tolerations
+from zaum_operator.core.effective import Effective, Token
 from zaum_operator.core.intent import Intent
 from zaum_operator.core.kinds import Object
-from zaum_operator.core.render import config, metadata, quota, sizes
+from zaum_operator.core.render import config, metadata, quota, sizes, volumes
 from zaum_operator.core.snapshot import Site
 
 GRACE_SECONDS: Final = 5
-_CONFIG, _TOKEN, _WORKSPACE, _TMP = "zaum-config", "zaum-token", "workspace", "tmp"
 
 
 def template(intent: Intent, agent: agent_api.Agent, effective: Effective, site: Site) -> Object:
-    """Give the pod without what differs between its ordinals and with its configuration."""
+    """Give the pod without what differs between its ordinals, with its configuration, and its lifetime."""
     pod: Object = {
         "apiVersion": kinds.POD.api_version,
         "kind": kinds.POD.name,
         "metadata": {
             "namespace": intent.key.namespace,
-            "labels": metadata.labels(intent) | {contract.LABEL_AGENT: contract.LABEL_AGENT_VALUE},
+            "labels": metadata.labels(intent)
+            | {
+                contract.LABEL_AGENT: contract.LABEL_AGENT_VALUE,
+                contract.LABEL_TYPE: "Task" if effective.task else "Service",
+            },
             "ownerReferences": [metadata.owner(intent)],
         },
         "spec": _spec(intent, agent, effective, site),
@@ -34,27 +37,67 @@ def template(intent: Intent, agent: agent_api.Agent, effective: Effective, site:
     return pod
 
 
-def digest(pod: Object) -> str:
-    """Give the digest of a template: a pod with another one is outdated."""
-    return reading.digest(reading.canonical(pod))
+def digest(pod: Object, agent: agent_api.Agent, effective: Effective, site: Site) -> str:
+    """Give the digest of the author's part of a template: a pod with another one is replaced now.
+
+    Another spelling or order of the same has the same digest, and so has another rendering of it: a new version of the
+    operator must not replace every agent at once (`installation.digest` says when a pod is to be replaced in turn).
+    """
+    spec = pod["spec"]
+    token = effective.token if isinstance(effective.token, Token) else None
+    author = {
+        "image": agent.image,
+        "command": agent.command or [],
+        "args": agent.args or [],
+        "workingDir": agent.working_dir or "",
+        "env": _theirs(agent),
+        "files": [[source.config_map, source.mount_path] for source in volumes.files(agent)],
+        "pullSecrets": spec.get("imagePullSecrets", []),
+        "runtimeClass": agent.runtime_class_name or "",
+        "nodeSelector": spec.get("nodeSelector", {}),
+        "tolerations": spec.get("tolerations", []),
+        "hostUsers": effective.host_users if effective.host_users != site.host_users else None,
+        "sizes": [effective.sizes.cpu_millis, effective.sizes.memory, effective.sizes.ephemeral],
+        "tunnels": sizes.tunnels(effective),
+        "workspace": [effective.workspace_path, None if effective.persistent else effective.sizes.workspace],
+        "token": [token.audience, token.seconds] if token else [],
+    }
+    return reading.digest(reading.canonical(author))
 
 
-def render(pod: Object, *, ordinal: int, suffix: str, config_digest: str, failures: int) -> Object:
-    """Give one pod of a template; the template must be fresh, it is built upon."""
+def render(
+    pod: Object,
+    author: str,
+    *,
+    site: str = "",
+    ordinal: int,
+    suffix: str,
+    config_digest: str,
+    failures: int,
+    lifetime: int | None = None,
+) -> Object:
+    """Give one pod of a template; the template must be fresh, it is built upon. `author` and `site` are digests.
+
+    `lifetime` is in seconds.
+    """
     annotations = {
-        contract.ANNOTATION_TEMPLATE: digest(pod),
+        contract.ANNOTATION_TEMPLATE: author,
+        contract.ANNOTATION_SITE: site,
         contract.ANNOTATION_CONFIG_DIGEST: config_digest,
         contract.ANNOTATION_CONFIG_VERSION: config.NEWEST,
         contract.ANNOTATION_FAILURES: str(failures),
     }
     policy = pod["metadata"]["labels"][contract.LABEL_POLICY]
+    # The kubelet counts it from the pod's start and needs nobody for it.
+    bounded = {} if lifetime is None else {"activeDeadlineSeconds": lifetime}
     return pod | {
         "metadata": pod["metadata"]
         | {
             "name": contract.pod_name(policy, ordinal, suffix),
             "labels": labels(pod, ordinal),
             "annotations": annotations,
-        }
+        },
+        "spec": pod["spec"] | bounded | {"volumes": volumes.claimed(pod["spec"]["volumes"], policy, ordinal)},
     }
 
 
@@ -71,7 +114,6 @@ def _spec(intent: Intent, agent: agent_api.Agent, effective: Effective, site: Si
         "restartPolicy": "Never",
         "shareProcessNamespace": True,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "priorityClassName": quota.priority_class_name(intent.key),
         "dnsPolicy": "None",
         "dnsConfig": {"nameservers": ["127.0.0.1"]},
         "securityContext": {
@@ -84,15 +126,34 @@ def _spec(intent: Intent, agent: agent_api.Agent, effective: Effective, site: Si
         },
         "initContainers": [_watchdog(effective, site)],
         "containers": [_agent(agent, effective, site)],
-        "volumes": _volumes(intent, agent, effective),
+        "volumes": volumes.of_pod(intent, agent, effective),
     }
-    if agent.runtime_class_name is not None:
-        spec["runtimeClassName"] = agent.runtime_class_name
-    return spec
+    if effective.persistent is not None:
+        # A volume that belongs to root is no workspace; only then, because the group opens every volume that has one.
+        spec["securityContext"] |= {"fsGroup": contract.AGENT_UID, "fsGroupChangePolicy": "OnRootMismatch"}
+    if not site.namespaced:
+        spec["priorityClassName"] = quota.priority_class_name(intent.key)
+    return spec | _scheduling(agent, effective, site)
+
+
+def _scheduling(agent: agent_api.Agent, effective: Effective, site: Site) -> dict[str, Any]:
+    """Give what the spec says about nodes, runtime and registry; what it does not say is absent."""
+    host_users = site.host_users if effective.host_users is None else effective.host_users
+    secrets = sorted(secret.name for secret in agent.image_pull_secrets or ())
+    tolerated = [
+        tolerations.write(tolerations.read(item.model_dump(by_alias=True))) for item in agent.tolerations or ()
+    ]
+    optional: dict[str, Any] = {
+        "hostUsers": None if host_users else False,
+        "runtimeClassName": agent.runtime_class_name,
+        "nodeSelector": dict(agent.node_selector or {}) or None,
+        "tolerations": sorted(tolerated, key=reading.canonical) or None,
+        "imagePullSecrets": [{"name": name} for name in secrets] or None,
+    }
+    return {key: value for key, value in optional.items() if value is not None}
 
 
 def _agent(agent: agent_api.Agent, effective: Effective, site: Site) -> dict[str, Any]:
-    files = agent.files or ()
     container: dict[str, Any] = {
         "name": contract.CONTAINER_AGENT,
         "image": agent.image,
@@ -113,14 +174,7 @@ def _agent(agent: agent_api.Agent, effective: Effective, site: Site) -> dict[str
             "timeoutSeconds": 3,
             "failureThreshold": 2,
         },
-        "volumeMounts": [
-            {"name": _WORKSPACE, "mountPath": effective.workspace_path},
-            {"name": _TMP, "mountPath": "/tmp"},  # noqa: S108 - the container's, sized
-            *(
-                {"name": f"files-{index}", "mountPath": source.mount_path, "readOnly": True}
-                for index, source in enumerate(files)
-            ),
-        ],
+        "volumeMounts": volumes.of_agent(agent, effective),
     }
     optional = {"command": agent.command, "args": agent.args, "workingDir": agent.working_dir}
     return container | {
@@ -130,8 +184,15 @@ def _agent(agent: agent_api.Agent, effective: Effective, site: Site) -> dict[str
 
 def _environment(agent: agent_api.Agent, effective: Effective) -> list[dict[str, str]]:
     ours = contract.agent_environment() | {"HOME": effective.workspace_path}
-    theirs = {item.name: item.value for item in agent.env or ()}
-    return [{"name": name, "value": value} for name, value in (theirs | ours).items()]
+    if isinstance(effective.token, Token):
+        ours |= {contract.ENV_IDENTITY_TOKEN_FILE: contract.IDENTITY_TOKEN_PATH}
+    return [{"name": name, "value": value} for name, value in (dict(_theirs(agent)) | ours).items()]
+
+
+def _theirs(agent: agent_api.Agent) -> list[tuple[str, str]]:
+    """Give the author's variables by name: their order means something only where one refers to another."""
+    theirs = [(item.name, item.value) for item in agent.env or ()]
+    return theirs if any("$(" in value for _, value in theirs) else sorted(theirs)
 
 
 def _watchdog(effective: Effective, site: Site) -> dict[str, Any]:
@@ -161,10 +222,7 @@ def _watchdog(effective: Effective, site: Site) -> dict[str, Any]:
             "timeoutSeconds": 3,
             "failureThreshold": 1,
         },
-        "volumeMounts": [
-            {"name": _CONFIG, "mountPath": contract.CONFIG_DIR, "readOnly": True},
-            {"name": _TOKEN, "mountPath": contract.TOKEN_DIR, "readOnly": True},
-        ],
+        "volumeMounts": volumes.of_watchdog(),
     }
 
 
@@ -183,27 +241,3 @@ def _security(uid: int) -> dict[str, Any]:
         "capabilities": {"drop": ["ALL"]},
         "seccompProfile": {"type": "RuntimeDefault"},
     }
-
-
-def _volumes(intent: Intent, agent: agent_api.Agent, effective: Effective) -> list[dict[str, Any]]:
-    annotation = f"metadata.annotations['{contract.ANNOTATION_CONFIG_DIGEST}']"
-    digest_file = contract.CONFIG_DIGEST_PATH.removeprefix(f"{contract.CONFIG_DIR}/")
-    brought = [
-        config.source(intent, config.NEWEST),
-        {"downwardAPI": {"items": [{"path": digest_file, "fieldRef": {"fieldPath": annotation}}]}},
-    ]
-    token = {
-        "audience": contract.AUDIENCE_EGRESS,
-        "expirationSeconds": contract.TOKEN_SECONDS,
-        "path": contract.TOKEN_PATH.removeprefix(f"{contract.TOKEN_DIR}/"),
-    }
-    return [
-        {"name": _CONFIG, "projected": {"sources": brought}},
-        {"name": _TOKEN, "projected": {"sources": [{"serviceAccountToken": token}]}},
-        {"name": _WORKSPACE, "emptyDir": {"sizeLimit": quantities.write_bytes(effective.sizes.workspace)}},
-        {"name": _TMP, "emptyDir": {"sizeLimit": quantities.write_bytes(sizes.TMP)}},
-        *(
-            {"name": f"files-{index}", "configMap": {"name": source.config_map}}
-            for index, source in enumerate(agent.files or ())
-        ),
-    ]

@@ -94,6 +94,24 @@ def resource_quota(intent: Intent, pods: list[Usage], *, bare: bool) -> Object:
     }
 
 
+def namespace_quota(namespace: str, pods: int) -> Object:
+    """Give the one ResourceQuota of a namespace in namespace-scoped mode.
+
+    It counts pods alone. Without a PriorityClass there is no telling whose pod is whose, and sums of sizes would keep a
+    smaller pod from taking the place of a larger one; each pod's size is bounded by its own limits.
+    """
+    return {
+        "apiVersion": kinds.QUOTA.api_version,
+        "kind": kinds.QUOTA.name,
+        "metadata": {
+            "name": contract.NAMESPACE_QUOTA_NAME,
+            "namespace": namespace,
+            "labels": {metadata.MANAGED_BY: contract.FIELD_MANAGER},
+        },
+        "spec": {"hard": {"pods": str(pods)}},
+    }
+
+
 def _amount(container: dict[str, Any], side: str, resource: str) -> str | int:
     amount: str | int = ((container.get("resources") or {}).get(side) or {}).get(resource, 0)
     return amount

@@ -56,6 +56,10 @@ def agent(effective: Effective) -> Share:
 
 def watchdog(effective: Effective) -> Share:
     """Give the watchdog's share: its memory grows with the tunnels that the policy allows."""
-    memory = WATCHDOG_MEMORY + effective.connections * TUNNEL_MEMORY
-    whole = -(-memory // MIB) * MIB
-    return Share(WATCHDOG_CPU_REQUEST, WATCHDOG_CPU_LIMIT, whole, WATCHDOG_EPHEMERAL)
+    memory = WATCHDOG_MEMORY + tunnels(effective)
+    return Share(WATCHDOG_CPU_REQUEST, WATCHDOG_CPU_LIMIT, memory, WATCHDOG_EPHEMERAL)
+
+
+def tunnels(effective: Effective) -> int:
+    """Give the memory for the tunnels that the policy allows, in whole MiB."""
+    return -(-effective.connections * TUNNEL_MEMORY // MIB) * MIB

@@ -1,0 +1,167 @@
+"""A policy's children beside its pods: what there must be, in the order in which it must exist, and what must go."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from zaum_api import contract
+from zaum_operator.core import actions, drift, keys, kinds, neighbours, replacement
+from zaum_operator.core.actions import Action
+from zaum_operator.core.effective import Effective
+from zaum_operator.core.intent import Intent
+from zaum_operator.core.kinds import Kind, Object
+from zaum_operator.core.render import account, claim, config, network, quota, service
+from zaum_operator.core.snapshot import Site, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What children are rendered from."""
+
+    intent: Intent
+    effective: Effective
+    snapshot: Snapshot
+    site: Site
+    decision: replacement.Decision
+    written: config.Written | None
+    """The watchdog's document; None while there is no gateway."""
+    read: Callable[[Object], Intent]
+
+
+def of_plan(draft: Draft) -> list[Action]:
+    """Take away what is no longer asked for, then repair everything between the guard and the pods."""
+    wanted, entries = draft.intent, draft.effective.ingress
+    rendered: list[tuple[Kind, Object]] = [(kinds.SERVICE_ACCOUNT, account.render(wanted)), *_quota(draft)]
+    release = draft.site.release_namespace
+    rendered.append((kinds.NETWORK_POLICY, network.render(wanted, release_namespace=release, entries=entries)))
+    if entries:
+        rendered.append((kinds.SERVICE, service.render(wanted, entries)))
+    if draft.written is not None:
+        rendered.append((kinds.CONFIG_MAP, config.render(wanted, draft.written)))
+    return [*_pruned(draft), *(step for kind, desired in rendered for step in repair(kind, desired, draft.snapshot))]
+
+
+def claims(draft: Draft) -> list[Action]:
+    """Make the claim of each ordinal, and let it grow. One that is being deleted is made again when it is gone."""
+    persistent = draft.effective.persistent
+    if persistent is None:
+        return []
+    steps: list[Action] = []
+    held = _claims(draft)
+    for ordinal in range(draft.effective.replicas):
+        have = held.get(contract.claim_name(draft.intent.key.name, ordinal))
+        if have is not None and have["metadata"].get("deletionTimestamp"):
+            continue
+        size = draft.effective.sizes.workspace
+        desired = claim.render(draft.intent, ordinal, persistent=persistent, size=size, live=have)
+        if have is None or not claim.stands(desired, have):
+            steps.append(actions.Apply(kinds.CLAIM, desired))
+    return steps
+
+
+def stuck(draft: Draft) -> tuple[claim.Stuck, ...]:
+    """Give the claims of wanted ordinals that cannot become what is asked."""
+    persistent, size = draft.effective.persistent, draft.effective.sizes.workspace
+    if persistent is None:
+        return ()
+    names = {contract.claim_name(draft.intent.key.name, ordinal) for ordinal in range(draft.effective.replicas)}
+    found = (
+        claim.stuck(item, persistent=persistent, size=size) for name, item in _claims(draft).items() if name in names
+    )
+    return tuple(item for item in found if item is not None)
+
+
+def of_absence(snapshot: Snapshot) -> tuple[Action, ...]:
+    """Plan for a policy that is gone: the way out first, then the pods, then the rest. The guard is not touched."""
+    return stale(snapshot, uid="")
+
+
+def stale(snapshot: Snapshot, *, uid: str) -> tuple[Action, ...]:
+    """Delete children of a policy with another uid than this, in the order of `kinds.CHILDREN`."""
+    name = contract.child_name(snapshot.key.name)
+    held: dict[Kind, Iterable[Object | None]] = {
+        kinds.NETWORK_POLICY: [snapshot.network_policy(name)],
+        kinds.SERVICE: [snapshot.service],
+        kinds.POD: snapshot.pods,
+        kinds.QUOTA: [snapshot.quota],
+        kinds.CONFIG_MAP: [snapshot.config],
+        kinds.SERVICE_ACCOUNT: [snapshot.account],
+        kinds.CLAIM: snapshot.claims,
+    }
+    gone = [
+        actions.delete(kind, child)
+        for kind in kinds.CHILDREN
+        for child in held[kind]
+        if child is not None and _is_stale(child, uid) and not child["metadata"].get("deletionTimestamp")
+    ]
+    if not uid and snapshot.priority_class is not None:
+        gone.append(actions.delete(kinds.PRIORITY_CLASS, snapshot.priority_class))
+    return tuple(gone)
+
+
+def repair(kind: Kind, desired: Object, snapshot: Snapshot) -> tuple[Action, ...]:
+    """Give what makes the live object the desired one; nothing when it is."""
+    name = desired["metadata"]["name"]
+    latitude = service.LATITUDE if kind is kinds.SERVICE else drift.STRICT
+    found = drift.of(desired, _live(snapshot, kind, name), latitude)
+    steps: list[Action] = [actions.Apply(kind, desired)] if found.apply else []
+    if found.strip:
+        steps.append(actions.Merge(kind, desired["metadata"].get("namespace"), name, found.strip))
+    return tuple(steps)
+
+
+def _is_stale(child: Object, uid: str) -> bool:
+    """Tell whether an AgentPolicy of another uid owns a child. One without owner is adopted, not deleted."""
+    reference = keys.owner(child)
+    return reference is not None and reference.get("uid") != uid
+
+
+def _pruned(draft: Draft) -> list[Action]:
+    """Take away the Service of a policy that nobody may reach any more. Claims stay: they hold somebody's work."""
+    live = draft.snapshot.service
+    if live is None or draft.effective.ingress or keys.owner(live) is None or live["metadata"].get("deletionTimestamp"):
+        return []
+    return [actions.delete(kinds.SERVICE, live)]
+
+
+def _quota(draft: Draft) -> list[tuple[Kind, Object]]:
+    if draft.site.namespaced:
+        room = neighbours.pods(draft.snapshot.neighbours, draft.read)
+        return [(kinds.QUOTA, quota.namespace_quota(draft.intent.key.namespace, room))]
+    spec = draft.intent.spec
+    bare = spec is not None and spec.agent.runtime_class_name is not None
+    return [
+        (kinds.PRIORITY_CLASS, quota.priority_class(draft.intent)),
+        (kinds.QUOTA, quota.resource_quota(draft.intent, _usages(draft), bare=bare)),
+    ]
+
+
+def _usages(draft: Draft) -> list[quota.Usage]:
+    """Give what each ordinal may use: the plan's pod, or the larger live one that still waits for its turn."""
+    planned = quota.of_plan(draft.effective)
+    live = {item.name: item.ordinal for item in draft.decision.keep}
+    usages = [planned] * draft.effective.replicas
+    for item in draft.snapshot.pods:
+        ordinal = live.get(item["metadata"]["name"])
+        if ordinal is not None and ordinal < len(usages):
+            usages[ordinal] = planned.largest(quota.of_pod(item))
+    return usages
+
+
+def _claims(draft: Draft) -> dict[str, Object]:
+    return {item["metadata"]["name"]: item for item in draft.snapshot.claims}
+
+
+def _live(snapshot: Snapshot, kind: Kind, name: str) -> Object | None:
+    match kind:
+        case kinds.NETWORK_POLICY:
+            return snapshot.network_policy(name)
+        case kinds.SERVICE_ACCOUNT:
+            return snapshot.account
+        case kinds.PRIORITY_CLASS:
+            return snapshot.priority_class
+        case kinds.QUOTA:
+            return snapshot.namespace_quota if name == contract.NAMESPACE_QUOTA_NAME else snapshot.quota
+        case kinds.SERVICE:
+            return snapshot.service
+        case _:
+            return snapshot.config

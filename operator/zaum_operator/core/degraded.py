@@ -1,0 +1,33 @@
+"""What is worse than it could be while all else that is said still holds: the first reason counts, all are told."""
+
+from collections.abc import Iterator
+
+from zaum_api.conditions import Reason
+from zaum_operator.core.finding import Finding, no, yes
+from zaum_operator.core.plan import Plan
+
+
+def find(plan: Plan) -> Finding:
+    """Give the condition: True with all that is worse, False when nothing is."""
+    found = list(_found(plan))
+    if not found:
+        return no(Reason.AS_INSTALLED, "Everything that this installation can guard with is in place.")
+    return yes(found[0][0], " ".join(text for _, text in found))
+
+
+def _found(plan: Plan) -> Iterator[tuple[Reason, str]]:
+    if plan.namespaced:
+        yield (
+            Reason.NAMESPACE_SCOPED,
+            "Zaum is installed for single namespaces: there are no ceilings and no admission policies, people with"
+            " rights in the namespace can change its objects until they are restored, and one quota counts the pods of"
+            " all policies together.",
+        )
+    if plan.ceilings.access:
+        ways = ", ".join(way.value for way in plan.ceilings.access)
+        yield (
+            Reason.ACCESS_RELAXED,
+            f"The ceilings of this namespace let people with the right to it into agent pods: {ways}.",
+        )
+    if note := plan.intent.unknown_note:
+        yield Reason.UNKNOWN_FIELDS, note

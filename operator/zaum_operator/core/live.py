@@ -1,0 +1,86 @@
+"""What is done to a policy's pods: taken down, mended as they run, and made."""
+
+from collections.abc import Callable
+
+from zaum_api import contract
+from zaum_operator.core import actions, kinds, pods, replacement
+from zaum_operator.core.actions import Action
+from zaum_operator.core.children import Draft
+from zaum_operator.core.kinds import Object
+from zaum_operator.core.pods import Pod
+from zaum_operator.core.render import config, pod
+from zaum_operator.core.snapshot import Snapshot
+
+
+def taken_down(snapshot: Snapshot, decision: replacement.Decision) -> list[Action]:
+    """Delete pods, and end those that must stay to be read."""
+    namespace = snapshot.key.namespace
+    gone = [actions.Delete(kinds.POD, namespace, item.pod.name, item.pod.uid) for item in decision.delete]
+    ended = [actions.Merge(kinds.POD, namespace, item.name, _ending()) for item in decision.end if not item.cut_off]
+    return [*gone, *ended]
+
+
+def _ending() -> dict[str, object]:
+    """Cut a pod off and end it: with this label only the guard selects it, so nothing leaves while it dies."""
+    return {
+        "metadata": {"labels": {contract.LABEL_QUARANTINED: "true"}},
+        "spec": {"activeDeadlineSeconds": pods.ENDING_SECONDS},
+    }
+
+
+def mended(
+    snapshot: Snapshot,
+    template: Object,
+    decision: replacement.Decision,
+    *,
+    written: config.Written | None,
+    lifetime: int | None,
+) -> list[Action]:
+    """Mend what may change on a live pod.
+
+    That is its labels, the digest that makes the kubelet fetch the config now, and a shorter life (seconds).
+    """
+    steps: list[Action] = []
+    for item in decision.keep:
+        patch: dict[str, object] = {}
+        if metadata := _metadata(item, template, written):
+            patch["metadata"] = metadata
+        if lifetime is not None and (item.deadline is None or item.deadline > lifetime):
+            patch["spec"] = {"activeDeadlineSeconds": lifetime}
+        if patch:
+            steps.append(actions.Merge(kinds.POD, snapshot.key.namespace, item.name, patch))
+    return steps
+
+
+def _metadata(item: Pod, template: Object, written: config.Written | None) -> dict[str, object]:
+    found: dict[str, object] = {}
+    have, need = dict(item.labels), pod.labels(template, item.ordinal or 0)
+    if wrong := {key: value for key, value in need.items() if have.get(key) != value}:
+        found["labels"] = wrong
+    digest = config.digest(written or {}, item.config_version)
+    if digest is not None and item.config_digest != digest:
+        found["annotations"] = {contract.ANNOTATION_CONFIG_DIGEST: digest}
+    return found
+
+
+def started(draft: Draft, want: replacement.Want, *, suffix: Callable[[int], str]) -> list[Action]:
+    """Make the pods that the decision starts."""
+    spec, digest = draft.intent.spec, config.digest(draft.written or {}, config.NEWEST)
+    if spec is None or digest is None:
+        return []
+    return [
+        actions.Create(
+            kinds.POD,
+            pod.render(
+                pod.template(draft.intent, spec.agent, draft.effective, draft.site),
+                want.template,
+                site=want.site,
+                ordinal=start.ordinal,
+                suffix=suffix(start.ordinal),
+                config_digest=digest,
+                failures=start.failures,
+                lifetime=want.lifetime,
+            ),
+        )
+        for start in draft.decision.start
+    ]

@@ -1,0 +1,85 @@
+"""The volumes of an agent pod, and where they are mounted: the watchdog's into the watchdog alone."""
+
+from typing import Any, Final
+
+from zaum_api import contract, quantities
+from zaum_api.v1alpha1 import agent as agent_api
+from zaum_operator.core.effective import Effective, Token
+from zaum_operator.core.intent import Intent
+from zaum_operator.core.render import config, sizes
+
+_CONFIG, _TOKEN, _WORKSPACE, _TMP, _IDENTITY = "zaum-config", "zaum-token", "workspace", "tmp", "zaum-identity"
+_CLAIM: Final = "persistentVolumeClaim"
+
+
+def of_pod(intent: Intent, agent: agent_api.Agent, effective: Effective) -> list[dict[str, Any]]:
+    """Give all volumes. A persistent workspace is that of ordinal 0 until `claimed` says otherwise."""
+    return [
+        {"name": _CONFIG, "projected": {"sources": [config.source(intent, config.NEWEST), _digest()]}},
+        {"name": _TOKEN, "projected": {"sources": [_token(contract.AUDIENCE_EGRESS, contract.TOKEN_SECONDS)]}},
+        {"name": _WORKSPACE} | _workspace(intent, effective),
+        {"name": _TMP, "emptyDir": {"sizeLimit": quantities.write_bytes(sizes.TMP)}},
+        *_identity(effective),
+        *(
+            {"name": f"files-{index}", "configMap": {"name": source.config_map}}
+            for index, source in enumerate(files(agent))
+        ),
+    ]
+
+
+def claimed(volumes: list[dict[str, Any]], policy: str, ordinal: int) -> list[dict[str, Any]]:
+    """Give the volumes of one ordinal: each has a claim of its own."""
+    claim = {"claimName": contract.claim_name(policy, ordinal)}
+    return [volume | {_CLAIM: dict(claim)} if _CLAIM in volume else volume for volume in volumes]
+
+
+def of_agent(agent: agent_api.Agent, effective: Effective) -> list[dict[str, Any]]:
+    """Give what the agent's container mounts."""
+    identity = {"name": _IDENTITY, "mountPath": contract.IDENTITY_TOKEN_DIR, "readOnly": True}
+    return [
+        {"name": _WORKSPACE, "mountPath": effective.workspace_path},
+        {"name": _TMP, "mountPath": "/tmp"},  # noqa: S108 - the container's, sized
+        *([identity] if isinstance(effective.token, Token) else []),
+        *(
+            {"name": f"files-{index}", "mountPath": source.mount_path, "readOnly": True}
+            for index, source in enumerate(files(agent))
+        ),
+    ]
+
+
+def of_watchdog() -> list[dict[str, Any]]:
+    """Give what the watchdog's container mounts."""
+    return [
+        {"name": _CONFIG, "mountPath": contract.CONFIG_DIR, "readOnly": True},
+        {"name": _TOKEN, "mountPath": contract.TOKEN_DIR, "readOnly": True},
+    ]
+
+
+def files(agent: agent_api.Agent) -> list[agent_api.FileSource]:
+    """Give the files in one order, whatever the order in the spec: it means nothing there."""
+    return sorted(agent.files or (), key=lambda source: source.mount_path)
+
+
+def _digest() -> dict[str, Any]:
+    field = {"fieldPath": f"metadata.annotations['{contract.ANNOTATION_CONFIG_DIGEST}']"}
+    path = contract.CONFIG_DIGEST_PATH.removeprefix(f"{contract.CONFIG_DIR}/")
+    return {"downwardAPI": {"items": [{"path": path, "fieldRef": field}]}}
+
+
+def _token(audience: str, seconds: int) -> dict[str, Any]:
+    """Give the source of a token bound to the pod; both kinds lie in a file of the same name."""
+    path = contract.TOKEN_PATH.removeprefix(f"{contract.TOKEN_DIR}/")
+    return {"serviceAccountToken": {"audience": audience, "expirationSeconds": seconds, "path": path}}
+
+
+def _workspace(intent: Intent, effective: Effective) -> dict[str, Any]:
+    if effective.persistent is not None:
+        return {_CLAIM: {"claimName": contract.claim_name(intent.key.name, 0)}}
+    return {"emptyDir": {"sizeLimit": quantities.write_bytes(effective.sizes.workspace)}}
+
+
+def _identity(effective: Effective) -> list[dict[str, Any]]:
+    token = effective.token
+    if not isinstance(token, Token):
+        return []
+    return [{"name": _IDENTITY, "projected": {"sources": [_token(token.audience, token.seconds)]}}]

@@ -1,0 +1,39 @@
+"""Match labels as Kubernetes does (meta/v1 LabelSelector); what this version cannot read is said, never guessed."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+OPERATORS: Final = ("In", "NotIn", "Exists", "DoesNotExist")
+
+
+class SelectorError(ValueError):
+    """A selector of a shape that this version does not know."""
+
+
+def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Say whether labels satisfy a selector; an empty one selects everything. Raise SelectorError for other shapes."""
+    if strange := set(selector) - {"matchLabels", "matchExpressions"}:
+        raise SelectorError(f"{sorted(strange)[0]!r} is not known in a label selector")
+    # Read whole before it is decided: an unknown part must not hide behind one that does not match.
+    wanted = dict(selector.get("matchLabels") or {})
+    decided = [_expression(item, labels) for item in selector.get("matchExpressions") or ()]
+    return all(labels.get(key) == value for key, value in wanted.items()) and all(decided)
+
+
+def _expression(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    key, operator, values = expression.get("key"), expression.get("operator"), expression.get("values") or ()
+    if not isinstance(key, str) or not key:
+        raise SelectorError("an expression names no key")
+    if operator in {"In", "NotIn"} and not values:
+        raise SelectorError(f"{operator} names no values")
+    match operator:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case "DoesNotExist":
+            return key not in labels
+        case _:
+            raise SelectorError(f"operator {str(operator)[:64]!r} is none of {', '.join(OPERATORS)}")
