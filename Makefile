@@ -59,6 +59,13 @@ e2e: prerequisites ## Tests on a real cluster
 	@$(LOADED)
 	@$(IN_CLUSTER) $(PY) -m pytest tests/e2e -v $(E2E)
 
+CHAOS := ZAUM_INSTANCE=chaos ZAUM_STORE=json $(PY) -m tests.cluster
+
+.PHONY: chaos
+chaos: prerequisites ## make chaos FAULTS=200 SEED=7: faults against the operator, on a control plane of its own
+	@$(CHAOS) up --light
+	@trap '$(CHAOS) down' EXIT; $(CHAOS) exec -- $(PY) -m tests.chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: guards
 guards: prerequisites ## Remove each guard and see its test turn red
 	@$(PY) -m tests.cluster up

@@ -1,0 +1,39 @@
+"""Two runs are compared by what is not new each time."""
+
+from typing import Any
+
+from tests.chaos import normal
+from tests.chaos.history import Object, Place
+
+
+def pod(suffix: str, **metadata: Any) -> dict[Place, Object]:
+    name = f"zaum-researcher-0-{suffix}"
+    return {("pods", "agents", name): {"metadata": {"name": name, "uid": suffix, **metadata}, "spec": {"a": 1}}}
+
+
+def test_what_is_new_each_time_does_not_count() -> None:
+    left = normal.state(pod("abcde", resourceVersion="7", annotations={"zaum.dev/template-digest": "x"}))
+    right = normal.state(pod("12345", resourceVersion="9", annotations={"zaum.dev/template-digest": "y"}))
+    assert normal.differences(left, right) == []
+    assert list(left) == ["pods agents/zaum-researcher-0-*"]
+
+
+def test_everything_else_counts() -> None:
+    left = normal.state(pod("abcde", labels={"a": "b"}))
+    assert normal.differences(left, normal.state(pod("12345", labels={"a": "c"}))) == [
+        ".pods agents/zaum-researcher-0-*.metadata.labels.a: 'b' != 'c'"
+    ]
+    assert normal.differences(left, normal.state({})) == [".pods agents/zaum-researcher-0-*: only after the storm"]
+    assert normal.differences(normal.state({}), left) == [".pods agents/zaum-researcher-0-*: only after the calm run"]
+
+
+def test_two_pods_of_one_ordinal_are_two() -> None:
+    assert len(normal.state(pod("abcde") | pod("12345"))) == 2
+
+
+def test_what_is_not_ours_does_not_count() -> None:
+    assert normal.state({("configmaps", "agents", "kube-root-ca.crt"): {"data": {"a": "b"}}}) == {}
+
+
+def test_lists_of_another_length_differ() -> None:
+    assert normal.differences({"a": [1]}, {"a": [1, 2]}) == [".a: [1] != [1, 2]"]
