@@ -141,6 +141,7 @@ def _leaf_of_no_use(case: Case, root: Root) -> Step | None:
 
 
 def _leaf_of_an_older_authority(case: Case, root: Root) -> Step | None:
+    """One Secret after another: a signature is a change too, and settles before the next."""
     for name, _, leaf in _leafs(case.view):
         if leaf is None or leaf.issuer == root.youngest.mark:
             continue
