@@ -88,9 +88,13 @@ fix: dev ## Let ruff mend what it can
 	@$(PY) -m ruff format .
 
 .PHONY: bench
-bench: dev ## make bench BENCH=watchdog
-	@[ -n "$(BENCH)" ] || { echo 'name one: make bench BENCH=watchdog' >&2; exit 2; }
+bench: dev ## make bench BENCH=watchdog, or BENCH=operator
+	@[ -n "$(BENCH)" ] || { echo 'name one: make bench BENCH=watchdog, or BENCH=operator' >&2; exit 2; }
 	@$(PY) -m bench.$(BENCH)
+
+.PHONY: soak
+soak: prerequisites ## Keep the operator busy for a quarter of an hour; fails when it keeps memory, files or tasks
+	@$(PY) -m bench.soak
 
 .PHONY: crds
 crds: dev ## Generate the CRDs from the models

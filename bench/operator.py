@@ -53,19 +53,20 @@ def cache() -> Path:
 
 
 def cluster(*arguments: str) -> None:
-    """Run a verb of tests.cluster on this bench's own instance."""
-    environment = os.environ | {INSTANCE: os.environ.get(INSTANCE) or USUAL}
+    """Run a verb of tests.cluster on this bench's own instance, whatever cluster the caller uses."""
+    own = {INSTANCE: os.environ.get(INSTANCE) or USUAL}
+    environment = {name: value for name, value in os.environ.items() if name not in {"CLUSTER", "KUBECONFIG"}} | own
     command = [sys.executable, "-m", "tests.cluster", *arguments]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
 
 
-def measured(size: int, folder: Path) -> list[Outcome]:
-    """Run all scenarios over a crowd of that size on a fresh instance."""
+def measured(size: int, folder: Path, *options: str) -> list[Outcome]:
+    """Run the scenarios over a crowd of that size on a fresh instance; `options` are those of bench.scale.one."""
     folder.mkdir(parents=True, exist_ok=True)
     cluster("down")
     cluster("up", "--light")
     try:
-        cluster("exec", "--", sys.executable, "-m", "bench.scale.one", str(size), str(folder))
+        cluster("exec", "--", sys.executable, "-m", "bench.scale.one", str(size), str(folder), *options)
     finally:
         cluster("down")
     return [Outcome(**outcome) for outcome in json.loads((folder / "outcomes.json").read_text())]

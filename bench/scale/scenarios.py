@@ -14,7 +14,7 @@ from zaum_api import contract
 
 DRIP_SECONDS: Final = 20.0
 DRIP_PER_SECOND: Final = 10.0
-TAKEOVER_SECONDS: Final = 20.0
+ORDER: Final = ("burst", "restart", "wave", "rollout", "drip", "gap", "leader", "storm", "floor", "cold")
 
 
 @dataclass
@@ -33,25 +33,13 @@ class Run:
         """How long one scenario may take, in seconds."""
         return 90.0 + 0.3 * len(self.keys)
 
-    def all(self) -> list[Outcome]:
-        """Run everything; the crowd is gone at the end."""
+    def all(self, names: Iterable[str] = ORDER) -> None:
+        """Run scenarios in their order; each finds the crowd as the one before left it."""
         self.rig.namespaces(self.keys)
         self._start(self.rig.operator)
-        for scenario in (
-            self.burst,
-            self.restart,
-            self.wave,
-            self.rollout,
-            self.drip,
-            self.gap,
-            self.leader,
-            self.storm,
-            self.floor,
-            self.cold,
-        ):
-            with progress.step(f"{len(self.keys)} policies: {scenario.__name__}"):
-                scenario()
-        return self.outcomes
+        for name in names:
+            with progress.step(f"{len(self.keys)} policies: {name}"):
+                getattr(self, name)()
 
     def _start(self, operator: LocalOperator) -> None:
         operator.start()
