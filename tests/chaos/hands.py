@@ -85,8 +85,14 @@ class Hands:
         """Have a namespace and the policies of the fleet in it."""
         self.insist(lambda: self.api.apply("namespaces", fleet.namespace(name)))
         for index, (namespace, _) in enumerate(fleet.FLEET):
-            if namespace == name:
-                self.say(index)
+            if namespace == name and self.say(index) is None:
+                self._anew(index)
+
+    def _anew(self, index: int) -> None:
+        """Make a policy anew: what is there may not become what it should be (a Service no Task)."""
+        self.forget(index)
+        self.insist(lambda: self.api.until_gone("agentpolicies", *fleet.FLEET[index], seconds=PATIENCE_SECONDS))
+        self.say(index)
 
     # Children
 

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final
 
 import aiohttp
+import yarl
 from aiohttp import web
 
 HOST: Final = "127.0.0.1"
@@ -133,11 +134,11 @@ class Proxy:
         assert self._session is not None
         headers = {key: value for key, value in request.headers.items() if key.lower() not in _HOP}
         body = await request.read()
+        exactly = yarl.URL(self.upstream + request.raw_path, encoded=True)
         try:
             answer = await self._session.request(
-                request.method, self.upstream + request.raw_path, headers=headers, data=body or None,
-                allow_redirects=False,
-            )  # fmt: skip
+                request.method, exactly, headers=headers, data=body or None, allow_redirects=False
+            )
         except aiohttp.ClientError:
             return _drop(request)
         async with answer:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.chaos import fleet, judge, normal, plan, presence
+from tests.chaos import fleet, fuzzed, judge, normal, plan, presence
 from tests.chaos.calm import Impediment
 from tests.chaos.hands import Hands
 from tests.chaos.history import Change, Object, Place
@@ -118,7 +118,8 @@ class Run:
             operators = Operators(installation, f"http://127.0.0.1:{proxy.port}")
             try:
                 hands = Hands(self.api, [dict(spec) for spec in finals])
-                storm = Storm(hands, operators, proxy, self.store, say)
+                odd = fuzzed.specs(seed=self.seed, count=self.faults)
+                storm = Storm(hands, operators, proxy, self.store, say, odd)
                 operators.refill(OPERATORS)
                 await self._settle(hands, operators)
                 say(f"calm before the storm: {len(fleet.FLEET)} policies are ready")

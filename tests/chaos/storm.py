@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.chaos import fleet, fuzzed, presence
+from tests.chaos import fleet, presence
 from tests.chaos.calm import Impediment
 from tests.chaos.hands import FOREIGN, Hands
+from tests.chaos.history import Object
 from tests.chaos.operators import Operator, Operators
 from tests.chaos.plan import Fault, Kind
 from tests.chaos.proxy import Proxy, Trouble
@@ -43,6 +44,8 @@ class Storm:
     proxy: Proxy
     store: Store
     say: Callable[[str], None]
+    fuzzed: list[Object]
+    """Specs drawn from the schema."""
     impediments: list[Impediment] = field(default_factory=list)
     struck: Counter[Kind] = field(default_factory=Counter)
     _lasting: set[asyncio.Task[None]] = field(default_factory=set)
@@ -149,10 +152,9 @@ class Storm:
                 time.sleep(dice.choice([0.0, 0.05, 0.5]))
                 hands.say(index, fleet.spec(dice))
             case _:
-                namespace, name = fleet.FLEET[index]
-                body = fuzzed.policy(namespace, name, fault.salt)
-                if hands.attempt(lambda: hands.api.apply("agentpolicies", body)) is not None:
-                    hands.specs[index] = body["spec"]
+                spec = self.fuzzed[fault.salt % len(self.fuzzed)]
+                if hands.attempt(lambda: hands.api.apply("agentpolicies", fleet.policy(index, spec))) is not None:
+                    hands.specs[index] = spec
 
     def _updates(self, index: int, dice: random.Random) -> None:
         began = time.monotonic()

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import yarl
 from aiohttp import web
 
 from tests.chaos.proxy import Proxy, Trouble
@@ -55,7 +56,8 @@ def test_without_trouble_nothing_is_changed() -> None:
     async def body() -> None:
         async with lab() as (upstream, proxy, session):
             headers = {"Authorization": "Bearer x"}
-            async with session.post(f"{PATH}?fieldManager=a%2Fb", data=b"{}", headers=headers) as answer:
+            exactly = yarl.URL(f"{PATH}?fieldManager=a%2Fb", encoded=True)
+            async with session.post(exactly, data=b"{}", headers=headers) as answer:
                 assert (answer.status, await answer.json()) == (201, {"authorization": "Bearer x", "body": "{}"})
             assert upstream.seen == [f"POST {PATH}?fieldManager=a%2Fb"]
             assert dict(proxy.counts.writes) == {"POST pods": 1}
