@@ -90,7 +90,8 @@ def manifests() -> dict[str, str]:
     agents = {path.name: path.read_text() for path in sorted(GOLDEN.glob("*.yaml"))}
     if not any("kind: Pod\n" in text for text in agents.values()):
         raise SystemExit(f"scan: no rendered agent pod in {GOLDEN.relative_to(rendering.ROOT)}")
-    return {"chart.yaml": rendering.template(), **agents}
+    few = {"scope": {"mode": "Namespace", "namespaces": ["agents"]}}
+    return {"chart.yaml": rendering.template(), "chart-namespaced.yaml": rendering.template(few), **agents}
 
 
 @contextlib.contextmanager

@@ -178,3 +178,61 @@ def test_nothing_of_the_chart_carries_a_reserved_label(items: list[Object]) -> N
         for part in (item["metadata"], item.get("spec", {}).get("template", {}).get("metadata", {})):
             for marks in (part.get("labels", {}), part.get("annotations", {})):
                 assert not any(key.startswith(contract.PREFIX) for key in marks), item["metadata"]["name"]
+
+
+@pytest.fixture(scope="module")
+def scoped() -> list[Object]:
+    return rendering.objects({"scope": {"mode": "Namespace", "namespaces": ["team-a", "team-b"]}})
+
+
+def test_in_a_few_namespaces_there_are_roles_and_nothing_of_the_clusters(scoped: list[Object]) -> None:
+    kinds = {item["kind"] for item in scoped}
+    cluster = {kind for kind in kinds if kind.startswith(("Cluster", "ValidatingAdmission"))}
+    assert cluster == set()
+    bound = {
+        (item["metadata"]["namespace"], item["subjects"][0]["name"], item["subjects"][0]["namespace"])
+        for item in scoped
+        if item["kind"] == "RoleBinding" and item["metadata"]["name"].endswith("-agents")
+    }
+    accounts = ("zaum-operator", "zaum-authorizer", "zaum-uninstall")
+    assert bound == {(name, account, "zaum-system") for name in ("team-a", "team-b") for account in accounts}
+    without = {"scope": {"mode": "Namespace", "namespaces": ["team-a"]}, "crds": {"install": False}}
+    assert all(item["metadata"].get("namespace") for item in rendering.objects(without))
+
+
+def test_in_a_few_namespaces_every_part_knows_them(scoped: list[Object]) -> None:
+    for name, spec in rendering.pod_specs(scoped).items():
+        environment = {item["name"]: item.get("value") for item in spec["containers"][0].get("env", [])}
+        assert name.endswith("zaum-gateway") or environment["ZAUM_WATCH_NAMESPACES"] == "team-a,team-b", name
+    (entry,) = rules(scoped, "zaum-gateway")["ingress"]
+    expected = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["team-a", "team-b"]}
+    assert entry["from"][0]["namespaceSelector"] == {"matchExpressions": [expected]}
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"mode": "Namespace", "namespaces": []},
+        {"mode": "Cluster", "namespaces": ["team-a"]},
+        {"mode": "Namespace", "namespaces": ["zaum-system"]},
+        {"mode": "Namespace", "namespaces": ["Team"]},
+        {"mode": "Everything", "namespaces": []},
+    ],
+    ids=["none named", "named in vain", "the release's own", "no name", "no mode"],
+)
+def test_i01_a_scope_that_says_two_things_is_refused(scope: Object) -> None:
+    with pytest.raises(rendering.RenderError, match="scope"):
+        rendering.template({"scope": scope})
+
+
+def test_two_operators_stand_by_for_each_other(items: list[Object]) -> None:
+    spec = rendering.only(items, "Deployment", "zaum-operator")["spec"]
+    assert spec["replicas"] == 2
+    assert spec["strategy"] == {"rollingUpdate": {"maxUnavailable": 1, "maxSurge": 1}}
+    assert spec["template"]["spec"]["topologySpreadConstraints"]
+    environment = {item["name"]: item for item in spec["template"]["spec"]["containers"][0]["env"]}
+    assert environment["ZAUM_IDENTITY"]["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    values = {
+        name: environment[name]["value"] for name in ("ZAUM_WATCH_NAMESPACES", "ZAUM_HOST_USERS", "ZAUM_ROLLOUT_MAX")
+    }
+    assert values == {"ZAUM_WATCH_NAMESPACES": "", "ZAUM_HOST_USERS": "true", "ZAUM_ROLLOUT_MAX": "10"}
