@@ -54,7 +54,7 @@ class Standing:
     def rolling(self) -> bool:
         """Say whether the pods look like a policy in the middle of it. On the safe side: a new one may look so, too."""
         begun = self.leaving > 0 or (self.outdated > 0 and self.fresh > 0)
-        return begun or (not self.ready and not self.outdated and (self.missing or self.unsettled > 0))
+        return begun or (not self.ready and (self.missing or self.unsettled > 0))
 
 
 @dataclass(frozen=True, slots=True)

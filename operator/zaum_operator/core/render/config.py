@@ -65,4 +65,5 @@ def _config(intent: Intent, effective: Effective, gateway: Gateway) -> documents
         requests=effective.requests,
         connections=effective.connections,
         runaway=effective.runaway,
+        liveness=effective.liveness,
     )

@@ -318,7 +318,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=8), st.integers(1, 4), st.booleans(), EVENTS)
 def test_never_more_than_so_many_policies_at_once_in_any_order_of_events(
     sizes: list[int], most: int, good: bool, events: list[tuple[str, int]]
