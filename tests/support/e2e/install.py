@@ -20,13 +20,13 @@ class InstallError(Exception):
     """Helm did not do what it was asked."""
 
 
-def install(api: Api, refs: dict[str, str]) -> None:
-    """Install or upgrade the chart with these images, and wait until every component is available."""
+def install(api: Api, refs: dict[str, str], *more: str) -> None:
+    """Install or upgrade the chart with these images and more values, and wait until every component is available."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     api.apply(
         "namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
     )
-    values = [f"{key}={value}" for key, value in recipes.chart_values(refs).items()]
+    values = [*(f"{key}={value}" for key, value in recipes.chart_values(refs).items()), *more]
     # A cluster that was kept may have CRDs from elsewhere: the release takes them over.
     taking = ["--take-ownership", "--server-side=true", "--force-conflicts"]
     helm("upgrade", "--install", RELEASE, str(ROOT / "charts/zaum"), "--namespace", NAMESPACE, *taking, *sets(values))
@@ -61,8 +61,9 @@ def available(api: Api, deployment: str) -> None:
 
 
 def uninstall(*, seconds: int) -> str:
-    """Remove the release; InstallError when helm needs longer than `seconds`. Give what helm printed."""
-    return helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--timeout", f"{seconds}s", "--wait")
+    """Remove the release if it is there; InstallError when helm needs longer than `seconds`. Give what helm printed."""
+    bounds = ["--timeout", f"{seconds}s", "--wait", "--ignore-not-found"]
+    return helm("uninstall", RELEASE, "--namespace", NAMESPACE, *bounds)
 
 
 def sets(values: list[str]) -> list[str]:

@@ -1,0 +1,63 @@
+"""An installation that holds rights in one namespace only: agents run caged there, and what is missing is said.
+
+Runs near the end, because it takes the usual installation away for a while.
+"""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster import addresses
+from tests.support.e2e import attempts, install
+from tests.support.e2e.agents import Agents
+from tests.support.e2e.api import Api, Object, condition
+from zaum_api import contract
+
+
+@pytest.fixture
+def scoped(api: Api, namespace: str, images: dict[str, str]) -> Iterator[str]:
+    """The chart with Roles in the test's namespace alone; the usual one is back afterwards."""
+    install.uninstall(seconds=90)
+    install.install(api, images, "scope.mode=Namespace", f"scope.namespaces={{{namespace}}}", "crds.install=false")
+    yield namespace
+    install.uninstall(seconds=90)
+    install.install(api, images)
+
+
+def of_ours(api: Api, path: str) -> list[str]:
+    """Name the cluster-scoped objects of a kind that the release made."""
+    listed: list[Object] = json.loads(api.send("GET", path).data)["items"]
+    return [item["metadata"]["name"] for item in listed if item["metadata"]["name"].startswith(contract.NAME_PREFIX)]
+
+
+@pytest.mark.world
+def test_an_agent_runs_caged_under_roles_alone(scoped: str, agents: Agents, free: Agents, api: Api) -> None:
+    rbac, admission = "/apis/rbac.authorization.k8s.io/v1", "/apis/admissionregistration.k8s.io/v1"
+    assert of_ours(api, f"{rbac}/clusterroles") == []
+    assert of_ours(api, f"{rbac}/clusterrolebindings") == []
+    assert of_ours(api, f"{admission}/validatingadmissionpolicies") == []
+
+    # Elsewhere nobody looks: no guard, no pod.
+    free.api.apply("agentpolicies", free.policy("ignored", command=["sleep", "3600"]))
+    tried = [attempts.tunnel(addresses.WEBSITE_NAME), *attempts.everywhere()]
+    _, outcomes = agents.probes("scoped", tried, egress={"hosts": [{"host": addresses.WEBSITE_NAME}]})
+    assert attempts.passed(outcomes[0]), outcomes[0]
+    assert [outcome for outcome in outcomes[1:] if attempts.passed(outcome)] == []
+
+    policy = agents.ready("scoped")
+    assert condition(policy, "Isolated")["status"] == "True"
+    degraded = condition(policy, "Degraded")
+    assert (degraded["status"], degraded["reason"]) == ("True", "NamespaceScoped")
+    assert api.find("resourcequotas", scoped, contract.NAMESPACE_QUOTA_NAME) is not None
+    assert api.find("priorityclasses", "", contract.cluster_name(scoped, "scoped")) is None
+    assert api.items("pods", free.namespace) == []
+    ignored = api.get("agentpolicies", free.namespace, "ignored")
+    assert "status" not in ignored, "an operator that has no rights there says nothing"
+
+    install.uninstall(seconds=90)
+    assert api.items("pods", scoped, labels=f"{contract.LABEL_AGENT}=true") == []
+    assert api.find("networkpolicies", scoped, contract.GUARD_NAME) is None
+    assert api.find("resourcequotas", scoped, contract.NAMESPACE_QUOTA_NAME) is None
+    assert api.find("leases", install.NAMESPACE, contract.LEASE_NAME) is None
+    assert api.find("agentpolicies", scoped, "scoped") is not None, "policies are the user's"
