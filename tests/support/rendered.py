@@ -22,6 +22,18 @@ CA: Final = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
 GATEWAY: Final = Gateway(
     ("10.96.7.7", "fd00:10:96::77"), "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
 )
+NAMESPACE: Final[Object] = {"metadata": {"name": "agents", "labels": {"kubernetes.io/metadata.name": "agents"}}}
+GRANT: Final[Object] = {
+    "metadata": {"name": "pool", "uid": "c", "generation": 1},
+    "spec": {
+        "namespaceSelector": {},
+        "scheduling": {
+            "nodeSelector": [{"key": "example.com/pool", "values": ["agents"]}],
+            "tolerations": [{"key": "agents", "operator": "Exists"}],
+        },
+    },
+}
+"""What the policy that uses everything needs to be granted."""
 UID: Final = "11111111-2222-3333-4444-555555555555"
 
 
@@ -44,10 +56,21 @@ def everything() -> dict[str, Any]:
         workingDir="/srv",
         replicas=2,
         resources={"cpu": "1.5", "memory": "1Gi", "ephemeralStorage": "2Gi"},
-        workspace={"size": "5Gi", "mountPath": "/home/agent"},
+        workspace={"size": "5Gi", "mountPath": "/home/agent", "persistent": {"storageClass": "fast"}},
         runtimeClassName="gvisor",
+        hostUsers=False,
+        imagePullSecrets=[{"name": "registry"}],
+        nodeSelector={"example.com/pool": "agents"},
+        tolerations=[{"key": "agents", "operator": "Exists", "effect": "NoSchedule"}],
+        liveness={"httpGet": {"path": "/healthz", "port": 8080}, "initialDelaySeconds": 5},
     )
     return agent | {
+        "identity": {"token": {"audience": "https://tools.example", "lifetime": "1h"}},
+        "ingress": [
+            {"port": 8080, "name": "http", "from": [{"podSelector": {"matchLabels": {"app": "web"}}}]},
+            {"port": 9090, "from": [{"namespaceSelector": {"matchLabels": {"team": "b"}}}]},
+        ],
+        "lifetime": {"max": "8h"},
         "egress": {"hosts": [{"host": "*.example.com", "ports": [8443, 443]}]},
         "limits": {"requests": {"perMinute": 6, "burst": 2}, "connections": 64},
         "runaway": {
@@ -61,7 +84,9 @@ def everything() -> dict[str, Any]:
 def objects(policy: Object) -> list[Object]:
     """Plan for a policy in an empty namespace and give what would be sent, in order."""
     policy = policy | {"metadata": {"namespace": "agents", "uid": UID, "generation": 1} | policy["metadata"]}
-    empty = Snapshot(intent.read(policy).key, policy, (), None, None, None, None, (), GATEWAY)
+    empty = Snapshot(
+        intent.read(policy).key, policy, (), None, None, None, None, (), GATEWAY, namespace=NAMESPACE, ceilings=(GRANT,)
+    )
     steps = plan.of_policy(empty, policy, SITE, now=START, suffix=lambda ordinal: f"{ordinal:05x}").actions
     return [step.body for step in steps if isinstance(step, actions.Apply | actions.Create)]
 

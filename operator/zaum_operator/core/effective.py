@@ -145,7 +145,8 @@ def _hosts(spec: policy.Spec, ceilings: Ceilings) -> tuple[tuple[documents.HostR
             continue
         ports = tuple(sorted(defaults.HOST_PORTS if entry.ports is None else entry.ports))
         rules.append(documents.HostRule(pattern.text, ports))
-    return tuple(rules), tuple(refused)
+    # Their order means nothing, and must not make another document.
+    return tuple(sorted(rules, key=lambda rule: (rule.host, rule.ports))), tuple(refused)
 
 
 def _sizes(choice: Choice, agent: agent_api.Agent) -> tuple[Sizes, str]:

@@ -55,7 +55,13 @@ def test_i03_no_agent_container_holds_anything_worth_stealing(one: Object) -> No
     volumes = {volume["name"]: volume for volume in spec["volumes"]}
     mounted = [volumes[mount["name"]] for mount in agent["volumeMounts"]]
     assert spec["automountServiceAccountToken"] is False
-    assert {key for volume in mounted for key in volume} <= {"name", "emptyDir", "configMap"}
+    tokens = [volume for volume in mounted if "projected" in volume]
+    others = {key for volume in mounted if volume not in tokens for key in volume}
+    assert others <= {"name", "emptyDir", "configMap", "persistentVolumeClaim"}
+    for volume in tokens:
+        (source,) = volume["projected"]["sources"]
+        assert set(source) == {"serviceAccountToken"}
+        assert not source["serviceAccountToken"]["audience"].startswith("zaum")
     assert not [item for item in agent["env"] if "valueFrom" in item]
     assert spec["dnsPolicy"] == "None"
     assert spec["dnsConfig"] == {"nameservers": ["127.0.0.1"]}
@@ -91,8 +97,8 @@ def test_i04_the_token_is_mounted_into_the_watchdog_alone() -> None:
 
 
 def test_i04_the_policys_network_policy_lets_pods_reach_gateway_pods_and_nothing_else() -> None:
-    network = of_kind(rendered.objects(POLICIES["everything"]), "NetworkPolicy")[1]
-    assert network["spec"]["policyTypes"] == ["Egress"]
+    network = of_kind(rendered.objects(POLICIES["researcher"]), "NetworkPolicy")[1]
+    assert network["spec"]["policyTypes"] == ["Egress"], "without ingress it says nothing about who may come in"
     (rule,) = network["spec"]["egress"]
     (peer,) = rule["to"]
     assert peer == {
@@ -142,9 +148,17 @@ def test_i01_the_watchdogs_document_is_one_that_the_watchdog_reads() -> None:
             assert annotations[contract.ANNOTATION_CONFIG_DIGEST] == reading.digest(raw[version])
 
 
-def test_i15_no_object_names_a_secret() -> None:
+def test_i15_a_secret_is_named_for_the_kubelet_to_pull_with_and_for_nothing_else() -> None:
     for policy in POLICIES.values():
-        assert "secret" not in rendered.text(policy).lower()
+        for item in rendered.objects(policy):
+            if item["kind"] == "Pod":
+                item["spec"].pop("imagePullSecrets", None)
+                own = next((v for v in item["spec"]["volumes"] if v["name"] == "zaum-identity"), None)
+                text = yaml.safe_dump(item).replace(contract.IDENTITY_TOKEN_DIR, "")
+                assert (own is None) == ("identity" not in policy["spec"])
+            else:
+                text = yaml.safe_dump(item)
+            assert "secret" not in text.lower()
 
 
 def test_i12_the_quota_is_exactly_what_the_pods_ask_for() -> None:

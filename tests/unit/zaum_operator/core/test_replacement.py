@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 from tests.support.world import START
 from zaum_operator.core import pods
 from zaum_operator.core.pods import Ending, Phase
-from zaum_operator.core.replacement import Decision, Want, decide
+from zaum_operator.core.replacement import Decision, Want, Why, decide
 
 BLANK = pods.read({"metadata": {"name": "blank"}})
 IMAGES = (("watchdog", "w"), ("agent", "a"))
-WANT = Want(replicas=1, run=True, start=True, template="t1", images=IMAGES)
+WANT = Want(replicas=1, run=True, start=True, template="t1", images=IMAGES, site="s1")
 
 
 def pod(name: str, ordinal: int | None = 0, **fields: object) -> pods.Pod:
-    base = dataclasses.replace(BLANK, name=name, uid=name, ordinal=ordinal, template="t1", images=IMAGES, created=START)
+    base = dataclasses.replace(
+        BLANK, name=name, uid=name, ordinal=ordinal, template="t1", site="s1", images=IMAGES, created=START
+    )
     return dataclasses.replace(base, **fields)  # type: ignore[arg-type]
 
 
@@ -26,6 +28,14 @@ def ended(name: str, ordinal: int = 0, *, ago: int = 0, failures: int = 0, templ
     finished = START - timedelta(seconds=ago)
     ending = Ending(1, "Error", "", finished, timedelta(seconds=1))
     return pod(name, ordinal, phase=Phase.ENDED, ending=ending, failures=failures, template=template)
+
+
+STUCK = (pods.Waiting("watchdog", "ErrImagePull", ""),)
+
+
+def outlived(name: str) -> pods.Pod:
+    ending = Ending(137, pods.DEADLINE, "", START, timedelta(seconds=60))
+    return dataclasses.replace(ended(name), ending=ending, deadline=60)
 
 
 def shape(decision: Decision) -> dict[str, list[object]]:
@@ -72,6 +82,31 @@ def shape(decision: Decision) -> dict[str, list[object]]:
         ("its watchdog restarted", [pod("a", ready=True, watchdog_restarts=1)], {}, {"end": ["a"]}),
         ("restarted and outdated", [pod("a", watchdog_restarts=1, template="t0")], {}, {"delete": ["a"]}),
         ("no replicas", [pod("a"), ended("b")], {"replicas": 0}, {"delete": ["a", "b"]}),
+        ("another installation", [pod("a", ready=True, site="s0")], {}, {"delete": ["a"]}),
+        ("another installation, not its turn", [pod("a", ready=True, site="s0")], {"may_roll": False}, {}),
+        ("another installation, starting, not its turn", [pod("a", site="s0")], {"may_roll": False}, {}),
+        ("another installation, stuck, not its turn", [pod("a", site="s0", waiting=STUCK)], {"may_roll": False},
+         {"delete": ["a"]}),
+        ("older than the digests, not its turn", [pod("a", ready=True, site="", template="x")], {"may_roll": False}, {}),
+        ("another author's part, not its turn", [pod("a", ready=True, site="s0", template="t0")], {"may_roll": False},
+         {"delete": ["a"]}),
+        ("two of another installation", [pod("a", ready=True, site="s0"), pod("b", 1, ready=True, site="s0")],
+         {"replicas": 2}, {"delete": ["b"]}),
+        ("another installation's watchdog", [pod("a", ready=True, site="s0", images=(("watchdog", "v"), ("agent", "a")))],
+         {"may_roll": False}, {}),
+        ("a watchdog's image edited", [pod("a", ready=True, images=(("watchdog", "evil"), ("agent", "a")))],
+         {"may_roll": False}, {"delete": ["a"]}),
+        ("an agent's image edited meanwhile", [pod("a", ready=True, site="s0", images=(("watchdog", "v"), ("agent", "e")))],
+         {"may_roll": False}, {"delete": ["a"]}),
+        ("a life as asked", [pod("a", ready=True, deadline=60)], {"lifetime": 60}, {}),
+        ("a longer life than asked", [pod("a", ready=True, deadline=90)], {"lifetime": 60}, {}),
+        ("a shorter life than asked", [pod("a", ready=True, deadline=30)], {"lifetime": 60}, {"delete": ["a"]}),
+        ("a life that may be endless now", [pod("a", ready=True, deadline=30)], {}, {"delete": ["a"]}),
+        ("an endless life that is bounded now", [pod("a", ready=True)], {"lifetime": 60}, {}),
+        ("one that lived its life", [outlived("a")], {"lifetime": 60}, {"start": [(0, 0)]}),
+        ("one that the cluster took", [dataclasses.replace(ended("a", failures=2), disrupted=True)], {},
+         {"start": [(0, 2)]}),
+        ("one on a lost node", [pod("a", terminating=True, deleted=START - timedelta(days=1))], {}, {}),
     ],
 )  # fmt: skip
 def test_a_situation_has_one_answer(
@@ -82,23 +117,30 @@ def test_a_situation_has_one_answer(
 
 
 PODS = st.builds(
-    lambda index, ordinal, phase, terminating, ready, template, restarts, ago: dataclasses.replace(
+    lambda index, ordinal, phase, terminating, ready, template, site, restarts, ago: dataclasses.replace(
         ended(f"p{index}", ordinal, ago=ago) if phase is Phase.ENDED else pod(f"p{index}", ordinal),
         terminating=terminating,
         ready=ready and phase is Phase.LIVE,
         template=template,
+        site=site,
         watchdog_restarts=restarts,
     ),
     st.integers(0, 10**6), st.integers(0, 4), st.sampled_from(Phase), st.booleans(), st.booleans(),
-    st.sampled_from(["t0", "t1"]), st.integers(0, 1), st.integers(0, 400),
+    st.sampled_from(["t0", "t1"]), st.sampled_from(["s0", "s1", ""]), st.integers(0, 1), st.integers(0, 400),
 )  # fmt: skip
 
 
-@given(st.lists(PODS, max_size=12, unique_by=lambda item: item.name), st.integers(0, 4), st.booleans(), st.booleans())
+@given(
+    st.lists(PODS, max_size=12, unique_by=lambda item: item.name),
+    st.integers(0, 4),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
 def test_i12_never_more_live_pods_than_replicas_and_never_one_acted_on_twice(
-    have: list[pods.Pod], replicas: int, run: bool, start: bool
+    have: list[pods.Pod], replicas: int, run: bool, start: bool, may_roll: bool
 ) -> None:
-    want = dataclasses.replace(WANT, replicas=replicas, run=run, start=start)
+    want = dataclasses.replace(WANT, replicas=replicas, run=run, start=start, may_roll=may_roll)
     decision = decide(tuple(have), want, now=START)
     deleted = [gone.pod.name for gone in decision.delete]
     assert len(deleted) == len(set(deleted))
@@ -110,3 +152,6 @@ def test_i12_never_more_live_pods_than_replicas_and_never_one_acted_on_twice(
         assert decision.start == ()
     if not run:
         assert decision.keep == ()
+    if not may_roll and start and run:
+        rolled = {gone.pod.name for gone in decision.delete if gone.why is Why.ROLLED}
+        assert not {item.name for item in have if item.ready} & rolled, "a pod that works waits for its turn"
