@@ -37,6 +37,16 @@ class Volume:
         found = (path for path in data.resolve().rglob("*") if path.is_file())
         return {str(path.relative_to(data.resolve())): path.read_bytes() for path in found}
 
+    def mounted(self, part: str = "") -> dict[str, bytes]:
+        """Give the files of a directory, as `write` is told of them elsewhere: `tls.crt` as `tls_crt`."""
+        found = self.read() if (self.root / "..data").is_symlink() else {}
+        prefix = f"{part}/" if part else ""
+        return {
+            path.removeprefix(prefix).replace(".", "_"): content
+            for path, content in found.items()
+            if path.startswith(prefix)
+        }
+
     def _show(self, names: set[str]) -> None:
         for name in names:
             link = self.root / name

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,17 +123,26 @@ class Volumes:
 
 
 @contextlib.contextmanager
-def running(directory: Path, cluster: simulated_cluster.SimulatedCluster, hosts: dict[str, str]) -> Iterator[Lab]:
-    """Run everything until the block ends; `hosts` is what the DNS stub knows."""
+def running(
+    directory: Path,
+    cluster: simulated_cluster.SimulatedCluster,
+    hosts: dict[str, str],
+    *,
+    fill: Callable[[Volumes], None] | None = None,
+    connection_seconds: int = 300,
+) -> Iterator[Lab]:
+    """Run everything until the block ends; `hosts` is what the DNS stub knows.
+
+    `fill` mounts other certificates than the test authority's; `connection_seconds` is how long Envoy keeps a
+    connection to the authorizer.
+    """
     authority = Authority(directory)
     authority.issue(contract.GATEWAY_TLS_NAME, "tls")
     authority.issue(contract.GATEWAY_CLIENT_TLS_NAME, "client")
     authority.issue(contract.AUTHORIZER_TLS_NAME, "server")
     authority.issue("someone.else.test", "stranger")
     volumes = Volumes.under(directory)
-    trusted = authority.ca.read_bytes()
-    volumes.gateway_has(**_pair(directory, "tls"), **_pair(directory, "client"), ca_crt=trusted)
-    volumes.authorizer_has(**_pair(directory, "server", stem="tls"), ca_crt=trusted)
+    (fill or (lambda mounted: _fill(mounted, directory)))(volumes)
     outside = authority.issue("docs.example.com", "outside")
     with contextlib.ExitStack() as stack:
         tls_port = stack.enter_context(loopback.echo(*outside))
@@ -142,7 +151,9 @@ def running(directory: Path, cluster: simulated_cluster.SimulatedCluster, hosts:
         authorizer = start_authorizer(directory, volumes.authorizer.root, cluster)
         stack.callback(authorizer.end)
         started = authorizer.await_line(event="started")
-        envoy = _start_envoy(directory, authorizer_port=started["grpc"], names_port=names_port)
+        envoy = _start_envoy(
+            directory, authorizer_port=started["grpc"], names_port=names_port, connection_seconds=connection_seconds
+        )
         stack.callback(envoy.end)
         _await_ready(started["health"])
         ports = _listeners(directory / "admin.sock")
@@ -162,6 +173,12 @@ def running(directory: Path, cluster: simulated_cluster.SimulatedCluster, hosts:
         )
         stack.callback(_close, running.connections)
         yield running
+
+
+def _fill(volumes: Volumes, directory: Path) -> None:
+    trusted = (directory / "ca.crt").read_bytes()
+    volumes.gateway_has(**_pair(directory, "tls"), **_pair(directory, "client"), ca_crt=trusted)
+    volumes.authorizer_has(**_pair(directory, "server", stem="tls"), ca_crt=trusted)
 
 
 def _pair(directory: Path, name: str, *, stem: str = "") -> dict[str, bytes]:
@@ -184,8 +201,8 @@ def start_authorizer(directory: Path, tls: Path, cluster: simulated_cluster.Simu
     return Process([sys.executable, "-m", "zaum_gateway"], environment)
 
 
-def render(directory: Path, *, authorizer_port: int, names_port: int) -> dict[str, Any]:
-    """Give the chart's file with nothing changed but addresses, paths and the resolver."""
+def render(directory: Path, *, authorizer_port: int, names_port: int, connection_seconds: int = 300) -> dict[str, Any]:
+    """Give the chart's file with nothing changed but addresses, paths, the resolver, and one duration if asked."""
     text = ENVOY_FILE.read_text()
     text = text.replace("{{ .Release.Namespace }}", "zaum-system").replace(
         "{{ .Values.clusterDomain }}", "cluster.local"
@@ -200,14 +217,17 @@ def render(directory: Path, *, authorizer_port: int, names_port: int) -> dict[st
     ]
     authorizer = next(item for item in config["static_resources"]["clusters"] if item["name"] == "authorizer")
     authorizer["type"] = "STATIC"
+    (options,) = authorizer["typed_extension_protocol_options"].values()
+    assert options["common_http_protocol_options"] == {"max_connection_duration": "300s"}
+    options["common_http_protocol_options"]["max_connection_duration"] = f"{connection_seconds}s"
     endpoint = authorizer["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
     endpoint["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": authorizer_port}
     return config
 
 
-def _start_envoy(directory: Path, *, authorizer_port: int, names_port: int) -> Process:
+def _start_envoy(directory: Path, **given: int) -> Process:
     path = directory / "envoy.yaml"
-    path.write_text(yaml.safe_dump(render(directory, authorizer_port=authorizer_port, names_port=names_port)))
+    path.write_text(yaml.safe_dump(render(directory, **given)))
     binary = Path(sys.executable).with_name("envoy")
     command = [str(binary), "-c", str(path), "--concurrency", "1", "--disable-hot-restart", "-l", "warning"]
     command += ["--file-flush-interval-msec", "50"]

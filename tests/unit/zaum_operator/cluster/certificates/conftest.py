@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.zaum_operator.cluster.certificates.rig import Rig
+from tests.support.certificates import Rig
 
 
 @pytest.fixture

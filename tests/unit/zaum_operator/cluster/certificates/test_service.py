@@ -5,7 +5,7 @@ import logging
 import pytest
 from cryptography import x509
 
-from tests.unit.zaum_operator.cluster.certificates.rig import DAY, NAMESPACE, Replica, Rig
+from tests.support.certificates import DAY, NAMESPACE, Replica, Rig
 from zaum_api import contract
 from zaum_operator import errors
 from zaum_operator.cluster.certificates import rotation

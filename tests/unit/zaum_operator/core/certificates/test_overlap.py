@@ -8,14 +8,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.zaum_operator.core.certificates import model
-from zaum_operator.core.certificates import rotation, stored
+from zaum_operator.core.certificates import rotation, stored, view
 from zaum_operator.core.certificates.steadiness import Steadiness
 
 TICKS = 1800
 """More than an hour and a half of the model's time: four lives of an authority."""
 
 
-def played(seed: int, lives: model.Lives = model.LIVES) -> model.Cluster:
+def played(seed: int, lives: view.Lives = model.LIVES) -> model.Cluster:
     cluster = model.Cluster(seed, lives)
     for _ in range(TICKS):
         cluster.tick()
@@ -39,7 +39,7 @@ def test_the_model_notices_a_leaf_that_is_signed_too_early() -> None:
 
 
 def test_the_model_notices_an_authority_that_is_taken_out_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
-    def retire_at_once(case: rotation.Case, root: rotation.Root) -> rotation.Step | None:
+    def retire_at_once(case: rotation.Case, root: view.Root) -> rotation.Step | None:
         return rotation.Retire() if len(root.bundle) > 1 else None
 
     monkeypatch.setattr(rotation, "RULES", (*rotation.RULES[:3], retire_at_once, *rotation.RULES[3:]))

@@ -10,6 +10,7 @@ import prometheus_client
 
 from tests.support.apiserver import ApiServer
 from tests.support.volume import Volume
+from zaum_operator.cluster.certificates.rotation import Time
 from zaum_operator.cluster.certificates.service import Certificates, Gauges
 from zaum_operator.core import kinds
 from zaum_operator.core.certificates import options, stored
@@ -42,7 +43,7 @@ class HandClock:
 class Replica:
     """One operator with its own volume."""
 
-    def __init__(self, api: ApiServer, clock: HandClock, directory: Path, **environment: str) -> None:
+    def __init__(self, api: ApiServer, clock: Time, directory: Path, **environment: str) -> None:
         self.api = api
         self.clock = clock
         self.volume = Volume(directory)
