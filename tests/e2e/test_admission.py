@@ -25,6 +25,7 @@ from tests.support.e2e.admission import (
     refused,
 )
 from tests.support.e2e.api import Api, Object, RefusedError, User, service_account, url
+from zaum_api import contract
 
 UNINSTALL = User("system:serviceaccount:zaum-system:zaum-uninstall", ("system:masters", "system:authenticated"))
 """The uninstall hook's account, whose roles are there only while it runs."""
@@ -73,6 +74,13 @@ def test_our_labels_are_reserved_in_our_own_namespace_too(api: Api) -> None:
     marked = body("pods", "zaum-system", name="probe", labels={"zaum.dev/agent": "true"})
     refused(lambda: create(api, "pods", marked), "only the Zaum operator")
     create(api, "pods", body("pods", "zaum-system", name="zaum-probe", labels=LABELS))
+
+
+def test_what_the_operator_marks_in_our_own_namespace_can_be_replaced(api: Api) -> None:
+    marks = {contract.ANNOTATION_CERTIFICATES: "1"}
+    replacing = api.as_user(User(service_account("kube-system", "replicaset-controller").name, ("system:masters",)))
+    for who in (api, replacing):
+        create(who, "pods", body("pods", "zaum-system", name="zaum-probe", annotations=marks))
 
 
 @pytest.mark.parametrize(("who", "kind"), PEOPLE)

@@ -8,21 +8,25 @@ import pytest
 from tests.cluster import cluster
 from tests.support.e2e.agents import Agents
 from tests.support.e2e.api import Api, Object
+from zaum_api import contract
 
 Right = tuple[str, str, str]
-READS = {"get", "list", "watch"}
+CALLERS = {"port": 8080, "from": [{"podSelector": {"matchLabels": {"app": "caller"}}}]}
+OURS = {contract.CA_SECRET, contract.GATEWAY_TLS_SECRET, contract.AUTHORIZER_TLS_SECRET}
+"""The Secrets that the chart names and the operator fills."""
+
+
+def rules(api: Api, account: str) -> list[Object]:
+    """Every rule of the roles that the chart gives to a ServiceAccount of ours."""
+    roles = [*cluster_roles(api), *api.items("roles")]
+    return [rule for role in roles if role["metadata"]["name"].startswith(f"zaum-{account}") for rule in role["rules"]]
 
 
 def granted(api: Api, account: str) -> set[Right]:
     """Every (group, resource, verb) that roles of ours give to a ServiceAccount of ours."""
-    rules: list[Object] = []
-    for kind in ("clusterroles", "roles"):
-        for role in api.items(kind) if kind == "roles" else cluster_roles(api):
-            if role["metadata"]["name"].startswith(f"zaum-{account}"):
-                rules += role["rules"]
     return {
         (group, resource, verb)
-        for rule in rules
+        for rule in rules(api, account)
         for group in rule.get("apiGroups", [])
         for resource in rule.get("resources", [])
         for verb in rule["verbs"]
@@ -56,21 +60,31 @@ def used(log: Path, account: str) -> set[Right]:
 @pytest.mark.node
 @pytest.mark.parametrize("account", ["operator", "authorizer"])
 def test_every_verb_that_is_granted_is_used(agents: Agents, api: Api, account: str) -> None:
-    # What this run has not caused yet: a life from creation to deletion, with a change of its configuration.
-    agents.api.apply("agentpolicies", agents.policy("life", command=["sleep", "3600"]))
+    # What this run has not caused yet: a life from creation to deletion, with every kind of child and a change.
+    where = agents.namespace
+    policy = agents.policy("life", command=["sleep", "3600"], files=agents.files("life"), ingress=[CALLERS])
+    agents.api.apply("agentpolicies", policy)
     pod = agents.running("life")
-    api.merge("agentpolicies", agents.namespace, "life", {"spec": {"limits": {"requests": {"perMinute": 7}}}})
+    api.until("services", where, contract.child_name("life"), lambda _: True, seconds=20, what="the Service")
+    api.merge("agentpolicies", where, "life", {"spec": {"limits": {"requests": {"perMinute": 7}}}})
     api.until(
         "pods",
-        agents.namespace,
+        where,
         pod["metadata"]["name"],
         lambda seen: seen["metadata"]["annotations"] != pod["metadata"]["annotations"],
         seconds=20,
         what="the new configuration's digest on the pod",
     )
-    api.delete("agentpolicies", agents.namespace, "life")
-    api.until_gone("pods", agents.namespace, pod["metadata"]["name"], seconds=30)
-    api.until_gone("networkpolicies", agents.namespace, "zaum--guard", seconds=30)
+    # No such storage class: what is looked for is the claim, not a pod.
+    workspace = {"persistent": {"storageClass": "nowhere"}}
+    agents.api.apply("agentpolicies", agents.policy("claims", command=["true"], agent={"workspace": workspace}))
+    claim = contract.claim_name("claims", 0)
+    api.until("persistentvolumeclaims", where, claim, lambda _: True, seconds=20, what="the claim")
+    for name in ("life", "claims"):
+        api.delete("agentpolicies", where, name)
+    api.until_gone("pods", where, pod["metadata"]["name"], seconds=30)
+    api.until_gone("persistentvolumeclaims", where, claim, seconds=30)
+    api.until_gone("networkpolicies", where, contract.GUARD_NAME, seconds=30)
     given, taken = granted(api, account), used(cluster.audit_log(), account)
     assert given
     assert given - taken == set(), "granted and never used"
