@@ -33,6 +33,11 @@ class Definition:
         """Name the file that the CRD is written to."""
         return f"{contract.GROUP}_{self.plural}.yaml"
 
+    @property
+    def has_status(self) -> bool:
+        """Say whether the operator writes to it."""
+        return "status" in self.source.model_fields
+
     def schema(self) -> dict[str, Any]:
         """Give the structural schema of the whole object, with the rules on its name."""
         exported = structural.export(self.source.model_json_schema())
@@ -69,7 +74,7 @@ class Definition:
                         "served": True,
                         "storage": True,
                         "schema": {"openAPIV3Schema": self.schema()},
-                        "subresources": {"status": {}},
+                        **({"subresources": {"status": {}}} if self.has_status else {}),
                         "additionalPrinterColumns": list(self.columns),
                     }
                 ],

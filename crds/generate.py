@@ -8,6 +8,7 @@ from typing import Any, Final
 import yaml
 
 import definitions
+from reference import conditions, fields
 
 ROOT: Final = pathlib.Path(__file__).resolve().parent.parent
 CRD_FOLDERS: Final = ("crds", "charts/zaum/files/crds")
@@ -31,7 +32,8 @@ def render(crd: dict[str, Any]) -> str:
 def files() -> dict[str, str]:
     """Give every generated file: its path below the root, and its text."""
     crds = {definition.file: render(definition.crd()) for definition in definitions.ALL}
-    return {f"{folder}/{name}": text for folder in CRD_FOLDERS for name, text in crds.items()}
+    written = {f"{folder}/{name}": text for folder in CRD_FOLDERS for name, text in crds.items()}
+    return {**written, "docs/api.md": fields.page(), "docs/conditions.md": conditions.page()}
 
 
 def main(arguments: list[str]) -> int:

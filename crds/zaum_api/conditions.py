@@ -1,7 +1,8 @@
 """The conditions on an AgentPolicy's status, and every reason that they can carry.
 
 Standard library only. A type is True when the good thing holds, so `Ready=False` and `Isolated=False` are the states
-that somebody must look at. Reasons are stable: alerts and scripts may match them.
+that somebody must look at; Degraded alone is the other way round. Reasons are stable: alerts and scripts may match
+them. What each means and who must act is said in `reasons`.
 """
 
 from enum import StrEnum

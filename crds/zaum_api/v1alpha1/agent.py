@@ -89,7 +89,7 @@ class Workspace(model.Model):
     mount_path: Annotated[str, *scalars.mount_path("workspace.mountPath")] | None = None
     """Where it appears. Default /workspace."""
     persistent: Persistent | None = None
-    """Makes the workspace survive a kill and a new pod. Default: it does not. {} takes the cluster's StorageClass."""
+    """Makes the workspace survive a kill and a new pod; {} takes the cluster's StorageClass. Default none."""
 
 
 def _files_beside_workspace(agent: "Agent") -> bool:
@@ -108,29 +108,29 @@ class Agent(model.Model):
     """The agent's container. It runs as uid 10001 without a capability, with a read-only root and no token."""
 
     type: Literal["Service", "Task"] | None = None
-    """Service (default): kept running. Task: runs once in one pod that is never restarted or replaced; its outcome is
-    the condition Succeeded. The type of a policy cannot be changed, nor the agent of a Task."""
+    """Service: kept running. Task: runs once in one pod that is never restarted or replaced; its outcome is the
+    condition Succeeded. The type of a policy cannot be changed, nor the agent of a Task. Default Service."""
     image: Annotated[str, scalars.text(most=512, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$")]
     """Image to run, best by digest. The only field that must be there."""
     image_pull_secrets: Annotated[list[PullSecret], *lists.keyed("imagePullSecrets", "name", most=8)] | None = None
     """Secrets that the kubelet may pull the image with. Default none."""
     command: Annotated[list[_Argument], lists.bounded(most=64)] | None = None
-    """Replaces the image's entry point."""
+    """Replaces the image's entry point. Default the image's own."""
     args: Annotated[list[_Argument], lists.bounded(most=256)] | None = None
-    """Arguments for the entry point."""
+    """Arguments for the entry point. Default the image's own."""
     working_dir: Annotated[str, scalars.text(most=256, pattern=scalars.PATH_PATTERN)] | None = None
-    """Working directory; default the image's own."""
+    """Working directory. Default the image's own."""
     env: Annotated[list[EnvVar], *lists.keyed("env", "name", most=128)] | None = None
-    """Environment with plain values, beside what Zaum sets."""
+    """Environment with plain values, beside what Zaum sets. Default none."""
     files: Annotated[list[FileSource], *lists.keyed("files", "mountPath", most=16)] | None = None
-    """Read-only files from ConfigMaps."""
+    """Read-only files from ConfigMaps. Default none."""
     replicas: Annotated[int, pydantic.Field(ge=0, le=100)] | None = None
     """How many pods, at most 100. Default 1; 0 runs none. A Task has one."""
     resources: Resources | None = None
     workspace: Workspace | None = None
     liveness: liveness_api.Liveness | None = None
     runtime_class_name: scalars.ObjectName | None = None
-    """RuntimeClass for the pods, such as gvisor; default the cluster's."""
+    """RuntimeClass for the pods, such as gvisor. Default the cluster's."""
     host_users: bool | None = None
     """false runs the pods in a user namespace of their own, where node and runtime can. Default the installation's."""
     node_selector: scheduling.NodeSelector | None = None

@@ -16,11 +16,21 @@ class Hosts(model.Model):
     egress and named in its condition EgressExact. Empty: none."""
 
 
-class Limits(model.Model):
-    """Caps spec.limits: a larger value is lowered to these."""
+class Requests(limits.Requests):
+    """Caps limits.requests."""
 
-    requests: limits.Requests | None = None
-    """Highest rate."""
+    per_minute: limits.Rate | None = None
+    """Most requests a minute; 0 denies all."""
+    burst: limits.Rate | None = None
+    """Most requests at once after a rest; 0 denies all."""
+
+    rules: ClassVar = (model.some("spec.limits.requests", "perMinute", "burst"),)
+
+
+class Limits(model.Model):
+    """Caps spec.limits: a larger value is lowered to these, also a default."""
+
+    requests: Requests | None = None
     connections: Annotated[int, pydantic.Field(ge=0, le=4096)] | None = None
     """Most open tunnels at once; 0 denies all."""
 
@@ -133,15 +143,6 @@ class Spec(model.Model):
     identity: Identity | None = None
 
 
-class Status(model.Model):
-    """What the operator saw. Only the operator writes it."""
-
-    observed_generation: Annotated[int, pydantic.Field(ge=0)] | None = None
-    """The metadata.generation that this status is about."""
-    namespaces: Annotated[int, pydantic.Field(ge=0)] | None = None
-    """How many namespaces it selects."""
-
-
 class AgentCeiling(model.Model):
     """Caps what the AgentPolicies of some namespaces may ask for. It beats every policy; for the cluster's owner."""
 
@@ -149,4 +150,3 @@ class AgentCeiling(model.Model):
     kind: Literal["AgentCeiling"]
     metadata: scalars.Metadata
     spec: Spec
-    status: Status | None = None

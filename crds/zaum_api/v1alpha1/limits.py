@@ -6,7 +6,7 @@ import pydantic
 
 from zaum_api.v1alpha1 import model, scalars
 
-_Rate = Annotated[int, pydantic.Field(ge=0, le=100_000)]
+Rate = Annotated[int, pydantic.Field(ge=0, le=100_000)]
 _Above = Annotated[int, pydantic.Field(ge=1, le=100_000)]
 _Amount = Annotated[int, pydantic.Field(ge=0, le=1_000_000_000_000)]
 
@@ -14,9 +14,9 @@ _Amount = Annotated[int, pydantic.Field(ge=0, le=1_000_000_000_000)]
 class Requests(model.Model):
     """How often the agent may open a tunnel. What is above answers 429 with Retry-After."""
 
-    per_minute: _Rate | None = None
+    per_minute: Rate | None = None
     """Requests a minute. Default 60; 0 denies all."""
-    burst: _Rate | None = None
+    burst: Rate | None = None
     """How many at once after a rest. Default 10, and never more than perMinute when that is lower."""
 
 

@@ -15,7 +15,7 @@ class Toleration(model.Model):
     key: labels.Key | None = None
     """The taint's key. Absent: every key, with the operator Exists."""
     operator: Literal["Equal", "Exists"] | None = None
-    """Equal (default) compares the value; Exists takes any."""
+    """Equal compares the value; Exists takes any. Default Equal."""
     value: labels.Value | None = None
     """The taint's value, for Equal."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None

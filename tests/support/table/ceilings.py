@@ -100,6 +100,7 @@ BAD: Final = (
     _case("a host twice", ceiling(hosts={"allowed": ["docs.example.com"] * 2}), _S),
     _case("limits of nothing", ceiling(limits={}), _R, "spec.limits says nothing"),
     _case("limits of null", ceiling(limits={"connections": None}), _R, "spec.limits says nothing"),
+    _case("a rate of nothing", ceiling(limits={"requests": {}}), _R, "spec.limits.requests says nothing"),
     _case("a limit below zero", ceiling(limits={"connections": -1}), _S),
     _case("a limit as text", ceiling(limits={"connections": "1"}), _S),
     _case("a rate below zero", ceiling(limits={"requests": {"perMinute": -1, "burst": 0}}), _S),

@@ -1,0 +1,1 @@
+"""The pages of docs/ that follow from the models. Text in, text out: `generate` writes them."""

@@ -1,0 +1,42 @@
+"""docs/conditions.md: every condition and reason, who must act, and what to do."""
+
+from typing import Final
+
+from zaum_api import conditions, reasons
+
+INTRO: Final = """\
+<!-- Generated from crds/zaum_api by `make crds`. Edit the models, not this file. -->
+# Conditions and reasons
+
+What stands in the `status.conditions` of an AgentPolicy. Types and reasons are stable: alerts and scripts may match
+them. The message beside a reason names the object and the next step. How the parts of a status fit together is on the
+page [Reading the status](status.md).
+"""
+ABOUT: Final[dict[conditions.ConditionType, str]] = {
+    conditions.ConditionType.READY: "As many pods as the policy asks for run and are ready. Look here first.",
+    conditions.ConditionType.ISOLATED: "Guard, policy NetworkPolicy, ServiceAccount and quota stand as planned"
+    " in the API. That the network plugin obeys them is not said here.",
+    conditions.ConditionType.EGRESS_EXACT: "Nothing but this policy decides what its pods reach, and all its hosts are"
+    " in force.",
+    conditions.ConditionType.IDENTITY_BOUND: "The agent holds no token, or exactly the one that identity.token names.",
+    conditions.ConditionType.SUCCEEDED: "Tasks only. Unknown while the Task is not over; True and False are final.",
+    conditions.ConditionType.DEGRADED: "The one type that is True when something is worse than it could be, while all"
+    " that the others say still holds. The first reason counts, the message tells all.",
+}
+_ORDER: Final = (conditions.Status.TRUE, conditions.Status.UNKNOWN, conditions.Status.FALSE)
+
+
+def page() -> str:
+    """Give the page's text."""
+    return "\n".join([INTRO, *map(_of_type, conditions.ConditionType)])
+
+
+def _of_type(kind: conditions.ConditionType) -> str:
+    lines = [f"## {kind.value}\n", f"{ABOUT[kind]}\n", "| status | reason | meaning | who acts | what to do |"]
+    lines.append("|---|---|---|---|---|")
+    for status in _ORDER:
+        for reason, explained in reasons.EXPLAINED.items():
+            if (kind, status) in explained.on:
+                cells = (status.value, f"`{reason.value}`", explained.means, explained.who.value, explained.act)
+                lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,268 @@
+"""What each reason means, on which condition it stands, who must act, and what to do: for people and for pages.
+
+Standard library only. `EXPLAINED` has every reason of `conditions.Reason`; a test holds that.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from zaum_api.conditions import ConditionType, Reason, Status
+
+State = tuple[ConditionType, Status]
+
+
+class Who(StrEnum):
+    """Who has to act."""
+
+    NOBODY = "nobody"
+    AUTHOR = "the policy's author"
+    OWNER = "the cluster's owner"
+    ZAUM = "Zaum tries again; its owner when it stays"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One reason, explained."""
+
+    on: tuple[State, ...]
+    who: Who
+    means: str
+    act: str = ""
+
+
+_READY: Final = (ConditionType.READY, Status.TRUE)
+_NOT_READY: Final = (ConditionType.READY, Status.FALSE)
+_ISOLATED: Final = (ConditionType.ISOLATED, Status.TRUE)
+_NOT_ISOLATED: Final = (ConditionType.ISOLATED, Status.FALSE)
+_EXACT: Final = (ConditionType.EGRESS_EXACT, Status.TRUE)
+_NOT_EXACT: Final = (ConditionType.EGRESS_EXACT, Status.FALSE)
+_BOUND: Final = (ConditionType.IDENTITY_BOUND, Status.TRUE)
+_NOT_BOUND: Final = (ConditionType.IDENTITY_BOUND, Status.FALSE)
+_SUCCEEDED: Final = (ConditionType.SUCCEEDED, Status.TRUE)
+_NOT_SUCCEEDED: Final = (ConditionType.SUCCEEDED, Status.FALSE)
+_UNDECIDED: Final = (ConditionType.SUCCEEDED, Status.UNKNOWN)
+_DEGRADED: Final = (ConditionType.DEGRADED, Status.TRUE)
+_NOT_DEGRADED: Final = (ConditionType.DEGRADED, Status.FALSE)
+
+EXPLAINED: Final[dict[Reason, Explanation]] = {
+    Reason.ALL_READY: Explanation((_READY,), Who.NOBODY, "As many pods as asked for run, and all are ready."),
+    Reason.STOPPED: Explanation(
+        (_READY, _NOT_SUCCEEDED),
+        Who.NOBODY,
+        "Nothing is meant to run: desiredState is Stopped or replicas is 0. A Task that ran then has failed for good.",
+    ),
+    Reason.PROGRESSING: Explanation(
+        (_NOT_READY, _UNDECIDED), Who.NOBODY, "Pods are being made, pulled, started, replaced or stopped."
+    ),
+    Reason.BACKING_OFF: Explanation(
+        (_NOT_READY,),
+        Who.AUTHOR,
+        "The agent of a Service ended by itself with exit code 0; a new pod follows after a pause.",
+        "An agent that ends when its work is done is a Task: spec.agent.type.",
+    ),
+    Reason.INVALID_SPEC: Explanation(
+        (_NOT_READY, _NOT_EXACT, _NOT_BOUND),
+        Who.AUTHOR,
+        "The spec cannot be acted on: running pods have no egress, new ones are not started.",
+        "Correct the field that the message names. It happens when a policy is older than a rule of the CRD.",
+    ),
+    Reason.INVALID_HOSTS: Explanation(
+        (_NOT_EXACT,),
+        Who.AUTHOR,
+        "The hosts that the message names are no names that can be reached; they get no egress, the others do.",
+        "Correct or remove them in spec.egress.hosts.",
+    ),
+    Reason.IMAGE_PULL_FAILED: Explanation(
+        (_NOT_READY,),
+        Who.AUTHOR,
+        "The node cannot pull the image.",
+        "Check its name, spec.agent.imagePullSecrets, and that nodes reach the registry.",
+    ),
+    Reason.AGENT_FAILED: Explanation(
+        (_NOT_READY,),
+        Who.AUTHOR,
+        "The agent ended with an error, once; a new pod follows after a pause.",
+        "Look at the log of the failed pod, which is kept: kubectl logs POD -c agent.",
+    ),
+    Reason.CRASH_LOOP: Explanation(
+        (_NOT_READY,),
+        Who.AUTHOR,
+        "The agent ended with an error several times in a row; the pause doubles to 5 minutes.",
+        "Look at the log of the failed pod, which is kept: kubectl logs POD -c agent.",
+    ),
+    Reason.RUNAWAY: Explanation(
+        (_NOT_READY, _NOT_SUCCEEDED),
+        Who.AUTHOR,
+        "A detector tripped: the watchdog cut the agent off and the kubelet killed it. The message names the breach.",
+        "Find out what the agent did; only then tune the detector in spec.runaway.",
+    ),
+    Reason.WATCHDOG_RESTARTED: Explanation(
+        (_NOT_READY, _NOT_SUCCEEDED),
+        Who.ZAUM,
+        "The watchdog restarted and with it lost its verdict and counts; the pod was cut off and ended.",
+        "When it comes again, look at the previous log: kubectl logs POD -c watchdog --previous.",
+    ),
+    Reason.CONFIG_MAP_MISSING: Explanation(
+        (_NOT_READY,),
+        Who.AUTHOR,
+        "A ConfigMap that spec.agent.files names does not exist.",
+        "Make it, or remove the entry.",
+    ),
+    Reason.CONTAINER_CONFIG: Explanation(
+        (_NOT_READY,),
+        Who.AUTHOR,
+        "The node cannot make or start a container; the message has its words.",
+        "Correct what it names: command, workingDir, files, runtimeClassName, hostUsers.",
+    ),
+    Reason.SECRET_MISSING: Explanation(
+        (_NOT_READY,),
+        Who.AUTHOR,
+        "A Secret that spec.agent.imagePullSecrets names does not exist.",
+        "Make it, or remove the entry.",
+    ),
+    Reason.CLAIM_PENDING: Explanation(
+        (_NOT_READY,),
+        Who.AUTHOR,
+        "The claim of a persistent workspace is not bound, or cannot be made or changed as asked.",
+        "Correct storageClass and size, or delete the claim and what it holds; claims never shrink.",
+    ),
+    Reason.AGENT_UNHEALTHY: Explanation(
+        (_NOT_READY,),
+        Who.AUTHOR,
+        "The agent failed its own health check and was killed; a new pod follows after a pause.",
+        "Look at the agent, or give it more time in spec.agent.liveness.",
+    ),
+    Reason.TASK_ENDED: Explanation(
+        (_NOT_READY,), Who.NOBODY, "The Task has ended and is not run again: the condition Succeeded says how."
+    ),
+    Reason.CEILING_EXCEEDED: Explanation(
+        (_NOT_READY, _NOT_EXACT, _NOT_BOUND),
+        Who.AUTHOR,
+        "A ceiling does not allow what the spec asks, and it cannot be lowered to fit: no pod runs (image, runtime"
+        " class, node label, toleration), the host is not reached, or no token is given.",
+        "Ask for what the AgentCeiling that the message names allows, or ask the cluster's owner to change it.",
+    ),
+    Reason.CEILING_INVALID: Explanation(
+        (_NOT_READY,),
+        Who.OWNER,
+        "An AgentCeiling of this namespace cannot be read whole by this version: no pod is started under it.",
+        "Upgrade Zaum, or take out of the ceiling what the message names.",
+    ),
+    Reason.NODE_LOST: Explanation(
+        (_NOT_READY,),
+        Who.OWNER,
+        "A pod's node does not answer, so nobody knows whether the pod still runs; a second one is not started.",
+        "Bring the node back. When it is known to be off: delete the Node, or taint it with"
+        " node.kubernetes.io/out-of-service=nodeshutdown:NoExecute.",
+    ),
+    Reason.UNSCHEDULABLE: Explanation(
+        (_NOT_READY,),
+        Who.OWNER,
+        "No node takes the pod; the message has the scheduler's words.",
+        "Add nodes, or ask for less in spec.agent.resources, nodeSelector.",
+    ),
+    Reason.QUOTA_EXCEEDED: Explanation(
+        (_NOT_READY,),
+        Who.OWNER,
+        "A ResourceQuota of the namespace refuses the pod.",
+        "Raise it, or lower spec.agent.replicas or resources.",
+    ),
+    Reason.GATEWAY_MISSING: Explanation(
+        (_NOT_READY,),
+        Who.OWNER,
+        "The gateway's Service or CA was not found in Zaum's namespace: no pod is started.",
+        "Repair the installation: helm status, pods in Zaum's namespace.",
+    ),
+    Reason.NAMESPACE_TERMINATING: Explanation((_NOT_READY,), Who.NOBODY, "The namespace is being deleted."),
+    Reason.ADMISSION_REFUSED: Explanation(
+        (_NOT_READY,),
+        Who.OWNER,
+        "The API server refused an object that Zaum makes; the message names it and has the API server's words.",
+        "Look which admission policy or webhook refuses, and let the operator pass.",
+    ),
+    Reason.FOREIGN_NETWORK_POLICY: Explanation(
+        (_NOT_READY, _NOT_EXACT),
+        Who.OWNER,
+        "Another NetworkPolicy in the namespace may widen what agents reach: no pod runs beside it.",
+        "Give its podSelector the expression {key: zaum.dev/agent, operator: DoesNotExist}, or delete it.",
+    ),
+    Reason.APPLY_FAILED: Explanation(
+        (_NOT_READY,),
+        Who.ZAUM,
+        "The API server answered with an error that should pass.",
+        "When it stays: look at the API server, and at the operator's rights and log.",
+    ),
+    Reason.NO_TOKEN: Explanation((_BOUND,), Who.NOBODY, "The agent holds no token, as the policy asks for none."),
+    Reason.TOKEN_BOUND: Explanation(
+        (_BOUND,), Who.NOBODY, "The agent holds the token that identity.token names, bound to its pod."
+    ),
+    Reason.AUDIENCE_REFUSED: Explanation(
+        (_NOT_BOUND,),
+        Who.AUTHOR,
+        "The audience is the API server's own: a token for it would be a way into the cluster, none is mounted.",
+        "Name the service that the token is for in spec.identity.token.audience.",
+    ),
+    Reason.TASK_RUNNING: Explanation((_UNDECIDED,), Who.NOBODY, "The Task's pod was started and has not ended."),
+    Reason.TASK_SUCCEEDED: Explanation(
+        (_SUCCEEDED,),
+        Who.NOBODY,
+        "The agent ended with exit code 0, no detector tripped, the watchdog never restarted.",
+    ),
+    Reason.TASK_FAILED: Explanation(
+        (_NOT_SUCCEEDED,),
+        Who.AUTHOR,
+        "The agent ended with an error, or failed its health check.",
+        "Look at the log of the pod, which is kept; to run it again make another policy.",
+    ),
+    Reason.DEADLINE_EXCEEDED: Explanation(
+        (_NOT_SUCCEEDED,),
+        Who.AUTHOR,
+        "The Task ran for spec.lifetime.max, or a ceiling's, and was ended.",
+        "Give it more time in another policy, or less to do.",
+    ),
+    Reason.POD_LOST: Explanation(
+        (_NOT_SUCCEEDED,),
+        Who.AUTHOR,
+        "The Task's pod vanished before its outcome was seen (a drain, a lost node); it is not run again.",
+        "Check what it had done, then make another policy.",
+    ),
+    Reason.AS_INSTALLED: Explanation(
+        (_NOT_DEGRADED,), Who.NOBODY, "Everything that this installation can guard with is in place."
+    ),
+    Reason.NAMESPACE_SCOPED: Explanation(
+        (_DEGRADED,),
+        Who.NOBODY,
+        "Zaum is installed for single namespaces: no ceilings, no admission policies, one quota for the namespace.",
+        "Install it for the cluster where the rights allow.",
+    ),
+    Reason.ACCESS_RELAXED: Explanation(
+        (_DEGRADED,),
+        Who.NOBODY,
+        "Ceilings let people into agent pods (exec, attach, port-forward, ephemeral containers).",
+        "Take spec.access out of the ceilings when it is no longer needed.",
+    ),
+    Reason.UNKNOWN_FIELDS: Explanation(
+        (_DEGRADED,),
+        Who.OWNER,
+        "The CRD is newer than the operator: the fields that the message names are ignored.",
+        "Upgrade the operator.",
+    ),
+    Reason.SAFEGUARDS_MISSING: Explanation(
+        (_DEGRADED,),
+        Who.OWNER,
+        "Something of the installation that guards is not in place; the message names it.",
+        "Repair the installation: helm upgrade with the same values.",
+    ),
+    Reason.GUARDED: Explanation(
+        (_ISOLATED,), Who.NOBODY, "Guard, NetworkPolicy, quota and ServiceAccount stand as planned."
+    ),
+    Reason.NOT_GUARDED: Explanation(
+        (_NOT_ISOLATED,),
+        Who.ZAUM,
+        "Not all that isolates could be applied, or the spec cannot be acted on; new pods are not started.",
+        "The message says which object; look at the condition Ready too.",
+    ),
+    Reason.EXACT: Explanation((_EXACT,), Who.NOBODY, "Exactly the hosts in status.effective can be reached."),
+}
+"""Every reason."""
