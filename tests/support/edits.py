@@ -145,6 +145,7 @@ SERVICE: Final = (
     Edit("unready ones too", "service", {"spec": {"publishNotReadyAddresses": True}}),
 )
 CLAIM: Final = (
+    Edit("removed", "claim", None),
     Edit("label taken off", "claim", _labels(policy=None)),
     Edit("label of another policy", "claim", _labels(policy="other")),
     Edit("owner taken off", "claim", {"metadata": {"ownerReferences": None}}),

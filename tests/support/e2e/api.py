@@ -155,7 +155,9 @@ class Api:
         while (left := deadline - time.monotonic()) > 0:
             if self.find(resource, namespace, name) is None:
                 return
-            for kind, _ in self.changes(resource, namespace, fields=f"metadata.name={name}", seconds=left):
+            # In short turns: what goes between the look and the watch is never reported.
+            turn = min(left, 2.0)
+            for kind, _ in self.changes(resource, namespace, fields=f"metadata.name={name}", seconds=turn):
                 if kind == "DELETED":
                     return
         raise NotSeenError(f"{resource} {namespace}/{name} is still there after {seconds} s")

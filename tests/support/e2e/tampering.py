@@ -1,0 +1,144 @@
+"""Edit what the operator made, as somebody who may write every kind of it, and time how long the edit stands."""
+
+import copy
+import json
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tests.chaos import normal
+from tests.support import edits
+from tests.support.e2e.api import Api, NotSeenError, Object, RefusedError, User, url
+
+POLICY: Final = "prey"
+KEEPER: Final = "keeper"
+"""A policy of its own for the claim: no storage class of that name exists, so its pod waits and the claim is free."""
+NOT_COMPARED: Final = ("status", "resourceVersion")
+KINDS: Final = {
+    "": ["pods", "configmaps", "serviceaccounts", "resourcequotas", "services", "persistentvolumeclaims"],
+    "networking.k8s.io": ["networkpolicies"],
+    "scheduling.k8s.io": ["priorityclasses"],
+}
+VERBS: Final = ["get", "list", "watch", "create", "update", "patch", "delete"]
+
+
+def hand(api: Api, namespace: str) -> Api:
+    """Give the API server as seen by one person who may write all children of one namespace, and nothing else."""
+    name = f"tamper-{namespace}"[:60]
+    group = "rbac.authorization.k8s.io"
+    rules = [{"apiGroups": [key], "resources": kinds, "verbs": VERBS} for key, kinds in KINDS.items()]
+    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
+    api.apply("clusterroles", role)
+    subject = {"apiGroup": group, "kind": "User", "name": name}
+    # Cluster-wide, because PriorityClasses are: nothing is written outside the test's own namespaces.
+    api.apply(
+        "clusterrolebindings",
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+            "subjects": [subject],
+        },
+    )
+    return api.as_user(User(name, ("system:authenticated",)))
+
+
+def drop_hand(api: Api, namespace: str) -> None:
+    """Take the rights back."""
+    name = f"tamper-{namespace}"[:60]
+    api.delete("clusterrolebindings", "", name)
+    api.delete("clusterroles", "", name)
+
+
+def policies(namespace: str, image: str) -> list[Object]:
+    """Give policies that between them have every child."""
+    peer = {"podSelector": {"matchLabels": {"app": "caller"}}}
+    prey = {
+        "agent": {"image": image, "command": ["python3", "-c", "import time; time.sleep(36000)"]},
+        "ingress": [{"port": 8080, "from": [peer]}],
+        "egress": {"hosts": [{"host": "docs.example.com"}]},
+    }
+    keeper = copy.deepcopy(prey)
+    keeper["agent"]["workspace"] = {"persistent": {"storageClass": "nowhere"}}  # type: ignore[index]
+    return [
+        {
+            "apiVersion": "zaum.dev/v1alpha1",
+            "kind": "AgentPolicy",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": spec,
+        }
+        for name, spec in ((POLICY, prey), (KEEPER, keeper))
+    ]
+
+
+@dataclass
+class Prey:
+    """One namespace with its policies; `api` reads, `thief` edits."""
+
+    api: Api
+    thief: Api
+    namespace: str
+
+    def policy_of(self, edit: edits.Edit) -> str:
+        """Name the policy whose child an edit is of."""
+        return KEEPER if edit.child == "claim" else POLICY
+
+    def strike(self, edit: edits.Edit) -> None:
+        """Make the edit; RefusedError when it is refused."""
+        resource, where, name = edits.place(edit.child, self.namespace, self.policy_of(edit))
+        name = name or self.pods()[0]["metadata"]["name"]
+        self.api.get(resource, where, name)
+        if edit.patch is None:
+            self.thief.send("DELETE", url(resource, where, name))
+        else:
+            self.thief.merge(resource, where, name, edit.patch)
+
+    def pods(self) -> list[Object]:
+        """Give the pods of the policy that live on, by what nobody can edit."""
+        account = f"zaum-{POLICY}"
+        return [
+            pod
+            for pod in self.api.items("pods", self.namespace)
+            if pod["spec"].get("serviceAccountName") == account
+            and not pod["metadata"].get("deletionTimestamp")
+            and pod.get("status", {}).get("phase") not in {"Failed", "Succeeded"}
+        ]
+
+    def state(self, edit: edits.Edit) -> Any:
+        """Give what an edit of this child could change, without what is new each time; None where it is gone."""
+        resource, where, name = edits.place(edit.child, self.namespace, self.policy_of(edit))
+        if not name:
+            return [_compared(pod) for pod in self.pods()]
+        found = self.api.find(resource, where, name)
+        return None if found is None or found["metadata"].get("deletionTimestamp") else _compared(found)
+
+    def restored(self, edit: edits.Edit, *, within: float) -> float:
+        """Make the edit and give the seconds until everything is as it was; NotSeenError when that takes too long."""
+        before = self.state(edit)
+        if not before:
+            raise NotSeenError(f"{edit.id}: there was nothing to edit")
+        began = time.monotonic()
+        self.strike(edit)
+        struck = time.monotonic()
+        seen = self.state(edit)
+        while seen != before:
+            if time.monotonic() - struck > within:
+                lines = normal.differences(seen, before, edit.child) if seen else [f"{edit.child} is not back"]
+                raise NotSeenError(f"{edit.id}: not undone within {within} s: {json.dumps(lines)[:1500]}")
+            # A poll, not a watch: what comes back may be another object under another name.
+            time.sleep(0.05)
+            seen = self.state(edit)
+        return time.monotonic() - began
+
+    def refusal(self, edit: edits.Edit) -> RefusedError | None:
+        """Make the edit and give the refusal; None when it went through."""
+        try:
+            self.strike(edit)
+        except RefusedError as error:
+            return error
+        return None
+
+
+def _compared(obj: Object) -> Any:
+    return normal.value({key: value for key, value in obj.items() if key not in NOT_COMPARED})
