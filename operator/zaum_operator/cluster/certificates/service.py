@@ -13,6 +13,7 @@ from zaum_operator.cluster.certificates.sight import Eyes, Sight
 from zaum_operator.cluster.port import Api
 from zaum_operator.core import kinds
 from zaum_operator.core.certificates import options, trust
+from zaum_operator.core.certificates.steadiness import Steadiness
 from zaum_operator.core.kinds import Kind, Object
 
 _AGENTS: Final = f"{contract.LABEL_AGENT}={contract.LABEL_AGENT_VALUE}"
@@ -65,6 +66,8 @@ class Certificates:
 
     async def run(self) -> None:
         """Work until cancelled. Errors of requests are handled inside; what else is raised is a fault of ours."""
+        # Whoever led meanwhile may have changed things: nothing counts as settled that was seen in an earlier lead.
+        self._rotation.steadiness = Steadiness()
         while True:
             wrote = await self.turn()
             await self.clock.sleep(rotation.SOON_SECONDS if wrote else rotation.LOOK_SECONDS)
