@@ -14,8 +14,8 @@ rendering ever says anything of it. So an upgrade, or a tool that renders again 
 {{- if lt (int $lives.ca) (mul 3 (int $lives.leaf)) }}
 {{- fail "certificates: caDays must be at least three times leafDays: an authority is replaced at two thirds of its life, and its last leaf must fit into the rest" }}
 {{- end }}
-{{- if lt (int $lives.leaf) (mul 6 (int $lives.settle)) }}
-{{- fail "certificates: leafDays must be at least six times settleSeconds: a leaf is renewed while changes settle" }}
+{{- if lt (int $lives.leaf) (mul 12 (int $lives.settle)) }}
+{{- fail "certificates: leafDays must be at least twelve times settleSeconds: a leaf is renewed while changes settle" }}
 {{- end -}}
 - {name: ZAUM_CERTIFICATES, value: {{ ternary "Operator" "External" (eq $of.issuer "Operator") }}}
 - {name: ZAUM_CA_SECONDS, value: {{ int $lives.ca | quote }}}

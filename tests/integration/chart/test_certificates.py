@@ -60,7 +60,7 @@ def test_the_operator_is_told_how_long_things_live(items: list[Object]) -> None:
     "wrong", [{"caDays": 30, "leafDays": 20}, {"unsafeSeconds": {"leaf": 60, "settle": 30}}], ids=str
 )
 def test_lives_that_do_not_fit_are_refused(wrong: Object) -> None:
-    with pytest.raises(rendering.RenderError, match=r"at least (three|six) times"):
+    with pytest.raises(rendering.RenderError, match=r"at least (three|twelve) times"):
         rendered(**wrong)
 
 

@@ -27,7 +27,7 @@ from zaum_operator.clock import Clock
 
 CLIENTS = 3
 TUNNELS = 4
-LIVES = {"ZAUM_CA_SECONDS": "36", "ZAUM_LEAF_SECONDS": "12", "ZAUM_SETTLE_SECONDS": "2"}
+LIVES = {"ZAUM_CA_SECONDS": "36", "ZAUM_LEAF_SECONDS": "12", "ZAUM_SETTLE_SECONDS": "1"}
 WHOLE_SECONDS = 90.0
 """A bound; the first rotation of the authority ends after half a minute."""
 

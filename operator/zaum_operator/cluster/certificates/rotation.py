@@ -112,8 +112,9 @@ class Rotation:
                     holder,
                     len(seen.root.bundle if seen.root else ()),
                 )
-            case rotation.Sign(holder, why):
-                await self._sign(sight, holder, why)
+            case rotation.Sign(holders, why):
+                for holder in holders:
+                    await self._sign(sight, holder, why)
             case rotation.Retire():
                 await self._retire(sight, seen)
             case rotation.LookAgain():

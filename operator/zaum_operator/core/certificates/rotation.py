@@ -39,9 +39,9 @@ class HandOut:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """Write fresh leafs and a copy of the bundle to a holder. `why` is for the log."""
+    """Write fresh leafs and a copy of the bundle to each of these holders. `why` is for the log."""
 
-    holder: str
+    holders: tuple[str, ...]
     why: str
 
 
@@ -131,31 +131,30 @@ def _leaf_of_no_use(case: Case, root: Root) -> Step | None:
     """Nobody can trust such a leaf, so nothing is lost by a fresh one."""
     for name, holder in sorted(case.view.holders.items()):
         if holder is None:
-            return Sign(name, "the Secret is empty")
+            return Sign((name,), "the Secret is empty")
         for leaf in holder.leafs.values():
             if leaf is None or leaf.issuer not in root.marks:
-                return Sign(name, "a leaf is missing or of an unknown authority")
+                return Sign((name,), "a leaf is missing or of an unknown authority")
             if leaf.until <= case.now:
-                return Sign(name, "a leaf has expired")
+                return Sign((name,), "a leaf has expired")
     return None
 
 
 def _leaf_of_an_older_authority(case: Case, root: Root) -> Step | None:
-    """One Secret after another: a signature is a change too, and settles before the next."""
-    for name, _, leaf in _leafs(case.view):
-        if leaf is None or leaf.issuer == root.youngest.mark:
-            continue
-        if case.settled:
-            return Sign(name, "everybody trusts the next authority")
-        if case.now >= _at(leaf, URGENT):
-            return Sign(name, "a leaf expires soon, although not everybody may trust the next authority yet")
+    """All at once, because a signature is a change too, and another one would have to settle again."""
+    older = [(name, leaf) for name, _, leaf in _leafs(case.view) if leaf and leaf.issuer != root.youngest.mark]
+    holders = tuple(sorted({name for name, _ in older}))
+    if holders and case.settled:
+        return Sign(holders, "everybody trusts the next authority")
+    if any(case.now >= _at(leaf, URGENT) for _, leaf in older):
+        return Sign(holders, "a leaf expires soon, although not everybody may trust the next authority yet")
     return None
 
 
 def _leaf_due(case: Case, root: Root) -> Step | None:
     for name, _, leaf in _leafs(case.view):
         if leaf is not None and leaf.issuer == root.youngest.mark and case.now >= due(leaf):
-            return Sign(name, "two thirds of a leaf's life are over")
+            return Sign((name,), "two thirds of a leaf's life are over")
     return None
 
 

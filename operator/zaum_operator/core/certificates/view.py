@@ -97,5 +97,5 @@ class Lives:
 
 LEAFS_PER_AUTHORITY: Final = 3
 """The next authority comes at two thirds of the life of the last: the rest must last for one leaf."""
-SETTLES_PER_LEAF: Final = 6
-"""A leaf is due at two thirds of its life and urgent at five sixths: in between changes settle."""
+SETTLES_PER_LEAF: Final = 12
+"""A leaf is due at two thirds of its life and urgent at five sixths: in between a change settles, at ease."""

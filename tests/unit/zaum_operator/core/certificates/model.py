@@ -147,9 +147,11 @@ class Cluster:
                 holder = view.holders[name]
                 assert holder is not None
                 self._write(operator, name, holder, replace(holder, **self._copy(view, holder)))
-            case rotation.Sign(name, why):
+            case rotation.Sign(names, why):
                 self.urgent += "not everybody" in why
-                self._sign(operator, view, name)
+                for name in names:
+                    if self.dice.random() < 0.97:  # else it dies in between
+                        self._sign(operator, view, name)
             case rotation.LookAgain() | rotation.Rest():
                 pass
 

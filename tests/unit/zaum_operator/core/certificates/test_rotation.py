@@ -60,23 +60,27 @@ ROWS: dict[str, tuple[View, Any, rotation.Step]] = {
     ),
     "an empty Secret is filled at once": (
         view(gateway=None), None,
-        rotation.Sign("gateway", "the Secret is empty"),
+        rotation.Sign(("gateway",), "the Secret is empty"),
     ),
     "one leaf of two is missing": (
         view(gateway=holder(YOUNG, leafs={"tls": leaf(), "client": None})), None,
-        rotation.Sign("gateway", "a leaf is missing or of an unknown authority"),
+        rotation.Sign(("gateway",), "a leaf is missing or of an unknown authority"),
     ),
     "a leaf of an authority that nobody trusts": (
         view(gateway=holder(YOUNG, leafs={"tls": leaf("")})), None,
-        rotation.Sign("gateway", "a leaf is missing or of an unknown authority"),
+        rotation.Sign(("gateway",), "a leaf is missing or of an unknown authority"),
     ),
     "an expired leaf": (
         view(gateway=holder(YOUNG, leafs={"tls": leaf(age=91, left=-1)})), None,
-        rotation.Sign("gateway", "a leaf has expired"),
+        rotation.Sign(("gateway",), "a leaf has expired"),
     ),
     "everybody trusts the next authority: it signs": (
         view(*BOTH, gateway=holder(*BOTH, leafs=OLD_LEAF)), SETTLED,
-        rotation.Sign("gateway", "everybody trusts the next authority"),
+        rotation.Sign(("gateway",), "everybody trusts the next authority"),
+    ),
+    "it signs for all in one go": (
+        view(*BOTH, gateway=holder(*BOTH, leafs=OLD_LEAF), authorizer=holder(*BOTH, leafs=OLD_LEAF)), SETTLED,
+        rotation.Sign(("authorizer", "gateway"), "everybody trusts the next authority"),
     ),
     "not everybody does yet: wait": (
         view(*BOTH, gateway=holder(*BOTH, leafs=OLD_LEAF)), JUST_NOW,
@@ -85,12 +89,12 @@ ROWS: dict[str, tuple[View, Any, rotation.Step]] = {
     "somebody never does, and the leaf runs out: sign": (
         view(*BOTH, gateway=holder(*BOTH, leafs={"tls": leaf("old", age=76, left=14)})), None,
         rotation.Sign(
-            "gateway", "a leaf expires soon, although not everybody may trust the next authority yet"
+            ("gateway",), "a leaf expires soon, although not everybody may trust the next authority yet"
         ),
     ),
     "two thirds of a leaf's life: renew it, without any wait": (
         view(gateway=holder(YOUNG, leafs={"tls": leaf(age=61, left=29)})), None,
-        rotation.Sign("gateway", "two thirds of a leaf's life are over"),
+        rotation.Sign(("gateway",), "two thirds of a leaf's life are over"),
     ),
     "an authority whose leafs are gone leaves the bundle": (
         view(*BOTH), SETTLED,
@@ -130,7 +134,7 @@ def test_every_write_changes_the_mark() -> None:
     [
         (LIVES, ""),
         (replace(LIVES, authority=100 * DAY), "an authority must live at least 3 times as long as a leaf"),
-        (replace(LIVES, settle=20 * DAY), "a leaf must live at least 6 times as long as changes need to settle"),
+        (replace(LIVES, settle=20 * DAY), "a leaf must live at least 12 times as long as changes need to settle"),
         (replace(LIVES, settle=timedelta()), "changes need some time to settle"),
     ],
 )
