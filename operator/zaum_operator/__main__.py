@@ -1,6 +1,7 @@
 """Run the operator: `python3 -m zaum_operator`."""
 
 import asyncio
+import dataclasses
 import logging
 import os
 import sys
@@ -10,10 +11,15 @@ from aiohttp import web
 from zaum_operator import handlers, health, log
 from zaum_operator import settings as operator_settings
 from zaum_operator.clock import Clock
-from zaum_operator.cluster import client
+from zaum_operator.cluster import client, identity
 from zaum_operator.cluster.certificates.service import Certificates, Gauges
 from zaum_operator.cluster.client import Client
-from zaum_operator.core import access
+from zaum_operator.cluster.gate import Gate
+from zaum_operator.cluster.gateway import GatewayLook
+from zaum_operator.cluster.store import Store
+from zaum_operator.core import access, watched
+from zaum_operator.core.pace import Pacer
+from zaum_operator.leadership import Leadership
 from zaum_operator.metrics import Metrics
 from zaum_operator.reconcile import Reconciler
 from zaum_operator.settings import Settings
@@ -23,22 +29,45 @@ logger = logging.getLogger("zaum_operator")
 
 
 async def run(settings: Settings) -> None:
-    """Run until a signal comes. Workers start before kopf, which ends every task that is born after it."""
+    """Run until a signal comes. Tasks start before kopf, which ends every task that is born after it when it stops."""
     metrics, clock = Metrics(), Clock()
-    api = await client.connect(table=access.OPERATOR, release_namespace=settings.namespace, metrics=metrics)
-    reconciler = Reconciler(api, settings.site, settings.gateway_ca_file, clock)
-    workers = Workers(reconciler, clock, metrics, resync_seconds=settings.resync_seconds)
+    gate = Gate(clock)
+    table = access.NAMESPACED if settings.namespaced else access.OPERATOR
+    api = await client.connect(table=table, release_namespace=settings.namespace, metrics=metrics, gate=gate)
+    workers = _workers(api, gate, settings, clock, metrics)
+    leadership = Leadership(
+        api=api,
+        gate=gate,
+        clock=clock,
+        namespace=settings.namespace,
+        # A process is never taken for the one before it, of the same pod.
+        me=f"{settings.identity}_{clock.digits(8)}",
+        begin=workers.lead,
+        cease=workers.follow,
+        tasks={"certificates": _certificates(api, settings, workers).run},
+    )
     runners: list[web.AppRunner] = []
     try:
         workers.start(settings.workers)
-        workers.tasks.append(asyncio.create_task(_certificates(api, settings, workers).run(), name="certificates"))
+        workers.tasks.append(asyncio.create_task(leadership.run(), name="lease"))
+        workers.tasks.append(asyncio.create_task(health.watch_loop(metrics, clock), name="loop lag"))
         runners += await health.serve(workers, metrics, clock)
-        await handlers.watch(workers)
+        await handlers.watch(workers, settings.watch_namespaces)
     finally:
+        await workers.drain()
+        await leadership.release()
         await workers.stop()
         for runner in runners:
             await runner.cleanup()
         await api.close()
+
+
+def _workers(api: Client, gate: Gate, settings: Settings, clock: Clock, metrics: Metrics) -> Workers:
+    site = dataclasses.replace(settings.site, api_audiences=identity.audiences())
+    store = Store(api, watched.of_site(namespaced=settings.namespaced), settings.watch_namespaces)
+    gateway = GatewayLook(api, settings.namespace, settings.gateway_ca_file)
+    reconciler = Reconciler(store, site, gateway, clock, Pacer(settings.rollout_max))
+    return Workers(reconciler, clock, metrics, gate, resync_seconds=settings.resync_seconds)
 
 
 def _certificates(api: Client, settings: Settings, workers: Workers) -> Certificates:

@@ -28,6 +28,26 @@ class UnavailableError(RequestError):
     """No answer, or one that says later: 429, 5xx, a timeout, a broken connection."""
 
 
+class OverloadedError(UnavailableError):
+    """The API server has too much to do (429) and said when to come back; `after` in seconds."""
+
+    def __init__(self, request: str, status: int, message: str, after: float) -> None:
+        super().__init__(request, status, message)
+        self.after = after
+
+
+class ExpiredError(UnavailableError):
+    """A list was continued too late: 410. Begin it again."""
+
+
+class UnauthenticatedError(UnavailableError):
+    """The API server does not know the token any more: 401. The kubelet brings the next one, which is read again."""
+
+
+class NotLeaderError(UnavailableError):
+    """Another replica leads, or may lead by the time of an answer; it was not sent."""
+
+
 class ConflictError(RequestError):
     """The object is not what it was when it was read: 409. The next reconcile reads again."""
 
@@ -47,7 +67,7 @@ class QuotaError(RequestError):
 
 
 class ForbiddenError(RequestError):
-    """RBAC or admission refuses: 401, 403."""
+    """RBAC or admission refuses: 403."""
 
     who = Who.ADMINISTRATOR
 
@@ -66,7 +86,9 @@ class NotInTableError(RequestError):
 
 def of_status(request: str, status: int, reason: str, message: str, causes: tuple[str, ...] = ()) -> RequestError:
     """Translate an answer of the API server (its Status object: reason, message, causes)."""
-    if status in {401, 403}:
+    if status == 401:
+        return UnauthenticatedError(request, status, message or reason)
+    if status == 403:
         if "NamespaceTerminating" in causes:
             return TerminatingError(request, status, message)
         if "exceeded quota" in message:
@@ -76,6 +98,8 @@ def of_status(request: str, status: int, reason: str, message: str, causes: tupl
         return NotFoundError(request, status, message)
     if status == 409:
         return ConflictError(request, status, message or reason)
+    if status == 410:
+        return ExpiredError(request, status, message or reason)
     if status in {400, 405, 406, 413, 415, 422}:
         return InvalidError(request, status, message)
     return UnavailableError(request, status, message or reason)

@@ -1,42 +1,94 @@
-"""Everything about kopf: watches that turn events into keys. No handler writes, waits, or keeps a finalizer.
+"""Everything about kopf: it logs in, watches, and ends the process on a signal. No handler writes or waits.
 
-An event's content is not used beyond the key: the reconcile looks for itself. So lost, doubled and reordered events
-cost at most a look.
+An event goes into the cache, and makes keys due if it says something that was not known. kopf keeps nothing on the
+objects: no finalizer, no annotation.
 """
 
+import asyncio
 import dataclasses
+import itertools
 import logging
 import os
-from typing import Any
+from collections.abc import Collection, Iterator
+from typing import Any, Final
 
 import kopf
 
 from zaum_api import contract
-from zaum_operator.core import keys, kinds
-from zaum_operator.core.keys import Key
-from zaum_operator.core.kinds import Kind, Object
+from zaum_operator.core.kinds import Kind
+from zaum_operator.core.watched import Watched
 from zaum_operator.workers import Workers
 
-WATCHED = (
-    (kinds.POD, f"{contract.LABEL_AGENT}={contract.LABEL_AGENT_VALUE}"),
-    (kinds.SERVICE_ACCOUNT, contract.LABEL_POLICY),
-    (kinds.CONFIG_MAP, contract.LABEL_POLICY),
-    (kinds.QUOTA, contract.LABEL_POLICY),
-    (kinds.PRIORITY_CLASS, contract.LABEL_POLICY),
-    (kinds.NETWORK_POLICY, ""),  # all of them: a foreign one may widen
-)
-"""What is watched beside the policies, and by which label selector the API server filters it."""
+logger = logging.getLogger(__name__)
+
+RESTART_SECONDS: Final = 5.0
+"""How long kopf is left down after it gave up: on a CRD that is gone, on an error in a watch."""
+BACKOFFS: Final = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0)
 
 
-def settings() -> kopf.OperatorSettings:
+class Backoffs:
+    """Pauses between kopf's attempts that never run out: rights that were taken away may be given back."""
+
+    def __iter__(self) -> Iterator[float]:
+        """Give the pauses, in seconds."""
+        return itertools.chain(BACKOFFS, itertools.repeat(BACKOFFS[-1]))
+
+
+class NoDiffs(kopf.DiffBaseStorage):
+    """Keeps no earlier state: nobody here asks kopf what has changed, and finding it out costs more than all else."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> kopf.BodyEssence:  # noqa: ANN401
+        """Give nothing to compare."""
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        """Find nothing."""
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Write nothing."""
+
+
+class NoProgress(kopf.ProgressStorage):
+    """Keeps no progress: no handler here is ever repeated by kopf."""
+
+    def fetch(self, *, key: Any, body: kopf.Body) -> None:  # noqa: ANN401
+        """Find nothing."""
+        return
+
+    def store(self, *, key: Any, record: Any, body: kopf.Body, patch: kopf.Patch) -> None:  # noqa: ANN401
+        """Write nothing."""
+
+    def purge(self, *, key: Any, body: kopf.Body, patch: kopf.Patch) -> None:  # noqa: ANN401
+        """Remove nothing."""
+
+    def touch(self, *, body: kopf.Body, patch: kopf.Patch, value: str | None) -> None:
+        """Touch nothing."""
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        """Change nothing."""
+        return essence
+
+
+def settings(watched: Watched) -> kopf.OperatorSettings:
     """Configure kopf to watch and nothing else."""
     result = kopf.OperatorSettings()
     result.scanning.disabled = True
     result.posting.enabled = False
+    result.persistence.diffbase_storage = NoDiffs()
+    result.persistence.progress_storage = NoProgress()
     result.watching.server_timeout = 300
     result.watching.reconnect_backoff = 1
+    # A live stream shows a bookmark each minute; one that shows nothing for longer is half open.
+    result.watching.inactivity_timeout = 90
+    result.watching.chunk_size = 100
+    result.networking.error_backoffs = Backoffs()
+    result.networking.connect_timeout = 10
+    # A handler takes microseconds: few tasks at a time, none that idles.
+    result.queueing.worker_limit = 50
+    result.queueing.idle_timeout = 0.05
     result.queueing.exit_timeout = 1.0
-    for kind, selector in WATCHED:
+    for kind, selector in watched:
         if selector:
             result.watching.label_selectors[kind.api_version, kind.plural] = selector
     return result
@@ -46,32 +98,15 @@ def registry(workers: Workers) -> kopf.OperatorRegistry:
     """Register a watch for each kind."""
     result = kopf.OperatorRegistry()
     _login(result)
-
-    @kopf.on.event(kinds.POLICY.group, kinds.POLICY.version, kinds.POLICY.plural, registry=result)
-    async def policy_event(body: kopf.Body, **_: Any) -> None:  # noqa: ANN401 - kopf's protocol
-        workers.notice((keys.of_policy(dict(body)),), kinds.POLICY.name)
-
-    for kind, _ in WATCHED:
+    for kind, _ in workers.reconciler.store.watched:
         _watch(result, kind, workers)
     return result
 
 
 def _watch(registry: kopf.OperatorRegistry, kind: Kind, workers: Workers) -> None:
-    @kopf.on.event(kind.group, kind.version, kind.plural, id=f"child/{kind.plural}", registry=registry)
-    async def child_event(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002, ANN401 - kopf's protocol
-        workers.notice(of_event(kind, dict(body), gone=type == "DELETED"), kind.name)
-
-
-def of_event(kind: Kind, obj: Object, *, gone: bool) -> tuple[Key, ...]:
-    """Give the keys that an event on a child makes due."""
-    own = keys.of_child(obj)
-    namespace = obj["metadata"].get("namespace")
-    if kind is kinds.NETWORK_POLICY and keys.owner(obj) is None:
-        # The guard or a foreign one: it concerns all policies of the namespace.
-        return (*own, Key(namespace), Key(namespace, keys.EVERY))
-    if kind is kinds.POD and gone:
-        return (*own, Key(namespace))  # the last one takes the guard along; a relabelled one looks like gone
-    return own
+    @kopf.on.event(kind.group, kind.version, kind.plural, id=kind.plural, registry=registry)
+    async def event(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - kopf's protocol
+        workers.on_event(kind, event["object"], gone=event["type"] == "DELETED")  # type: ignore[arg-type]
 
 
 def _login(registry: kopf.OperatorRegistry) -> None:
@@ -87,14 +122,34 @@ def _by_address(inside: kopf.ConnectionInfo) -> kopf.ConnectionInfo:
     return dataclasses.replace(inside, server=f"https://{f'[{host}]' if ':' in host else host}:{port}")
 
 
-async def watch(workers: Workers) -> None:
-    """Watch until cancelled or told to stop by a signal."""
+async def watch(workers: Workers, namespaces: Collection[str] = ()) -> None:
+    """Watch until cancelled or told to stop by a signal; empty `namespaces` means all.
+
+    When kopf gives up (a CRD is gone, a watch shows an error that it does not know), everything is listed again until
+    that works, and kopf is started anew. Nothing is lost: what matters is in the cluster, and the cache stays.
+    """
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    while True:
+        try:
+            await _watch_once(workers, namespaces)
+        except Exception:  # kopf names no class for what ends it; all of them mean the same to us
+            logger.exception("the watches ended; they are started again")
+        else:
+            return
+        await asyncio.sleep(RESTART_SECONDS)
+        workers.reconciler.store.unfill()
+        await workers.fill()
+        workers.queue_everything()
+
+
+async def _watch_once(workers: Workers, namespaces: Collection[str]) -> None:
+    everywhere = not namespaces
     await kopf.operator(
         registry=registry(workers),
-        settings=settings(),
+        settings=settings(workers.reconciler.store.watched),
         standalone=True,
-        clusterwide=True,
+        clusterwide=everywhere,
+        namespaces=list(namespaces),
         # Without it kopf asks for the user's name, and a container's uid has none.
         identity=contract.FIELD_MANAGER,  # type: ignore[arg-type]
     )

@@ -1,6 +1,7 @@
 """Serve metrics and health over plain HTTP; nothing that a neighbour may not know is in either."""
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from aiohttp import web
 
@@ -9,6 +10,7 @@ from zaum_operator.clock import Clock
 from zaum_operator.metrics import Metrics
 from zaum_operator.workers import Workers
 
+LAG_SECONDS: Final = 0.05
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -18,23 +20,50 @@ async def serve(workers: Workers, metrics: Metrics, clock: Clock, *, host: str =
     async def health(_: web.Request) -> web.Response:
         trouble = workers.trouble()
         now = clock.seconds()
+        last = max(workers.last_events.values(), default=None)
         body = {
             "trouble": trouble,
+            "note": workers.note(),
+            "leads": workers.gate.leads,
             "oldestKeySeconds": round(workers.queue.oldest_age(now=now), 3),
-            "lastWatchEventSeconds": round(now - workers.last_event, 3),
+            "lastWatchEventSeconds": None if last is None else round(now - last, 3),
             "workers": sum(not task.done() for task in workers.tasks),
         }
         return web.json_response(body, status=500 if trouble else 200)
 
     async def expose(_: web.Request) -> web.Response:
-        metrics.queue_depth.set(workers.queue.depth())
-        metrics.queue_oldest.set(workers.queue.oldest_age(now=clock.seconds()))
+        _measure(workers, metrics, clock)
         return web.Response(body=metrics.text(), content_type="text/plain")
 
     return [
         await _listen(host, contract.OPERATOR_HEALTH_PORT, "/healthz", health),
         await _listen(host, contract.OPERATOR_METRICS_PORT, "/metrics", expose),
     ]
+
+
+async def watch_loop(metrics: Metrics, clock: Clock) -> None:
+    """Measure how late the event loop is, for ever."""
+    while True:
+        due = clock.seconds() + LAG_SECONDS
+        await clock.sleep(LAG_SECONDS)
+        metrics.lag.observe(max(clock.seconds() - due, 0.0))
+
+
+def _measure(workers: Workers, metrics: Metrics, clock: Clock) -> None:
+    now, store, rollout = clock.seconds(), workers.reconciler.store, workers.reconciler.pacer.rollout(now=clock.now())
+    metrics.queue_depth.set(workers.queue.depth())
+    metrics.queue_oldest.set(workers.queue.oldest_age(now=now))
+    metrics.leader.set(workers.gate.leads)
+    for state, count in (
+        ("rolling", len(rollout.rolling)),
+        ("stuck", len(rollout.stuck)),
+        ("waiting", rollout.waiting),
+    ):
+        metrics.rolling.labels(state).set(count)
+    for kind, _ in store.watched:
+        metrics.cached.labels(kind.name).set(store.cache.count(kind))
+        if (last := workers.last_events.get(kind)) is not None:
+            metrics.watch_age.labels(kind.name).set(now - last)
 
 
 async def _listen(host: str, port: int, path: str, handler: Handler) -> web.AppRunner:

@@ -1,23 +1,28 @@
 """One reconcile: observe, plan, act, say. Every trigger ends here; run again, it changes nothing."""
 
 import logging
-from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 
 from zaum_operator import errors
 from zaum_operator.clock import Clock
 from zaum_operator.cluster import act, observe
-from zaum_operator.cluster.port import Api
-from zaum_operator.core import actions, kinds, plan, report, sweep, verdict
+from zaum_operator.cluster.gateway import GatewayLook
+from zaum_operator.cluster.store import Store
+from zaum_operator.core import actions, freshness, kinds, pace, plan, report, sweep, verdict
 from zaum_operator.core.keys import EVERY, Key, of_policy
 from zaum_operator.core.kinds import Object
+from zaum_operator.core.pace import Pacer
+from zaum_operator.core.plan import Plan
+from zaum_operator.core.render import installation
 from zaum_operator.core.snapshot import Site, Snapshot
 
 logger = logging.getLogger(__name__)
 
 SOON_SECONDS: Final = 1.0
+AGAIN_FIRST: Final = 0.5
+AGAIN_LONGEST: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,53 +32,99 @@ class Result:
     failed: bool = False
     again_after: float | None = None
     also: tuple[Key, ...] = ()
+    backlog: tuple[Key, ...] = ()
+    """Keys that are looked at when there is nothing better to do."""
+    skipped: bool = False
+    """Nothing has changed since a reconcile that left nothing to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reconciler:
-    """Reconciles keys against one API server."""
+    """Reconciles keys against one API server. What it remembers saves work; a restart loses nothing else."""
 
-    api: Api
+    store: Store
     site: Site
-    ca_file: Path
+    gateway: GatewayLook
     clock: Clock
+    pacer: Pacer = field(default_factory=lambda: Pacer(10))
+    memory: freshness.Memory = field(default_factory=freshness.Memory)
+    _writing: dict[Key, int] = field(default_factory=dict)
+    """How many reconciles in a row have written something."""
+
+    def prime(self) -> None:
+        """Take over what an operator before us left in the middle: once the cache is filled, before any reconcile."""
+        now, site = self.clock.now(), installation.digest(self.site)
+        cache = self.store.cache
+        standings = {
+            of_policy(item): pace.observe(item, cache.of_policy(kinds.POD, of_policy(item)), site=site, now=now)
+            for item in cache.all(kinds.POLICY)
+        }
+        self.pacer.prime(standings, now=now)
 
     async def reconcile(self, key: Key) -> Result:
         """Bring what a key names to what it should be. Raises RequestError when it could not even look."""
         if key.name == EVERY:
-            policies = await self.api.list(kinds.POLICY, key.namespace)
-            return Result(also=tuple(of_policy(policy) for policy in policies))
+            policies = self.store.cache.all(kinds.POLICY, key.namespace)
+            return Result(backlog=tuple(of_policy(policy) for policy in policies))
         if key.whole_namespace:
             return await self._namespace(key.namespace)
-        snapshot = await observe.policy(self.api, key, self.site, self.ca_file)
+        snapshot = await observe.policy(self.store, key, self.site, self.gateway.gateway)
         if snapshot.policy is None:
             return await self._absent(snapshot)
         return await self._present(snapshot, snapshot.policy)
 
     async def _namespace(self, namespace: str) -> Result:
-        snapshot = await observe.namespace(self.api, namespace, self.site)
-        steps = sweep.of_namespace(snapshot, self.site)
+        snapshot = await observe.namespace(self.store, namespace, self.site)
+        steps = sweep.of_namespace(snapshot, self.site, readers=self.memory.readers)
         failure = await self._carry_out(Key(namespace), steps)
         return Result(failed=failure is not None)
 
     async def _absent(self, snapshot: Snapshot) -> Result:
-        failure = await self._carry_out(snapshot.key, plan.of_absence(snapshot))
-        return Result(failed=failure is not None, also=(Key(snapshot.key.namespace),))
+        key = snapshot.key
+        self.pacer.forget(key)
+        self.memory.forget(key)
+        self._writing.pop(key, None)
+        failure = await self._carry_out(key, plan.of_absence(snapshot))
+        return Result(failed=failure is not None, also=(Key(key.namespace), *self.pacer.next_up()))
 
     async def _present(self, snapshot: Snapshot, policy: Object) -> Result:
-        now, salt = self.clock.now(), self.clock.digits(5)
-        planned = plan.of_policy(snapshot, policy, self.site, now=now, suffix=lambda _: self.clock.digits(5))
-        failure = await self._carry_out(snapshot.key, planned.actions)
+        now, salt, key = self.clock.now(), self.clock.digits(5), snapshot.key
+        standing = pace.observe(policy, snapshot.pods, site=installation.digest(self.site), now=now)
+        may_roll = self.pacer.may_roll(key, standing, now=now)
+        mark = freshness.mark(snapshot, may_roll=may_roll)
+        if self.memory.is_settled(key, mark):
+            return Result(skipped=True, also=self.pacer.next_up())
+        planned = plan.of_policy(
+            snapshot, policy, self.site, now=now, suffix=lambda _: self.clock.digits(5),
+            may_roll=may_roll, readers=self.memory.readers,
+        )  # fmt: skip
+        failure = await self._carry_out(key, planned.actions)
         verdicts = verdict.conclude(snapshot, planned, failure)
         status = report.status(snapshot, planned, verdicts, now=now, failure=failure)
-        if report.changed(snapshot, status):
+        said = report.changed(snapshot, status)
+        if said:
             await self._say(policy, status, report.events(snapshot, verdicts, now=now, suffix=salt))
         if failure is not None:
             return Result(failed=True)
+        again = self._again(key, planned, now=now)
+        if again is None and not said:
+            self.memory.settle(key, mark)
+        return Result(again_after=again, also=self.pacer.next_up())
+
+    def _again(self, key: Key, planned: Plan, *, now: datetime) -> float | None:
+        """Give when to look again, in seconds.
+
+        After a write at once: what it led to may ask for more, and no event need come of what we know already. When
+        each look writes again, something else undoes it, and the looks grow rare.
+        """
         if planned.stale:
-            return Result(again_after=SOON_SECONDS)
-        again = planned.again_at
-        return Result(again_after=None if again is None else max(again - now, timedelta()).total_seconds())
+            return SOON_SECONDS
+        if planned.actions:
+            written = self._writing[key] = self._writing.get(key, 0) + 1
+            return 0.0 if written == 1 else min(AGAIN_FIRST * 2.0 ** min(written - 2, 16), AGAIN_LONGEST)
+        self._writing.pop(key, None)
+        until = planned.again_at
+        return None if until is None else max(until - now, timedelta()).total_seconds()
 
     async def _say(self, policy: Object, status: dict[str, object], events: tuple[Object, ...]) -> None:
         """Write the status, then the events. A policy that went away meanwhile needs neither."""
@@ -86,14 +137,14 @@ class Reconciler:
             "status": status,
         }
         try:
-            await self.api.apply_status(kinds.POLICY, body)
+            await self.store.apply_status(kinds.POLICY, body)
             for event in events:
-                await self.api.create(kinds.EVENT, event)
+                await self.store.create(kinds.EVENT, event)
         except (errors.NotFoundError, errors.ConflictError, errors.TerminatingError) as error:
             logger.debug("the status was not written: %s", error)
 
     async def _carry_out(self, key: Key, steps: tuple[actions.Action, ...]) -> verdict.Failure | None:
-        failure = await act.carry_out(self.api, steps)
+        failure = await act.carry_out(self.store, steps)
         for step in steps:
             if failure is not None and step is failure.action:
                 break

@@ -75,7 +75,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         resync_seconds=_whole(environment, "ZAUM_RESYNC_SECONDS", least=5, most=3600, default=300),
         log_level=_one_of(environment, "ZAUM_LOG_LEVEL", LOG_LEVELS, "INFO"),
         identity=environment.get("ZAUM_IDENTITY") or environment.get("HOSTNAME") or contract.FIELD_MANAGER,
-        watch_namespaces=_namespaces(environment, "ZAUM_WATCH_NAMESPACES"),
+        watch_namespaces=namespaces(environment),
         host_users=_one_of(environment, "ZAUM_HOST_USERS", ("true", "false"), "true") == "true",
         certificates=_certificates(environment),
         rollout_max=_whole(environment, "ZAUM_ROLLOUT_MAX", least=1, most=10_000, default=10),
@@ -110,7 +110,9 @@ def _whole(environment: Mapping[str, str], name: str, *, least: int, most: int, 
     return int(text)
 
 
-def _namespaces(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+def namespaces(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Read the namespaces of the namespace-scoped mode; empty means the whole cluster."""
+    name = "ZAUM_WATCH_NAMESPACES"
     names = [item.strip() for item in environment.get(name, "").split(",") if item.strip()]
     wrong = [item for item in names if not _NAMESPACE.fullmatch(item)]
     if wrong:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from zaum_api import contract
-from zaum_operator import errors
+from zaum_operator import errors, settings
 from zaum_operator.clock import Clock
 from zaum_operator.cluster import client
+from zaum_operator.cluster.gate import Gate
 from zaum_operator.cluster.port import Api
 from zaum_operator.core import access, kinds
 from zaum_operator.core.kinds import Kind, Object
@@ -81,6 +82,8 @@ class Uninstall:
             self.say(f"guards: LEFT, they hold agents that are still there: {', '.join(sorted(held))}")
 
     async def _delete_classes(self) -> None:
+        if self.namespaces:
+            return
         classes = await self.api.list(kinds.PRIORITY_CLASS, selector=contract.LABEL_NAMESPACE)
         await self._delete(kinds.PRIORITY_CLASS, classes)
         self.say(f"priority classes: {len(classes)} deleted")
@@ -100,6 +103,10 @@ class Uninstall:
         """List in the namespaces with agents; across all of the cluster only where that is granted."""
         listed = [await self.api.list(kind, name, selector=selector) for name in self.namespaces or (None,)]
         return [obj for objects in listed for obj in objects]
+
+    async def _all(self, kind: Kind, selector: str) -> list[Object]:
+        places: tuple[str | None, ...] = self.namespaces or (None,)
+        return [obj for place in places for obj in await self.api.list(kind, place, selector=selector)]
 
     async def _delete(self, kind: Kind, objects: list[Object]) -> None:
         for obj in objects:
@@ -125,11 +132,12 @@ def _say(line: str) -> None:
 
 
 async def _main(namespace: str, namespaces: tuple[str, ...]) -> None:
+    clock = Clock()
     table = access.UNINSTALL_NAMESPACED if namespaces else access.UNINSTALL
-    api = await client.connect(table=table, release_namespace=namespace, metrics=Metrics())
+    api = await client.connect(table=table, release_namespace=namespace, metrics=Metrics(), gate=Gate(clock))
     try:
         async with asyncio.timeout(BOUND_SECONDS - 2):
-            await Uninstall(api, Clock(), namespace, _say, namespaces).run()
+            await Uninstall(api, clock, namespace, _say, namespaces).run()
     except TimeoutError:
         _say("LEFT: the API server did not answer in time; delete pods with the label " + _AGENTS)
     finally:
@@ -137,12 +145,16 @@ async def _main(namespace: str, namespaces: tuple[str, ...]) -> None:
 
 
 def main() -> int:
-    """Run; exit code 0 whatever is left, 2 when ZAUM_NAMESPACE is missing."""
+    """Run; exit code 0 whatever is left, 2 when a setting is missing or wrong."""
     namespace = os.environ.get("ZAUM_NAMESPACE", "")
     if not namespace:
         sys.stderr.write("zaum-uninstall: ZAUM_NAMESPACE must be set\n")
         return 2
-    namespaces = tuple(name.strip() for name in os.environ.get("ZAUM_WATCH_NAMESPACES", "").split(",") if name.strip())
+    try:
+        namespaces = settings.namespaces(os.environ)
+    except settings.SettingsError as error:
+        sys.stderr.write(f"zaum-uninstall: {error}\n")
+        return 2
     asyncio.run(_main(namespace, namespaces))
     return 0
 

@@ -1,16 +1,17 @@
-"""The loop around the queue: workers that reconcile, and a resync for events that never came."""
+"""The loop around the queue: workers that reconcile while this replica leads, and what heals the cache behind them."""
 
 import asyncio
 import logging
 from dataclasses import dataclass, field
 from typing import Final
 
-from zaum_api import contract
 from zaum_operator import errors
 from zaum_operator.clock import Clock
-from zaum_operator.cluster.port import Api
-from zaum_operator.core import keys, kinds
+from zaum_operator.cluster.gate import Gate
+from zaum_operator.core import due
+from zaum_operator.core.cache import Change
 from zaum_operator.core.keys import Key
+from zaum_operator.core.kinds import Kind, Object
 from zaum_operator.core.queue import Queue
 from zaum_operator.metrics import Metrics
 from zaum_operator.reconcile import Reconciler, Result
@@ -20,6 +21,15 @@ logger = logging.getLogger(__name__)
 STUCK_SECONDS: Final = 120.0
 """A due key that waits this long means workers that do not work: a reconcile is bounded by its requests' timeouts."""
 IDLE_SECONDS: Final = 30.0
+FILL_RETRY_SECONDS: Final = 2.0
+SETTLING_SECONDS: Final = 10.0
+"""When the first resync comes: it finds what went between our first lists and the watches' start."""
+LOOK_SECONDS: Final = 10.0
+"""How often the gateway's address and CA are looked at."""
+DRAIN_SECONDS: Final = 3.0
+DRAIN_LOOK_SECONDS: Final = 0.05
+SILENT_RESYNCS: Final = 2
+"""After so many resyncs in a row that found what a watch should have shown, and no event of it, the watch is dead."""
 
 
 @dataclass
@@ -29,35 +39,48 @@ class Workers:
     reconciler: Reconciler
     clock: Clock
     metrics: Metrics
+    gate: Gate
     queue: Queue = field(default_factory=Queue)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    last_event: float = 0.0
     last_resync: float = 0.0
     resync_seconds: int = 300
+    last_events: dict[Kind, float] = field(default_factory=dict)
+    """When a watch has last shown something, by kind."""
+    silent: dict[Kind, int] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _again: asyncio.Event = field(default_factory=asyncio.Event)
+    _soon: asyncio.Event = field(default_factory=asyncio.Event)
+    _ready: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while there is a filled cache to decide from, and this replica leads."""
 
-    def notice(self, due: tuple[Key, ...], kind: str) -> None:
-        """Take in an event of a watch: these keys are due now."""
-        self.last_event = self.clock.seconds()
-        self.metrics.events.labels(kind).inc()
-        for key in due:
+    def on_event(self, kind: Kind, obj: Object, *, gone: bool) -> None:
+        """Take in an event of a watch. One that says nothing that was not known makes nothing due."""
+        now = self.clock.seconds()
+        self.last_events[kind] = now
+        self.silent.pop(kind, None)
+        self.metrics.events.labels(kind.name).inc()
+        if self.reconciler.store.notice(kind, obj, gone=gone) is Change.CONTENT:
+            self.notice(due.by(kind, obj, gone=gone))
+
+    def notice(self, keys: tuple[Key, ...]) -> None:
+        """Make keys due now, because something has changed."""
+        for key in keys:
             self.add(key)
 
-    def add(self, key: Key) -> None:
+    def add(self, key: Key, *, backlog: bool = False) -> None:
         """Make a key due now."""
-        self.queue.add(key, now=self.clock.seconds())
+        self.queue.add(key, now=self.clock.seconds(), backlog=backlog)
         self._wake.set()
 
     def everybody(self) -> None:
-        """Look at everything again soon: what all objects are made of has changed."""
-        self._again.set()
+        """Look at the gateway and at every policy again: what all objects are made of has changed."""
+        self._soon.set()
 
     def start(self, count: int) -> None:
         """Start the workers and the resync on the running loop."""
-        self.last_event = self.last_resync = self.clock.seconds()
-        self.tasks = [asyncio.create_task(self._work(), name=f"worker-{index}") for index in range(count)]
-        self.tasks.append(asyncio.create_task(self._resync(), name="resync"))
+        self.last_resync = self.clock.seconds()
+        loops = {f"worker-{index}": self._work() for index in range(count)}
+        loops |= {"resync": self._resync(), "look": self._look()}
+        self.tasks += [asyncio.create_task(loop, name=name) for name, loop in loops.items()]
 
     async def stop(self) -> None:
         """Stop all tasks."""
@@ -72,11 +95,65 @@ class Workers:
         if dead:
             return f"tasks ended: {', '.join(dead)}"
         age = self.queue.oldest_age(now=now)
-        if age > STUCK_SECONDS:
+        if self._ready.is_set() and self.gate.leads and age > STUCK_SECONDS:
             return f"a key waits for {age:.0f} s"
         if now - self.last_resync > 3 * self.resync_seconds + 60:
             return f"no resync for {now - self.last_resync:.0f} s"
+        deaf = sorted(kind.plural for kind, count in self.silent.items() if count >= SILENT_RESYNCS)
+        return f"watches are silent: {', '.join(deaf)}" if deaf else ""
+
+    def note(self) -> str:
+        """Say what keeps the operator from working although it lives; empty when nothing does."""
+        store = self.reconciler.store
+        if store.problems:
+            return "; ".join(sorted(store.problems.values()))
+        if not store.filled:
+            return "the first lists are not complete yet"
+        if not self.gate.leads:
+            return "another replica leads"
+        if self.gate.paused:
+            return f"the API server asked to be left alone for {self.gate.paused:.0f} s"
         return ""
+
+    async def fill(self) -> None:
+        """Fill the cache for the first time, however long that takes: nothing is decided before."""
+        store = self.reconciler.store
+        while not store.filled:
+            for kind, _ in store.watched:
+                try:
+                    await store.relist(kind)
+                except errors.RequestError as error:
+                    logger.warning("waiting: %s cannot be listed: %s", kind.plural, error)
+            await self.reconciler.gateway.look()
+            if not store.filled:
+                await self.clock.sleep(FILL_RETRY_SECONDS)
+        logger.info("cache filled: %d objects", sum(store.cache.count(kind) for kind, _ in store.watched))
+
+    async def lead(self) -> None:
+        """Begin to lead: look at the cluster once more, so that nothing is decided from before our time."""
+        await self.fill()
+        await self.heal()
+        self.reconciler.prime()
+        self.queue_everything()
+        self._ready.set()
+        self._wake.set()
+
+    def follow(self) -> None:
+        """Cease to lead: nothing more is taken."""
+        self._ready.clear()
+
+    async def drain(self) -> None:
+        """Take nothing more, and give what is under way a moment to end: after it another may lead at once."""
+        self.follow()
+        until = self.clock.seconds() + DRAIN_SECONDS
+        while self.queue.working() and self.clock.seconds() < until:
+            await self.clock.sleep(DRAIN_LOOK_SECONDS)
+
+    def queue_everything(self) -> None:
+        """Make all keys due, behind whatever changes."""
+        store = self.reconciler.store
+        for key in sorted(due.everything(store.cache, store.watched)):
+            self.add(key, backlog=True)
 
     async def step(self) -> bool:
         """Work on one key if one is due; say whether there was one."""
@@ -87,13 +164,34 @@ class Workers:
         result = await self._reconcile(key)
         now = self.clock.seconds()
         self.metrics.duration.observe(now - began)
-        self.metrics.reconciles.labels("failed" if result.failed else "done").inc()
+        self.metrics.reconciles.labels("failed" if result.failed else "skipped" if result.skipped else "done").inc()
         again_at = None if result.again_after is None else now + result.again_after
         self.queue.done(key, now=now, failed=result.failed, again_at=again_at)
         for other in result.also:
             self.queue.add(other, now=now)
+        for other in result.backlog:
+            self.queue.add(other, now=now, backlog=True)
         self._wake.set()
         return True
+
+    async def heal(self) -> int:
+        """List every kind live and make due what the watches have missed; give how many objects that were."""
+        store, missed = self.reconciler.store, 0
+        for kind, _ in store.watched:
+            before = self.last_events.get(kind, 0.0)
+            try:
+                changed = await store.relist(kind)
+            except errors.RequestError as error:
+                logger.warning("resync: %s cannot be listed: %s", kind.plural, error)
+                continue
+            for obj in changed:
+                self.notice(due.by(kind, obj, gone=True))
+            missed += len(changed)
+            self.metrics.healed.labels(kind.name).inc(len(changed))
+            if changed and self.last_events.get(kind, 0.0) <= max(before, self.last_resync):
+                self.silent[kind] = self.silent.get(kind, 0) + 1
+        self.last_resync = self.clock.seconds()
+        return missed
 
     async def _reconcile(self, key: Key) -> Result:
         try:
@@ -106,38 +204,38 @@ class Workers:
 
     async def _work(self) -> None:
         while True:
+            await self._ready.wait()
             if await self.step():
                 continue
             self._wake.clear()
             next_time = self.queue.next_time()
             wait = IDLE_SECONDS if next_time is None else max(next_time - self.clock.seconds(), 0.0)
-            try:
-                # Not wait_for: before Python 3.12 it swallows a cancellation that meets the event.
-                async with asyncio.timeout(min(wait, IDLE_SECONDS)):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+            await _either(self._wake, min(wait, IDLE_SECONDS))
 
     async def _resync(self) -> None:
+        await self.fill()
+        wait = SETTLING_SECONDS
         while True:
-            try:
-                for key in sorted(await everything(self.reconciler.api)):
-                    self.add(key)
-            except errors.RequestError as error:
-                logger.warning("resync: %s", error)
-            self.last_resync = self.clock.seconds()
-            try:
-                async with asyncio.timeout(self.resync_seconds * (0.8 + 0.4 * self.clock.fraction())):
-                    await self._again.wait()
-            except TimeoutError:
-                continue
-            self._again.clear()
+            await self.clock.sleep(wait)
+            await self.heal()
+            self.queue_everything()
+            wait = self.resync_seconds * (0.8 + 0.4 * self.clock.fraction())
+
+    async def _look(self) -> None:
+        """Keep the gateway's address and CA known; whatever changes there concerns every policy."""
+        while True:
+            await _either(self._soon, LOOK_SECONDS)
+            told = self._soon.is_set()
+            self._soon.clear()
+            if await self.reconciler.gateway.look() or told:
+                self.add(due.ALL)
 
 
-async def everything(api: Api) -> set[Key]:
-    """List all keys: policies, and what policies may have left behind (PriorityClasses, guards)."""
-    policies = await api.list(kinds.POLICY)
-    classes = await api.list(kinds.PRIORITY_CLASS, selector=contract.LABEL_POLICY)
-    guards = await api.list(kinds.NETWORK_POLICY, selector=contract.LABEL_GUARD)
-    left = {key for item in classes for key in keys.of_child(item)}
-    return {keys.of_policy(policy) for policy in policies} | left | {Key(g["metadata"]["namespace"]) for g in guards}
+async def _either(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, but no longer than this."""
+    try:
+        # Not wait_for: before Python 3.12 it swallows a cancellation that meets the event.
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -13,6 +13,7 @@ from typing import Any
 
 from zaum_api import quantities
 from zaum_operator import errors
+from zaum_operator.cluster.port import Listing
 from zaum_operator.core import kinds
 from zaum_operator.core.kinds import Kind, Object, Operations
 
@@ -39,13 +40,15 @@ class ApiServer:
 
     objects: dict[Place, Object] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
-    listeners: list[Callable[[str, Kind, Object], None]] = field(default_factory=list)
+    listeners: list[Callable[[str, Kind, Object, Object | None], None]] = field(default_factory=list)
     refuse: Callable[[str, str, str], errors.RequestError | None] = lambda verb, plural, name: None
     """Asked before each request that writes; an error that it gives is raised."""
     lingering_pods: bool = True
     """Whether a deleted pod stays until `finish_deletions`, as with a kubelet; else it goes at once."""
     now: Callable[[], str] = lambda: "2026-01-01T00:00:00Z"
     """The server's clock: when things are made and deleted."""
+    version: int = 0
+    """Of the newest write."""
     _managed: dict[Place, Object] = field(default_factory=dict)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -60,10 +63,13 @@ class ApiServer:
         found = [
             obj
             for (plural, where, called), obj in sorted(self.objects.items())
-            if plural == kind.plural and namespace in (None, where) and _selects(selector, obj)
+            if plural == kind.plural and namespace in (None, where) and selects(selector, obj)
             if name in ("", called)
         ]
         return copy.deepcopy(found)
+
+    async def listing(self, kind: Kind, namespace: str | None = None, *, selector: str = "") -> Listing:
+        return Listing(await self.list(kind, namespace, selector=selector), self.version)
 
     async def apply(self, kind: Kind, body: Object) -> Object:
         metadata = body["metadata"]
@@ -111,18 +117,21 @@ class ApiServer:
             raise errors.NotFoundError(f"patch {place}", 404, "not found")
         return self._store("json_patch", kind, place, _patched(copy.deepcopy(self.objects[place]), patch))
 
-    async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str = "") -> None:
+    async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str = "") -> Object | None:
         place = _place(kind, namespace, name)
         self._ask("delete", place)
         live = self.objects.get(place)
         if live is None or (uid and live["metadata"]["uid"] != uid):
-            return
+            return None
         self.writes.append(Write("delete", kind.plural, name))
         if kind is kinds.POD and self.lingering_pods and not _ended(live):
+            before = copy.deepcopy(live)
             live["metadata"].setdefault("deletionTimestamp", self.now())
-            self._tell("MODIFIED", kind, live)
-        else:
-            self._remove(kind, place)
+            self._number(live)
+            self._tell("MODIFIED", kind, live, before)
+            return copy.deepcopy(live)
+        self._remove(kind, place)
+        return None
 
     # What the tests call
 
@@ -167,19 +176,16 @@ class ApiServer:
             raise error
 
     def _admit(self, kind: Kind, body: Object) -> None:
-        """Refuse a pod beyond the quota of its priority class: the part of admission that the plan relies on."""
+        """Refuse a pod beyond a quota of its namespace or priority class: what the plan relies on."""
         if kind is not kinds.POD:
             return
-        name = body["spec"].get("priorityClassName")
-        quota = [
-            quota
-            for quota in self.all(kinds.QUOTA)
-            if name in quota["spec"]["scopeSelector"]["matchExpressions"][0]["values"]
-        ]
-        used = [p for p in self.all(kinds.POD) if p["spec"].get("priorityClassName") == name and not _ended(p)]
-        for item in quota:
-            if len(used) + 1 > int(item["spec"]["hard"]["pods"]):
-                raise errors.QuotaError("create pods", 403, f"exceeded quota: {item['metadata']['name']}")
+        namespace = body["metadata"].get("namespace")
+        for quota in self.all(kinds.QUOTA):
+            if quota["metadata"].get("namespace") != namespace or not _holds(quota, body):
+                continue
+            used = [pod for pod in self.all(kinds.POD) if not _ended(pod) and _holds(quota, pod)]
+            if len(used) + 1 > int(quota["spec"]["hard"]["pods"]):
+                raise errors.QuotaError("create pods", 403, f"exceeded quota: {quota['metadata']['name']}")
 
     def _store(self, verb: str, kind: Kind, place: Place, obj: Object, subresource: str = "") -> Object:
         live = self.objects.get(place)
@@ -192,33 +198,53 @@ class ApiServer:
             return copy.deepcopy(live)  # a write that changes nothing makes no version and no event
         if live is not None and live.get("spec") != obj.get("spec"):
             metadata["generation"] = live["metadata"]["generation"] + 1
-        metadata["resourceVersion"] = str(next(self._numbers))
+        self._number(obj)
         self.objects[place] = obj
         self.writes.append(Write(verb, place[0], place[2], subresource))
-        self._tell("MODIFIED" if live is not None else "ADDED", kind, obj)
+        self._tell("MODIFIED" if live is not None else "ADDED", kind, obj, live)
         return copy.deepcopy(obj)
+
+    def _number(self, obj: Object) -> None:
+        self.version = next(self._numbers)
+        obj["metadata"]["resourceVersion"] = str(self.version)
 
     def _remove(self, kind: Kind, place: Place) -> None:
         obj = self.objects.pop(place, None)
         self._managed.pop(place, None)
         if obj is not None:
-            self._tell("DELETED", kind, obj)
+            self.version = next(self._numbers)
+            gone = copy.deepcopy(obj)
+            gone["metadata"]["resourceVersion"] = str(self.version)
+            self._tell("DELETED", kind, gone, obj)
 
-    def _tell(self, event: str, kind: Kind, obj: Object) -> None:
+    def _tell(self, event: str, kind: Kind, obj: Object, before: Object | None) -> None:
         for listener in self.listeners:
-            listener(event, kind, copy.deepcopy(obj))
+            listener(event, kind, copy.deepcopy(obj), copy.deepcopy(before))
 
 
 def _place(kind: Kind, namespace: str | None, name: str) -> Place:
     return (kind.plural, namespace or "" if kind.namespaced else "", name)
 
 
+def _holds(quota: Object, pod: Object) -> bool:
+    """Say whether a quota counts a pod: by its priority class where the quota is scoped to one."""
+    scope = quota["spec"].get("scopeSelector")
+    name = pod["spec"].get("priorityClassName")
+    return (scope is None or name in scope["matchExpressions"][0]["values"]) and (
+        pod["metadata"].get("namespace") == quota["metadata"].get("namespace")
+    )
+
+
 def _ended(pod: Object) -> bool:
     return (pod.get("status") or {}).get("phase") in {"Failed", "Succeeded"}
 
 
-def _selects(selector: str, obj: Object) -> bool:
+def selects(selector: str, obj: Object) -> bool:
+    """Evaluate a label selector of the forms that the operator uses: key, key=value, key!=value."""
     labels = obj["metadata"].get("labels") or {}
+    if "!=" in selector:
+        key, _, value = selector.partition("!=")
+        return bool(labels.get(key) != value)
     key, equals, value = selector.partition("=")
     return not selector or (key in labels and (not equals or labels[key] == value))
 

@@ -1,18 +1,23 @@
 """A simulated cluster with the operator at work in it: policies in, objects out, time by hand."""
 
 import asyncio
+import copy
 import pathlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.support import specs
-from tests.support.apiserver import ApiServer, Write
+from tests.support.apiserver import ApiServer, Write, selects
 from zaum_api import contract
-from zaum_operator import handlers
-from zaum_operator.core import keys, kinds
+from zaum_operator.cluster.gate import Gate
+from zaum_operator.cluster.gateway import GatewayLook
+from zaum_operator.cluster.store import Store
+from zaum_operator.core import due, kinds, watched
+from zaum_operator.core.cache import Cache
 from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Kind, Object
+from zaum_operator.core.queue import Queue
 from zaum_operator.core.snapshot import Site
 from zaum_operator.metrics import Metrics
 from zaum_operator.reconcile import Reconciler
@@ -55,23 +60,45 @@ class World:
     api: ApiServer = field(default_factory=ApiServer)
     clock: HandClock = field(default_factory=HandClock)
     metrics: Metrics = field(default_factory=Metrics)
+    site: Site = SITE
     workers: Workers = field(init=False)
+    watching: bool = True
+    """Whether the operator's watches show anything."""
 
     def __post_init__(self) -> None:
         self.ca_file.write_text("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n")
-        reconciler = Reconciler(self.api, SITE, self.ca_file, self.clock)  # type: ignore[arg-type]
-        self.workers = Workers(reconciler, self.clock, self.metrics)  # type: ignore[arg-type]
+        held = watched.of_site(namespaced=self.site.namespaced)
+        store = Store(self.api, held, (NAMESPACE,) if self.site.namespaced else ())
+        gateway = GatewayLook(self.api, "zaum-system", self.ca_file)
+        reconciler = Reconciler(store, self.site, gateway, self.clock)  # type: ignore[arg-type]
+        gate = Gate(self.clock)
+        # The clock stands still while the operator works: nothing may wait for its next second.
+        queue = Queue(per_second=10_000)
+        self.workers = Workers(reconciler, self.clock, self.metrics, gate, queue)  # type: ignore[arg-type]
         self.api.listeners.append(self.on_event)
         self.api.now = lambda: stamp(self.clock.at)
-        service = {"metadata": {"name": contract.GATEWAY_SERVICE, "namespace": "zaum-system"}}
-        self.api.put(kinds.SERVICE, service | {"spec": {"clusterIPs": ["10.96.7.7", "fd00:10:96::77"]}})
+        if self.api.all(kinds.SERVICE) == []:
+            service = {"metadata": {"name": contract.GATEWAY_SERVICE, "namespace": "zaum-system"}}
+            self.api.put(kinds.SERVICE, service | {"spec": {"clusterIPs": ["10.96.7.7", "fd00:10:96::77"]}})
+        asyncio.run(self.workers.lead())
 
-    def on_event(self, event: str, kind: Kind, obj: Object) -> None:
-        """Do as the watches do."""
-        if kind is kinds.POLICY:
-            self.workers.notice((keys.of_policy(obj),), kind.name)
-        elif kind is not kinds.SERVICE and kind is not kinds.EVENT:
-            self.workers.notice(handlers.of_event(kind, obj, gone=event == "DELETED"), kind.name)
+    @property
+    def cache(self) -> Cache:
+        """What the operator believes."""
+        return self.workers.reconciler.store.cache
+
+    def on_event(self, event: str, kind: Kind, obj: Object, before: Object | None) -> None:
+        """Do as the watches do: a change that takes an object out of the selection looks like its deletion."""
+        for each, selector in self.workers.reconciler.store.watched:
+            if not self.watching or each is not kind:
+                continue
+            now, once = selects(selector, obj) and event != "DELETED", before is not None and selects(selector, before)
+            if now:
+                self.workers.on_event(kind, obj, gone=False)
+            elif once and before is not None:
+                shown = copy.deepcopy(before)
+                shown["metadata"]["resourceVersion"] = obj["metadata"]["resourceVersion"]
+                self.workers.on_event(kind, shown, gone=True)
 
     def policy(self, name: str = "researcher", spec: dict[str, Any] | None = None, **over: Any) -> Object:
         """Apply a policy as its author would."""
@@ -87,12 +114,21 @@ class World:
         """Let the operator work until nothing is due; give the number of reconciles."""
 
         async def work() -> int:
+            if await self.workers.reconciler.gateway.look():
+                self.workers.add(due.ALL)
             for count in range(limit):
                 if not await self.workers.step():
                     return count
             raise AssertionError(f"still busy after {limit} reconciles")
 
         return asyncio.run(work())
+
+    def resync(self) -> int:
+        """Let the operator list everything, and work; give how many objects the watches had not shown."""
+        healed = asyncio.run(self.workers.heal())
+        self.workers.queue_everything()
+        self.settle()
+        return healed
 
     def pass_time(self, **delta: float) -> None:
         """Move the clock and let the operator work."""

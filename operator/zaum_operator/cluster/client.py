@@ -3,6 +3,7 @@
 Bodies are dicts. What is not in the table of access is not sent. Answers that are errors become `errors`.
 """
 
+import asyncio
 import json
 import os
 import urllib.parse
@@ -14,14 +15,18 @@ from kubernetes.aio import config as kubernetes_config
 
 from zaum_api import contract
 from zaum_operator import errors
+from zaum_operator.cluster.gate import REQUEST_SECONDS, Gate
+from zaum_operator.cluster.port import Listing
 from zaum_operator.core import access
 from zaum_operator.core.access import Grant, Scope, Verb
 from zaum_operator.core.kinds import Kind, Object, Operations
 from zaum_operator.metrics import Metrics
 
-REQUEST_SECONDS: Final = 15.0
 CONNECTIONS: Final = 64
-PAGE: Final = 500
+PAGE: Final = 100
+"""Parsing a page holds the loop for some milliseconds."""
+NO_HINT_SECONDS: Final = 1.0
+"""How long a 429 without Retry-After stops us."""
 _JSON: Final = "application/json"
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
@@ -32,11 +37,20 @@ _SERVER_SIDE: Final = (("fieldManager", contract.FIELD_MANAGER), ("force", "true
 class Client:
     """An API server behind the official client. `table` is all that may be sent."""
 
-    def __init__(self, api: Any, *, table: tuple[Grant, ...], release_namespace: str, metrics: Metrics) -> None:  # noqa: ANN401 - untyped library
+    def __init__(
+        self,
+        api: Any,  # noqa: ANN401 - untyped library
+        *,
+        table: tuple[Grant, ...],
+        release_namespace: str,
+        metrics: Metrics,
+        gate: Gate,
+    ) -> None:
         self._api = api
         self._table = table
         self._release = release_namespace
         self._metrics = metrics
+        self._gate = gate
 
     async def close(self) -> None:
         """Close all connections."""
@@ -59,18 +73,25 @@ class Client:
         self, kind: Kind, namespace: str | None = None, *, selector: str = "", name: str = ""
     ) -> list[Object]:
         """Give all objects of a kind, page by page; with `name` that one alone."""
-        items: list[Object] = []
-        query = {"limit": str(PAGE)}
-        query |= {"labelSelector": selector} if selector else {}
+        query = {"labelSelector": selector} if selector else {}
         query |= {"fieldSelector": f"metadata.name={name}"} if name else {}
+        return (await self._pages(kind, namespace, query)).items
+
+    async def listing(self, kind: Kind, namespace: str | None = None, *, selector: str = "") -> Listing:
+        """Give the same with the version of the list, which is the same on all its pages."""
+        return await self._pages(kind, namespace, {"labelSelector": selector} if selector else {})
+
+    async def _pages(self, kind: Kind, namespace: str | None, query: dict[str, str]) -> Listing:
+        items: list[Object] = []
+        query["limit"] = str(PAGE)
         while True:
             page = await self._send(Verb.LIST, kind, namespace, query=query)
             for item in page.get("items") or ():
                 items.append({"apiVersion": kind.api_version, "kind": kind.name} | item)
-            following = (page.get("metadata") or {}).get("continue")
-            if not following:
-                return items
-            query["continue"] = following
+            metadata = page.get("metadata") or {}
+            if not metadata.get("continue"):
+                return Listing(items, _number(metadata.get("resourceVersion")))
+            query["continue"] = metadata["continue"]
 
     async def apply(self, kind: Kind, body: Object) -> Object:
         """Apply an object server-side."""
@@ -112,18 +133,22 @@ class Client:
         query = {"fieldManager": contract.FIELD_MANAGER}
         return await self._send(Verb.PATCH, kind, namespace, name, body=patch, query=query, content=_JSON_PATCH)
 
-    async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str = "") -> None:
+    async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str = "") -> Object | None:
         """Delete an object; one that is gone, or that another has replaced, is no error."""
         options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         if uid:
             options["preconditions"] = {"uid": uid}
         try:
-            await self._send(Verb.DELETE, kind, namespace, name, body=options)
+            answer = await self._send(Verb.DELETE, kind, namespace, name, body=options)
         except errors.NotFoundError:
-            return
+            return None
         except errors.ConflictError:
             if not uid:
                 raise
+            return None
+        # A Status where it went at once; else the object, which may still wait for its grace or for finalizers.
+        leaving = (answer.get("metadata") or {}).get("deletionTimestamp")
+        return {"apiVersion": kind.api_version, "kind": kind.name} | answer if leaving else None
 
     async def _send(
         self,
@@ -142,11 +167,17 @@ class Client:
         method = {Verb.GET: "GET", Verb.LIST: "GET", Verb.CREATE: "POST", Verb.PATCH: "PATCH", Verb.DELETE: "DELETE"}[
             verb
         ]
-        status, text = await self._exchange(
-            request, method, _path(kind, namespace, name, subresource, query), content, body
-        )
-        if verb not in {Verb.GET, Verb.LIST}:
+        reads = verb in {Verb.GET, Verb.LIST}
+        seconds = REQUEST_SECONDS if reads else await self._gate.enter(request, kind)
+        path = _path(kind, namespace, name, subresource, query)
+        status, text, after = await self._exchange(request, method, path, content=content, body=body, seconds=seconds)
+        if not reads:
             self._metrics.writes.labels(verb.value, kind.name).inc()
+        if status == 409:
+            self._metrics.conflicts.labels(kind.name).inc()
+        if status == 429:
+            self._gate.pause(after)
+            raise errors.OverloadedError(request, status, text[:300], after)
         return _answer(request, status, text)
 
     def _check(
@@ -162,8 +193,15 @@ class Client:
         return access.allows(self._table, wanted, release=namespace == self._release, across=across)
 
     async def _exchange(
-        self, request: str, method: str, path: str, content: str, body: Object | Operations | None
-    ) -> tuple[int, str]:
+        self,
+        request: str,
+        method: str,
+        path: str,
+        *,
+        content: str,
+        body: Object | Operations | None,
+        seconds: float,
+    ) -> tuple[int, str, float]:
         headers = {"Accept": _JSON, "Content-Type": content}
         # Asked for at each request: in a pod the token is renewed on disk, and the library reads it again.
         token = await self._api.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
@@ -175,15 +213,22 @@ class Client:
                 self._api.configuration.host + path,
                 headers=headers,
                 body=body,
-                _request_timeout=REQUEST_SECONDS,
+                _request_timeout=seconds,
             )
             raw = await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError, kubernetes_client.ApiException) as error:
             raise errors.UnavailableError(request, 0, f"{type(error).__name__}: {error}") from error
-        return int(response.status), raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw or "")
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # A task inside the library was ended, not we: kopf ends all that were born after it when it stops.
+            raise errors.UnavailableError(request, 0, "the connection's task was ended") from error
+        text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw or "")
+        return int(response.status), text, _seconds(response.headers.get("Retry-After"))
 
 
-async def connect(*, table: tuple[Grant, ...], release_namespace: str, metrics: Metrics) -> Client:
+async def connect(*, table: tuple[Grant, ...], release_namespace: str, metrics: Metrics, gate: Gate) -> Client:
     """Connect with the pod's ServiceAccount, or outside a pod with the kubeconfig."""
     configuration = kubernetes_client.Configuration()
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
@@ -192,7 +237,7 @@ async def connect(*, table: tuple[Grant, ...], release_namespace: str, metrics: 
         await kubernetes_config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     configuration.connection_pool_maxsize = CONNECTIONS
     api = kubernetes_client.ApiClient(configuration=configuration)
-    return Client(api, table=table, release_namespace=release_namespace, metrics=metrics)
+    return Client(api, table=table, release_namespace=release_namespace, metrics=metrics, gate=gate)
 
 
 def _path(kind: Kind, namespace: str | None, name: str, subresource: str, query: dict[str, str] | None) -> str:
@@ -214,6 +259,15 @@ def _answer(request: str, status: int, text: str) -> Object:
     raise errors.of_status(
         request, status, str(answer.get("reason", "")), str(answer.get("message", text[:300])), causes
     )
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() else 0
+
+
+def _seconds(text: str | None) -> float:
+    """Read Retry-After; a date or none of all counts as the usual pause."""
+    return float(text) if text and text.isascii() and text.isdigit() and len(text) < 6 else NO_HINT_SECONDS
 
 
 def _object(text: str) -> Object:

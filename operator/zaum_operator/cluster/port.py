@@ -1,8 +1,17 @@
 """What the operator needs of an API server: the real one behind `client.Client`, a simulated one in tests."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from zaum_operator.core.kinds import Kind, Object, Operations
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All objects of a list, and the version at which it was made."""
+
+    items: list[Object]
+    version: int
 
 
 class Api(Protocol):
@@ -15,6 +24,9 @@ class Api(Protocol):
         self, kind: Kind, namespace: str | None = None, *, selector: str = "", name: str = ""
     ) -> list[Object]:
         """Give all objects of a kind, of one namespace or of all, by label selector or by name."""
+
+    async def listing(self, kind: Kind, namespace: str | None = None, *, selector: str = "") -> Listing:
+        """Give the same with the version of the list."""
 
     async def apply(self, kind: Kind, body: Object) -> Object:
         """Apply an object server-side, with force, as our field manager."""
@@ -33,5 +45,8 @@ class Api(Protocol):
     async def json_patch(self, kind: Kind, namespace: str | None, name: str, patch: Operations) -> Object:
         """Patch an object by RFC 6902; a `test` that does not hold is an InvalidError."""
 
-    async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str = "") -> None:
-        """Delete an object while it has this uid (any, when empty). One that is gone or another is no error."""
+    async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str = "") -> Object | None:
+        """Delete an object while it has this uid (any, when empty). One that is gone or another is no error.
+
+        Gives the object while it still leaves; None when it is gone.
+        """

@@ -1,6 +1,7 @@
-"""Kopf's configuration, and which keys an event makes due."""
+"""Kopf's configuration: what it watches, that it writes nothing, and that it does not give up."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -8,69 +9,72 @@ from kopf._cogs.structs import references
 
 from tests.support.world import NAMESPACE, World
 from zaum_operator import handlers
-from zaum_operator.core import access, kinds
+from zaum_operator.core import access, kinds, watched
 from zaum_operator.core.access import Grant, Verb
-from zaum_operator.core.keys import EVERY, Key
-
-OWNER = {"apiVersion": "zaum.dev/v1alpha1", "kind": "AgentPolicy", "name": "own", "uid": "u", "controller": True}
-OWN, WHOLE, ALL = Key(NAMESPACE, "own"), Key(NAMESPACE), Key(NAMESPACE, EVERY)
-
-
-def obj(*, owner: bool = False, **labels: str) -> dict[str, Any]:
-    marked = {f"zaum.dev/{key.replace('_', '-')}": value for key, value in labels.items()}
-    return {"metadata": {"name": "x", "namespace": NAMESPACE, "labels": marked, "ownerReferences": [OWNER] * owner}}
-
-
-@pytest.mark.parametrize(
-    ("kind", "one", "gone", "keys"),
-    [
-        (kinds.POD, obj(owner=True, policy="own"), False, (OWN,)),
-        (kinds.POD, obj(owner=True, policy="own"), True, (OWN, WHOLE)),
-        (kinds.POD, obj(policy="gone"), True, (Key(NAMESPACE, "gone"), WHOLE)),
-        (kinds.CONFIG_MAP, obj(owner=True, policy="other"), False, (Key(NAMESPACE, "other"), OWN)),
-        (kinds.CONFIG_MAP, obj(), False, ()),
-        (kinds.CONFIG_MAP, obj(policy=EVERY), False, ()),
-        (kinds.NETWORK_POLICY, obj(owner=True, policy="own"), False, (OWN,)),
-        (kinds.NETWORK_POLICY, obj(), False, (WHOLE, ALL)),
-        (kinds.NETWORK_POLICY, obj(policy="forged"), False, (Key(NAMESPACE, "forged"), WHOLE, ALL)),
-    ],
-)  # fmt: skip
-def test_an_event_makes_its_policies_due(
-    kind: kinds.Kind, one: dict[str, Any], gone: bool, keys: tuple[Key, ...]
-) -> None:
-    assert handlers.of_event(kind, one, gone=gone) == keys
-
-
-def test_a_priority_class_names_its_policys_namespace_by_label() -> None:
-    one = {"metadata": {"name": "zaum-0", "labels": {"zaum.dev/policy": "own", "zaum.dev/policy-namespace": NAMESPACE}}}
-    assert handlers.of_event(kinds.PRIORITY_CLASS, one, gone=True) == (OWN,)
+from zaum_operator.core.keys import Key
 
 
 def test_kopf_filters_by_label_on_the_server_and_writes_nothing() -> None:
-    settings = handlers.settings()
+    settings = handlers.settings(watched.CLUSTER)
     assert settings.scanning.disabled
     assert not settings.posting.enabled
-    for kind, selector in handlers.WATCHED:
+    for kind, selector in watched.CLUSTER:
         resource = references.Resource(kind.group, kind.version, kind.plural, kind.name)
         assert list(settings.watching.label_selectors.collect(resource)) == ([selector] if selector else [])
 
 
-def test_every_watch_is_in_the_table_of_access() -> None:
-    watched = [kinds.POLICY, *(kind for kind, _ in handlers.WATCHED)]
-    for kind in watched:
+def test_kopf_never_ceases_to_try() -> None:
+    first = list(itertools.islice(handlers.settings(watched.CLUSTER).networking.error_backoffs, 1000))  # type: ignore[arg-type]
+    assert first[:3] == [1.0, 1.0, 2.0]
+    assert max(first) == first[-1] == 13.0
+
+
+@pytest.mark.parametrize(
+    ("held", "table"), [(watched.CLUSTER, access.OPERATOR), (watched.NAMESPACED, access.NAMESPACED)]
+)
+def test_every_watch_is_in_the_table_of_access(held: watched.Watched, table: tuple[Grant, ...]) -> None:
+    for kind, _ in held:
         for verb in (Verb.LIST, Verb.WATCH):
-            assert access.allows(access.OPERATOR, Grant(kind.group, kind.plural, verb), release=False)
+            assert access.allows(table, Grant(kind.group, kind.plural, verb), release=False)
+
+
+def test_the_namespaced_mode_watches_nothing_cluster_scoped() -> None:
+    assert all(kind.namespaced for kind, _ in watched.NAMESPACED)
+    assert {kinds.CEILING, kinds.NAMESPACE, kinds.PRIORITY_CLASS} == {kind for kind, _ in watched.CLUSTER} - {
+        kind for kind, _ in watched.NAMESPACED
+    }
 
 
 def test_only_event_handlers_are_registered(world: World) -> None:
     registry = handlers.registry(world.workers)
-    assert len(registry._watching.get_all_handlers()) == len(handlers.WATCHED) + 1
+    assert len(registry._watching.get_all_handlers()) == len(watched.CLUSTER)
     for other in (registry._changing, registry._spawning, registry._webhooks, registry._indexing):
         assert not other.get_all_handlers()
 
 
-def test_a_handler_puts_the_key_into_the_queue(world: World) -> None:
+def test_a_handler_fills_the_cache_and_puts_the_key_into_the_queue(world: World) -> None:
     for handler in handlers.registry(world.workers)._watching.get_all_handlers():
-        body = obj(owner=True, policy="own") | {"kind": "x"}
-        asyncio.run(handler.fn(body=body, type="MODIFIED"))  # type: ignore[call-arg,arg-type]
-    assert {Key(NAMESPACE, "x"), OWN} == {key for keys in world.workers.queue._due.values() for key in keys}
+        body = {"metadata": {"name": "x", "namespace": NAMESPACE, "uid": "u", "resourceVersion": "5"}}
+        asyncio.run(handler.fn(event={"type": "MODIFIED", "object": body}))  # type: ignore[call-arg,arg-type]
+    assert all(world.cache.count(kind) == 1 for kind, _ in watched.CLUSTER)
+    taken = set()
+    while (key := world.workers.queue.take(now=0)) is not None:
+        taken.add(key)
+        world.workers.queue.done(key, now=0)
+    assert Key(NAMESPACE, "x") in taken
+
+
+def test_when_kopf_gives_up_it_is_started_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = [RuntimeError("404: the server could not find the requested resource"), None]
+
+    async def operator(**_: Any) -> None:
+        if error := ends.pop(0):
+            raise error
+
+    async def at_once(_: float) -> None:
+        assert world.workers.reconciler.store.filled
+
+    monkeypatch.setattr(handlers.kopf, "operator", operator)
+    monkeypatch.setattr(handlers.asyncio, "sleep", at_once)
+    asyncio.run(handlers.watch(world.workers))
+    assert ends == []

@@ -178,8 +178,7 @@ def test_i13_leftovers_of_a_policy_that_is_gone_are_swept_at_the_start(world: Wo
     for kind, name in ((kinds.POLICY, "researcher"), (kinds.POD, world.api.names(kinds.POD)[0])):
         world.api.remove(kind, NAMESPACE, name)
     world.api.listeners.append(world.on_event)
-    world.workers.add(Key(NAMESPACE, "researcher"))
-    world.settle()
+    world.resync()
     assert [place for place in world.api.objects if place[0] not in {"services", "events"}] == []
 
 
@@ -344,8 +343,8 @@ def test_i02_a_pod_that_lost_all_our_labels_is_found_by_its_owner(world: World) 
     (pod,) = world.live()
     off = {"metadata": {"labels": {contract.LABEL_AGENT: None, contract.LABEL_POLICY: None}}}
     world.api.edit(kinds.POD, NAMESPACE, pod["metadata"]["name"], off)
-    world.workers.notice((Key(NAMESPACE),), "Pod")  # the watch, filtered by label, shows it as gone
-    world.settle()
+    world.settle()  # the watch, filtered by label, shows it as gone
+    assert world.api.names(kinds.POD) == [pod["metadata"]["name"]], "no other is made in its place"
     assert (
         pod["metadata"]["labels"]
         == world.api.objects[("pods", NAMESPACE, pod["metadata"]["name"])]["metadata"]["labels"]

@@ -8,7 +8,7 @@ LEAST = {"ZAUM_NAMESPACE": "zaum-system", "ZAUM_WATCHDOG_IMAGE": "registry.examp
 def test_the_least_that_must_be_said() -> None:
     found = settings.from_environment(LEAST)
     assert (found.workers, found.resync_seconds, found.log_level) == (16, 300, "INFO")
-    assert str(found.gateway_ca_file) == "/etc/zaum/ca/ca.crt"
+    assert str(found.gateway_ca_file) == "/etc/zaum/certificates/zaum-ca/ca.crt"
     assert (found.site.release_namespace, found.site.image_pull_policy) == ("zaum-system", "Always")
     assert (found.site.host_users, found.site.namespaced, found.rollout_max) == (True, False, 10)
 

@@ -1,55 +1,123 @@
 """The loop around the queue: liveness, resync, and that one broken reconcile ends nothing."""
 
 import asyncio
+import copy
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 
 from tests.support.world import NAMESPACE, World
 from zaum_api import contract
-from zaum_operator import errors, health, workers
+from zaum_operator import errors, health
 from zaum_operator.core import kinds
 from zaum_operator.core.keys import Key
 
+SECOND = timedelta(seconds=1)
 
-def test_resync_finds_policies_and_what_they_left_behind(world: World) -> None:
+
+def broken(error: Exception) -> Callable[..., Awaitable[None]]:
+    async def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+def test_a_resync_finds_what_no_watch_has_shown(world: World) -> None:
     world.policy("one")
     world.policy("two")
     world.settle()
-    world.api.listeners.clear()
+    world.watching = False
     world.api.remove(kinds.POLICY, NAMESPACE, "two")
-    found = asyncio.run(workers.everything(world.api))
-    assert found == {Key(NAMESPACE, "one"), Key(NAMESPACE, "two"), Key(NAMESPACE)}
+    world.api.remove(kinds.CONFIG_MAP, NAMESPACE, "zaum-one")
+    world.policy("three")
+    assert world.resync() == 3
+    assert "zaum-two" not in world.api.names(kinds.NETWORK_POLICY)
+    assert world.api.names(kinds.CONFIG_MAP) == ["zaum-one", "zaum-three"]
+    assert len(world.pods("three")) == 1
+    assert world.resync() == 0
+
+
+def test_nothing_is_decided_before_every_kind_has_been_listed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.policy()
+    asked: list[str] = []
+    listing = world.api.listing
+
+    async def refuse_some(kind: kinds.Kind, *place: str | None, **more: str) -> object:
+        asked.append(kind.plural)
+        if kind is kinds.QUOTA and asked.count("resourcequotas") < 3:
+            assert world.workers.note()
+            raise errors.ForbiddenError("list resourcequotas", 403, "no rights")
+        return await listing(kind, *place, **more)
+
+    monkeypatch.setattr(world.api, "listing", refuse_some)
+    world.workers.reconciler.store.unfill()
+    asyncio.run(world.workers.fill())
+    assert asked.count("resourcequotas") == 3
+    assert world.api.writes == []
+    assert world.workers.note() == ""
 
 
 def test_a_reconcile_that_cannot_look_backs_off(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(*_: object, **__: object) -> None:
-        raise errors.UnavailableError("get", 0, "reset")
-
-    monkeypatch.setattr(world.api, "get", broken)
-    world.workers.add(Key(NAMESPACE, "x"))
+    monkeypatch.setattr(world.api, "list", broken(errors.UnavailableError("list", 0, "reset")))
+    world.workers.add(Key(NAMESPACE))
     assert world.settle() == 1
     assert world.workers.queue.next_time() == 0.5
     assert b'zaum_operator_reconciles_total{result="failed"} 1.0' in world.metrics.text()
 
 
 def test_a_bug_in_one_reconcile_ends_no_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def bug(*_: object, **__: object) -> None:
-        raise KeyError("bug")
-
-    monkeypatch.setattr(world.api, "get", bug)
-    world.workers.add(Key(NAMESPACE, "x"))
+    monkeypatch.setattr(world.api, "list", broken(KeyError("bug")))
+    world.workers.add(Key(NAMESPACE))
     assert world.settle() == 1
     assert world.workers.queue.next_time() == 0.5
+
+
+def test_a_watch_that_shows_nothing_while_lists_do_is_called_silent(world: World) -> None:
+    world.policy()
+    world.settle()
+    world.watching = False
+    for name in ("one", "two"):
+        assert world.workers.trouble() == ""
+        world.clock.at += 300 * SECOND
+        world.policy(name)
+        assert world.resync() == 1
+    assert world.workers.trouble() == "watches are silent: agentpolicies"
+    world.watching = True
+    world.policy("three")
+    assert world.workers.trouble() == ""
+
+
+def test_an_event_that_says_nothing_new_makes_nothing_due(world: World) -> None:
+    world.policy()
+    world.settle()
+    world.start_pods()
+    for kind in (kinds.POLICY, kinds.POD, kinds.QUOTA, kinds.NETWORK_POLICY):
+        for obj in world.api.all(kind):
+            world.workers.on_event(kind, copy.deepcopy(obj), gone=False)
+    assert world.workers.queue.depth() == 0
+    (quota,) = world.api.all(kinds.QUOTA)
+    world.api.edit(kinds.QUOTA, NAMESPACE, quota["metadata"]["name"], {"status": {"used": {"pods": "1"}}})
+    assert world.workers.queue.depth() == 0, "nobody looks at a quota's status"
+
+
+def test_a_replica_that_does_not_lead_takes_nothing_and_is_alive(world: World) -> None:
+    world.workers.gate.leads_until = 0.0
+    world.policy()
+    world.clock.at += 600 * SECOND
+    world.workers.last_resync = world.clock.seconds()
+    assert world.workers.trouble() == ""
+    assert world.workers.note() == "another replica leads"
 
 
 def test_liveness_fails_for_a_dead_task_an_old_key_and_a_resync_that_stopped(world: World) -> None:
     assert world.workers.trouble() == ""
     world.workers.add(Key(NAMESPACE, "x"))
-    world.clock.at += 121 * world.clock.at.resolution * 10**6
+    world.clock.at += 121 * SECOND
     assert "a key waits for 121 s" in world.workers.trouble()
     world.workers.queue.take(now=world.clock.seconds())
     assert world.workers.trouble() == ""
-    world.clock.at += 1000 * world.clock.at.resolution * 10**6
+    world.clock.at += 1000 * SECOND
     assert "no resync" in world.workers.trouble()
 
     async def dead() -> str:
@@ -64,7 +132,7 @@ def test_workers_take_what_is_added_and_stop_when_told(world: World, monkeypatch
     async def go() -> list[str]:
         world.policy()
         resynced, made = asyncio.Event(), asyncio.Event()
-        world.api.listeners.append(lambda event, kind, obj: made.set() if kind is kinds.POD else None)
+        world.api.listeners.append(lambda event, kind, obj, before: made.set() if kind is kinds.POD else None)
 
         async def sleep(_: float) -> None:
             resynced.set()
@@ -78,7 +146,7 @@ def test_workers_take_what_is_added_and_stop_when_told(world: World, monkeypatch
         await world.workers.stop()
         return [task.get_name() for task in world.workers.tasks if task.done()]
 
-    assert asyncio.run(go()) == ["worker-0", "worker-1", "resync"]
+    assert asyncio.run(go()) == ["worker-0", "worker-1", "resync", "look"]
     assert len(world.pods()) == 1
 
 

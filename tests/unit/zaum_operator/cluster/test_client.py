@@ -10,7 +10,9 @@ import aiohttp
 import pytest
 
 from zaum_operator import errors
+from zaum_operator.clock import Clock
 from zaum_operator.cluster.client import Client
+from zaum_operator.cluster.gate import Gate
 from zaum_operator.core import access, kinds
 from zaum_operator.metrics import Metrics
 
@@ -19,6 +21,7 @@ from zaum_operator.metrics import Metrics
 class Answer:
     status: int
     body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
 
     async def read(self) -> bytes:
         return self.body
@@ -47,7 +50,7 @@ class Wire:
     async def request(self, method: str, url: str, **more: Any) -> Answer:
         self.sent.append({"method": method, "url": url, **more})
         answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
@@ -61,9 +64,13 @@ def refused(status: int, message: str = "no", *causes: str) -> Answer:
     return ok({"kind": "Status", "message": message, "reason": "R", "details": details}, status)
 
 
-def ask(*answers: Answer | Exception, call: Callable[[Client], Awaitable[Any]]) -> tuple[Any, Wire]:
+def ask(
+    *answers: Answer | Exception, call: Callable[[Client], Awaitable[Any]], gate: Gate | None = None
+) -> tuple[Any, Wire]:
     wire = Wire(list(answers))
-    client = Client(wire, table=access.OPERATOR, release_namespace="zaum-system", metrics=Metrics())
+    client = Client(
+        wire, table=access.OPERATOR, release_namespace="zaum-system", metrics=Metrics(), gate=gate or Gate(Clock())
+    )
 
     async def go() -> Any:
         return await call(client)
@@ -87,7 +94,7 @@ def test_where_get_is_not_granted_one_object_is_a_list_by_name() -> None:
     found, wire = ask(ok({"items": [{"metadata": {"name": "zaum-x"}}]}), call=call)
     assert found["metadata"]["name"] == "zaum-x"
     assert wire.sent[0]["url"].endswith(
-        "/namespaces/agents/resourcequotas?limit=500&fieldSelector=metadata.name%3Dzaum-x"
+        "/namespaces/agents/resourcequotas?fieldSelector=metadata.name%3Dzaum-x&limit=100"
     )
     assert ask(ok({"items": []}), call=call)[0] is None
 
@@ -97,7 +104,7 @@ def test_list_follows_pages_and_names_kinds() -> None:
     second = ok({"items": [{"metadata": {"name": "b"}}], "metadata": {}})
     found, wire = ask(first, second, call=lambda c: c.list(kinds.POLICY, selector="x=y"))
     assert [(item["kind"], item["metadata"]["name"]) for item in found] == [("AgentPolicy", "a"), ("AgentPolicy", "b")]
-    assert wire.sent[0]["url"] == "https://api/apis/zaum.dev/v1alpha1/agentpolicies?limit=500&labelSelector=x%3Dy"
+    assert wire.sent[0]["url"] == "https://api/apis/zaum.dev/v1alpha1/agentpolicies?labelSelector=x%3Dy&limit=100"
     assert wire.sent[1]["url"].endswith("&continue=more")
 
 
@@ -154,13 +161,14 @@ def test_i15_what_is_not_in_the_table_is_not_sent() -> None:
     ("answer", "error"),
     [
         (refused(403), errors.ForbiddenError),
-        (refused(401), errors.ForbiddenError),
+        (refused(401), errors.UnauthenticatedError),
         (refused(403, "being terminated", "NamespaceTerminating"), errors.TerminatingError),
         (refused(403, "exceeded quota: q"), errors.QuotaError),
         (refused(404), errors.NotFoundError),
         (refused(409), errors.ConflictError),
         (refused(422), errors.InvalidError),
-        (refused(429), errors.UnavailableError),
+        (refused(429), errors.OverloadedError),
+        (refused(410), errors.ExpiredError),
         (refused(500), errors.UnavailableError),
         (Answer(502, b"<html>bad gateway</html>"), errors.UnavailableError),
         (Answer(503, b"[]"), errors.UnavailableError),
@@ -176,7 +184,9 @@ def test_answers_become_errors_by_who_must_act(answer: Answer | Exception, error
 
 def test_writes_are_counted_and_reads_are_not() -> None:
     metrics = Metrics()
-    client = Client(Wire([ok(), ok()]), table=access.OPERATOR, release_namespace="z", metrics=metrics)
+    client = Client(
+        Wire([ok(), ok()]), table=access.OPERATOR, release_namespace="z", metrics=metrics, gate=Gate(Clock())
+    )
 
     async def go() -> None:
         await client.get(kinds.CONFIG_MAP, "a", "p")
@@ -190,3 +200,79 @@ def test_writes_are_counted_and_reads_are_not() -> None:
 def test_names_cannot_leave_their_place_in_the_path() -> None:
     _, wire = ask(ok(), call=lambda c: c.get(kinds.CONFIG_MAP, "a", "../secrets/x?y"))
     assert wire.sent[0]["url"].endswith("/configmaps/..%2Fsecrets%2Fx%3Fy")
+
+
+def test_a_list_carries_its_version_and_a_page_that_came_too_late_says_so() -> None:
+    found, _ = ask(
+        ok({"items": [], "metadata": {"resourceVersion": "42"}}), call=lambda c: c.listing(kinds.POLICY)
+    )  # fmt: skip
+    assert (found.items, found.version) == ([], 42)
+    first = ok({"items": [{"metadata": {"name": "a"}}], "metadata": {"continue": "more"}})
+    with pytest.raises(errors.ExpiredError):
+        ask(first, refused(410), call=lambda c: c.listing(kinds.POLICY))
+
+
+def test_a_deletion_gives_the_object_while_it_leaves() -> None:
+    leaving = {"metadata": {"name": "p", "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    found, _ = ask(ok(leaving), call=lambda c: c.delete(kinds.POD, "a", "p", uid="u1"))
+    assert (found["kind"], found["metadata"]["name"]) == ("Pod", "p")
+    gone, _ = ask(ok({"kind": "Status", "status": "Success"}), call=lambda c: c.delete(kinds.POD, "a", "p", uid="u1"))
+    assert gone is None
+
+
+class Hand:
+    """A clock that its sleepers move."""
+
+    at = 0.0
+
+    def seconds(self) -> float:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
+def write(client: Client) -> Awaitable[Any]:
+    return client.merge(kinds.POD, "a", "p", {})
+
+
+@pytest.mark.parametrize(("said", "pause"), [("7", 7.0), (None, 1.0), ("a date", 1.0), ("3600", 30.0)])
+def test_429_stops_all_writes_for_as_long_as_it_says(said: str | None, pause: float) -> None:
+    clock = Hand()
+    gate = Gate(clock)
+    busy = refused(429)
+    busy.headers.update({"Retry-After": said} if said else {})
+    with pytest.raises(errors.OverloadedError):
+        ask(busy, call=write, gate=gate)
+    ask(ok(), call=lambda c: c.get(kinds.CONFIG_MAP, "a", "n"), gate=gate)
+    assert clock.at == 0.0, "reads go on"
+    ask(ok(), call=write, gate=gate)
+    assert clock.at == pause
+
+
+def test_i08_without_the_lease_nothing_is_sent_and_no_request_outlives_it() -> None:
+    clock = Hand()
+    gate = Gate(clock)
+    gate.leads_until = 6.0
+    _, wire = ask(ok(), call=write, gate=gate)
+    assert wire.sent[0]["_request_timeout"] == 6.0
+    clock.at = 5.6
+    with pytest.raises(errors.NotLeaderError):
+        ask(call=write, gate=gate)
+    ask(ok(), call=lambda c: c.get(kinds.LEASE, "zaum-system", "zaum-operator"), gate=gate)
+    ask(ok(), call=lambda c: c.merge(kinds.LEASE, "zaum-system", "zaum-operator", {}), gate=gate)
+
+
+def test_a_pause_that_outlives_the_lease_ends_in_a_refusal() -> None:
+    clock = Hand()
+    gate = Gate(clock)
+    gate.leads_until = 5.0
+    gate.pause(20)
+    with pytest.raises(errors.NotLeaderError):
+        ask(call=write, gate=gate)
+    assert clock.at < 6
+
+
+def test_a_task_of_the_library_that_is_ended_from_outside_ends_no_worker() -> None:
+    with pytest.raises(errors.UnavailableError):
+        ask(asyncio.CancelledError(), call=write)  # type: ignore[arg-type]

@@ -47,7 +47,7 @@ def test_a_key_in_work_is_not_taken_twice_and_comes_again_when_it_was_noticed_me
 
 @pytest.mark.parametrize(("failures", "pause"), [(1, 0.5), (2, 1.0), (3, 2.0), (10, 256.0), (11, 300.0), (99, 300.0)])
 def test_failures_in_a_row_wait_longer(failures: int, pause: float) -> None:
-    queue = Queue()
+    queue = Queue(per_second=1000)
     now = 0.0
     for _ in range(failures):
         queue.add(A1, now=now)

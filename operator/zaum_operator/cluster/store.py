@@ -1,0 +1,125 @@
+"""The cache, and everything that keeps it true: the first lists, the watches' events, our own answers, the resync.
+
+A write goes through here, so that its answer is known before the next decision. A write that meets another state than
+the cache shows (404, 409) looks at that one object live before anybody decides again.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from zaum_api import contract
+from zaum_operator import errors
+from zaum_operator.cluster.port import Api
+from zaum_operator.core import kinds, watched
+from zaum_operator.core.cache import Cache, Change, place_of
+from zaum_operator.core.kinds import Kind, Object
+from zaum_operator.core.watched import Watched
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Store:
+    """One cache for one API server. `namespaces` empty: the whole cluster."""
+
+    api: Api
+    watched: Watched = watched.CLUSTER
+    namespaces: tuple[str, ...] = ()
+    cache: Cache = field(default_factory=Cache)
+    problems: dict[Kind, str] = field(default_factory=dict)
+    """Kinds whose last list failed, and why."""
+    _filled: set[Kind] = field(default_factory=set)
+
+    @property
+    def filled(self) -> bool:
+        """Say whether every kind has been listed once: before that nothing may be decided."""
+        return len(self._filled) == len(self.watched)
+
+    def unfill(self) -> None:
+        """Ask for every kind to be listed once more before the cache counts as filled."""
+        self._filled.clear()
+
+    def notice(self, kind: Kind, obj: Object, *, gone: bool) -> Change:
+        """Take in what a watch shows."""
+        return self.cache.drop(kind, obj) if gone else self.cache.put(kind, obj)
+
+    async def relist(self, kind: Kind) -> tuple[Object, ...]:
+        """List a kind live and heal the cache; give what the list has changed. Raises RequestError."""
+        selector = dict(self.watched)[kind]
+        changed: list[Object] = []
+        try:
+            for namespace in self.namespaces or ("",):
+                found = await self.api.listing(kind, namespace or None, selector=selector)
+                changed += self.cache.replace(kind, found.items, at=found.version, namespace=namespace)
+        except errors.RequestError as error:
+            self.problems[kind] = str(error)
+            raise
+        self.problems.pop(kind, None)
+        self._filled.add(kind)
+        return tuple(changed)
+
+    async def refresh(self, kind: Kind, namespace: str | None, name: str) -> None:
+        """Look at one object live."""
+        try:
+            found = await self.api.list(kind, namespace, name=name)
+        except errors.RequestError as error:
+            logger.debug("%s %s/%s could not be looked at again: %s", kind.name, namespace, name, error)
+            return
+        if found:
+            self.cache.put(kind, found[0])
+        elif (known := self.cache.get(kind, namespace, name)) is not None:
+            self.cache.forget(kind, place_of(kind, known), uid=known["metadata"].get("uid", ""))
+
+    async def apply(self, kind: Kind, body: Object) -> None:
+        """Apply an object server-side."""
+        metadata = body["metadata"]
+        try:
+            self._learn(kind, await self.api.apply(kind, body))
+        except (errors.ConflictError, errors.NotFoundError):
+            await self.refresh(kind, metadata.get("namespace"), metadata["name"])
+            raise
+
+    async def apply_status(self, kind: Kind, body: Object) -> None:
+        """Apply the status of an object server-side."""
+        metadata = body["metadata"]
+        try:
+            self._learn(kind, await self.api.apply_status(kind, body))
+        except (errors.ConflictError, errors.NotFoundError):
+            await self.refresh(kind, metadata.get("namespace"), metadata["name"])
+            raise
+
+    async def create(self, kind: Kind, body: Object) -> None:
+        """Create an object."""
+        metadata = body["metadata"]
+        try:
+            self._learn(kind, await self.api.create(kind, body))
+        except errors.ConflictError:
+            await self.refresh(kind, metadata.get("namespace"), metadata["name"])
+            raise
+
+    async def merge(self, kind: Kind, namespace: str | None, name: str, patch: dict[str, Any]) -> None:
+        """Merge-patch an object."""
+        try:
+            self._learn(kind, await self.api.merge(kind, namespace, name, patch))
+        except (errors.ConflictError, errors.NotFoundError):
+            await self.refresh(kind, namespace, name)
+            raise
+
+    async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str) -> None:
+        """Delete the object that was seen."""
+        left = await self.api.delete(kind, namespace, name, uid=uid)
+        if left is not None:
+            self._learn(kind, left)
+            return
+        place = (namespace or "" if kind.namespaced else "", name)
+        self.cache.forget(kind, place, uid=uid)
+
+    async def strays(self, namespace: str) -> list[Object]:
+        """Give a namespace's pods that lack our label: one that somebody took it off is in no watch of ours."""
+        without = f"{contract.LABEL_AGENT}!={contract.LABEL_AGENT_VALUE}"
+        return await self.api.list(kinds.POD, namespace, selector=without)
+
+    def _learn(self, kind: Kind, answer: Object) -> None:
+        if answer.get("metadata") and any(kind is each for each, _ in self.watched):
+            self.cache.put(kind, answer)

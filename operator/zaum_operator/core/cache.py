@@ -1,0 +1,203 @@
+"""What the operator knows of the cluster: the newest version of each object that it has seen, from whatever source.
+
+Watches, lists and the answers to our own writes come in any order, doubled, late, or not at all. The rules:
+
+- Of two versions of an object the one with the higher resourceVersion stays: nothing here gets older. So a reconcile
+  never acts on a state older than its own writes.
+- A deletion is remembered by uid and version (a tombstone): what was said of that object before it does not bring it
+  back. What is said of it afterwards does: with a watch filtered by label "deleted" may mean "not selected any more".
+- A list takes away what it does not contain, unless that is newer than the list.
+
+Nothing that is given out may be changed by whoever gets it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from zaum_api import contract
+from zaum_operator.core import keys, kinds, trim
+from zaum_operator.core.keys import Key
+from zaum_operator.core.kinds import Kind, Object
+
+TOMBSTONES: Final = 20_000
+"""How many deletions are remembered; far more than can be under way between a watch and a list."""
+FOREVER: Final = 2**63
+"""The version of a deletion that the API server confirmed: nothing of that uid can follow."""
+Place = tuple[str, str]
+"""Namespace (empty for cluster-scoped kinds) and name."""
+
+
+class Change(Enum):
+    """What an object meant to the cache."""
+
+    NOTHING = "known already, or older than what is known"
+    VERSION = "another version in which nothing has changed that anybody looks at"
+    CONTENT = "something that decisions look at has changed"
+
+
+@dataclass(slots=True)
+class _Shelf:
+    objects: dict[Place, Object] = field(default_factory=dict)
+    by_policy: dict[Key, set[Place]] = field(default_factory=dict)
+    by_namespace: dict[str, set[Place]] = field(default_factory=dict)
+    loose: dict[str, set[Place]] = field(default_factory=dict)
+    """By namespace: those that no policy owns under the name that it must have."""
+
+
+@dataclass(slots=True)
+class Cache:
+    """Objects by kind and place, with indexes by policy and by namespace."""
+
+    _shelves: dict[Kind, _Shelf] = field(default_factory=dict)
+    _gone: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    _words: trim.Words = field(default_factory=dict)
+
+    def put(self, kind: Kind, obj: Object) -> Change:
+        """Take in a version of an object."""
+        metadata = obj["metadata"]
+        newer = version(obj)
+        if self._gone.get(metadata.get("uid", ""), -1) >= newer:
+            return Change.NOTHING
+        place = place_of(kind, obj)
+        known = self._shelf(kind).objects.get(place)
+        if known is not None and version(known) >= newer:
+            return Change.NOTHING
+        kept = trim.of(kind, obj, self._words)
+        if known is not None and _same(known, kept):
+            known["metadata"]["resourceVersion"] = metadata.get("resourceVersion", "")
+            return Change.VERSION
+        self._store(kind, place, kept)
+        return Change.CONTENT
+
+    def drop(self, kind: Kind, obj: Object) -> Change:
+        """Take in that a watch calls an object deleted, with the version of its deletion."""
+        return self.forget(kind, place_of(kind, obj), uid=obj["metadata"].get("uid", ""), at=version(obj))
+
+    def forget(self, kind: Kind, place: Place, *, uid: str, at: int = FOREVER) -> Change:
+        """Take in that the object with this uid is gone since a version."""
+        self._bury(uid, at)
+        known = self._shelf(kind).objects.get(place)
+        if known is None or known["metadata"].get("uid", "") != uid or version(known) > at:
+            return Change.NOTHING
+        self._take(kind, place)
+        return Change.CONTENT
+
+    def replace(self, kind: Kind, listed: Iterable[Object], *, at: int, namespace: str = "") -> tuple[Object, ...]:
+        """Take in a whole list, of one namespace or of all, that was made at a version; give what it changed."""
+        changed: list[Object] = []
+        there: set[Place] = set()
+        for obj in listed:
+            there.add(place_of(kind, obj))
+            if self.put(kind, obj) is Change.CONTENT:
+                changed.append(obj)
+        shelf = self._shelf(kind)
+        held = shelf.by_namespace.get(namespace, set()) if namespace else set(shelf.objects)
+        for place in held - there:
+            known = shelf.objects[place]
+            if version(known) <= at:
+                self.forget(kind, place, uid=known["metadata"].get("uid", ""), at=at)
+                changed.append(known)
+        return tuple(changed)
+
+    def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
+        """Give one object."""
+        return self._shelf(kind).objects.get((namespace or "" if kind.namespaced else "", name))
+
+    def all(self, kind: Kind, namespace: str = "") -> tuple[Object, ...]:
+        """Give all objects of a kind, of one namespace or of all, in order of their names."""
+        shelf = self._shelf(kind)
+        places = shelf.by_namespace.get(namespace, ()) if namespace else shelf.objects
+        return tuple(shelf.objects[place] for place in sorted(places))
+
+    def of_policy(self, kind: Kind, key: Key) -> tuple[Object, ...]:
+        """Give the objects that concern a policy, by owner or by label, in order of their names."""
+        shelf = self._shelf(kind)
+        return tuple(shelf.objects[place] for place in sorted(shelf.by_policy.get(key, ())))
+
+    def loose(self, kind: Kind, namespace: str) -> tuple[Object, ...]:
+        """Give a namespace's objects that are not a policy's own under the name that it must have."""
+        shelf = self._shelf(kind)
+        return tuple(shelf.objects[place] for place in sorted(shelf.loose.get(namespace, ())))
+
+    def policies(self, kind: Kind) -> set[Key]:
+        """Give the keys of all policies that objects of a kind concern."""
+        return set(self._shelf(kind).by_policy)
+
+    def count(self, kind: Kind) -> int:
+        """Count the objects of a kind."""
+        return len(self._shelf(kind).objects)
+
+    def _shelf(self, kind: Kind) -> _Shelf:
+        return self._shelves.setdefault(kind, _Shelf())
+
+    def _store(self, kind: Kind, place: Place, obj: Object) -> None:
+        self._take(kind, place)
+        shelf = self._shelf(kind)
+        shelf.objects[place] = obj
+        for index, entry in _entries(kind, obj):
+            _index(shelf, index).setdefault(entry, set()).add(place)
+
+    def _take(self, kind: Kind, place: Place) -> None:
+        shelf = self._shelf(kind)
+        obj = shelf.objects.pop(place, None)
+        if obj is None:
+            return
+        for index, entry in _entries(kind, obj):
+            found = _index(shelf, index)
+            found[entry].discard(place)
+            if not found[entry]:
+                del found[entry]
+
+    def _bury(self, uid: str, at: int) -> None:
+        self._gone[uid] = max(at, self._gone.pop(uid, at))
+        while len(self._gone) > TOMBSTONES:
+            self._gone.popitem(last=False)
+
+
+class _Index(Enum):
+    POLICY = "by policy"
+    NAMESPACE = "by namespace"
+    LOOSE = "loose"
+
+
+def _index(shelf: _Shelf, index: _Index) -> dict[Key | str, set[Place]]:
+    found = {_Index.POLICY: shelf.by_policy, _Index.NAMESPACE: shelf.by_namespace, _Index.LOOSE: shelf.loose}
+    return found[index]  # type: ignore[return-value]
+
+
+def _entries(kind: Kind, obj: Object) -> list[tuple[_Index, Key | str]]:
+    metadata = obj["metadata"]
+    namespace = metadata.get("namespace", "")
+    concerned = (keys.of_policy(obj),) if kind is kinds.POLICY else keys.of_child(obj)
+    entries: list[tuple[_Index, Key | str]] = [(_Index.POLICY, key) for key in concerned]
+    if namespace and kind.namespaced:
+        entries.append((_Index.NAMESPACE, namespace))
+        owner = keys.owner_name(obj)
+        if not owner or metadata["name"] != contract.child_name(owner):
+            entries.append((_Index.LOOSE, namespace))
+    return entries
+
+
+def place_of(kind: Kind, obj: Object) -> Place:
+    """Give where an object stands among those of its kind."""
+    metadata = obj["metadata"]
+    return (metadata.get("namespace", "") if kind.namespaced else "", metadata["name"])
+
+
+def version(obj: Object) -> int:
+    """Read a resourceVersion as the number that it is (KEP-5504); what is none counts as the oldest."""
+    text = str(obj["metadata"].get("resourceVersion", ""))
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _same(one: Object, other: Object) -> bool:
+    """Compare all but the version."""
+    first, second = one["metadata"], other["metadata"]
+    if first.get("uid") != second.get("uid") or one.keys() != other.keys() or first.keys() != second.keys():
+        return False
+    return all(first[key] == second[key] for key in first if key != "resourceVersion") and all(
+        one[key] == other[key] for key in one if key != "metadata"
+    )
