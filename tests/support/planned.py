@@ -135,7 +135,7 @@ class Planned:
             "finishedAt": stamp(self.now),
         }
         agent = {"name": contract.CONTAINER_AGENT, "state": {} if code is None else {"terminated": ended}}
-        phase = {"phase": "Succeeded" if code == 0 else "Failed", "conditions": []}
+        phase: dict[str, Any] = {"phase": "Succeeded" if code == 0 else "Failed", "conditions": []}
         self.status(pod, **phase | {"containerStatuses": [agent], "initContainerStatuses": [said]} | status)
 
     def status(self, pod: Object, **status: Any) -> None:

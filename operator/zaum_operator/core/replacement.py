@@ -104,10 +104,12 @@ def decide(pods: tuple[Pod, ...], want: Want, *, now: datetime) -> Decision:
         for pod in pods
         if not pod.terminating and (pod.ordinal is None or pod.ordinal >= want.replicas)
     )
+    # The quota counts pods until they are gone, so one that is leaving keeps its successor out, whatever its ordinal.
+    room = max(want.replicas - sum(pod.phase is Phase.LIVE for pod in pods), 0)
     merged = Decision(
         delete=surplus + tuple(gone for part in parts for gone in part.delete),
         end=tuple(pod for part in parts for pod in part.end),
-        start=tuple(start for part in parts for start in part.start),
+        start=tuple(start for part in parts for start in part.start)[:room],
         pauses=tuple(pause for part in parts for pause in part.pauses),
         keep=tuple(pod for part in parts for pod in part.keep),
     )

@@ -65,8 +65,8 @@ def lost(pod: pods.Pod) -> Finding:
 
 def failed(failure: Failure) -> Finding:
     """Say which request failed and who can make it succeed."""
-    what, error = actions.describe(failure.action), failure.error
-    text = f"{what}: {words.quoted(error.message)}"
+    error = failure.error
+    text = _lasting(failure.action, f"{actions.describe(failure.action)}: {words.quoted(error.message)}")
     match error:
         case errors.TerminatingError():
             return no(Reason.NAMESPACE_TERMINATING, "The namespace is being deleted.")
@@ -78,6 +78,14 @@ def failed(failure: Failure) -> Finding:
             return no(Reason.ADMISSION_REFUSED, f"The API server refused to {text}")
         case _:
             return no(Reason.APPLY_FAILED, f"Tried again soon: {text}")
+
+
+def _lasting(action: actions.Action, text: str) -> str:
+    """Leave out what differs from attempt to attempt: a pod that could not be made gets another name next time."""
+    if isinstance(action, actions.Create) and action.kind is kinds.POD:
+        name = action.body["metadata"]["name"]
+        return text.replace(name, f"{name.rpartition('-')[0]}-…")
+    return text
 
 
 def _waiting(pod: pods.Pod, waiting: pods.Waiting) -> Iterator[Finding]:

@@ -38,6 +38,10 @@ def outlived(name: str) -> pods.Pod:
     return dataclasses.replace(ended(name), ending=ending, deadline=60)
 
 
+def rolled(agent: tuple[str, str]) -> pods.Pod:
+    return pod("a", ready=True, site="s0", images=(("watchdog", "v"), agent))
+
+
 def shape(decision: Decision) -> dict[str, list[object]]:
     """Give a decision as names."""
     found: dict[str, list[object]] = {
@@ -92,11 +96,11 @@ def shape(decision: Decision) -> dict[str, list[object]]:
          {"delete": ["a"]}),
         ("two of another installation", [pod("a", ready=True, site="s0"), pod("b", 1, ready=True, site="s0")],
          {"replicas": 2}, {"delete": ["b"]}),
-        ("another installation's watchdog", [pod("a", ready=True, site="s0", images=(("watchdog", "v"), ("agent", "a")))],
+        ("another installation's watchdog", [rolled(("agent", "a"))],
          {"may_roll": False}, {}),
         ("a watchdog's image edited", [pod("a", ready=True, images=(("watchdog", "evil"), ("agent", "a")))],
          {"may_roll": False}, {"delete": ["a"]}),
-        ("an agent's image edited meanwhile", [pod("a", ready=True, site="s0", images=(("watchdog", "v"), ("agent", "e")))],
+        ("an agent's image edited meanwhile", [rolled(("agent", "e"))],
          {"may_roll": False}, {"delete": ["a"]}),
         ("a life as asked", [pod("a", ready=True, deadline=60)], {"lifetime": 60}, {}),
         ("a longer life than asked", [pod("a", ready=True, deadline=90)], {"lifetime": 60}, {}),
@@ -145,6 +149,8 @@ def test_i12_never_more_live_pods_than_replicas_and_never_one_acted_on_twice(
     deleted = [gone.pod.name for gone in decision.delete]
     assert len(deleted) == len(set(deleted))
     assert not set(deleted) & {item.name for item in (*decision.keep, *decision.end)}
+    living = [item for item in have if item.phase is Phase.LIVE]
+    assert not decision.start or len(living) + len(decision.start) <= replicas, "the quota has room for no more"
     occupied = {item.ordinal for item in have if item.terminating or item.phase is Phase.LIVE}
     assert not {item.ordinal for item in decision.start} & occupied, "delete first, wait until it is gone, then create"
     assert len(decision.keep) + len(decision.start) <= replicas
