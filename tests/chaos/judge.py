@@ -6,9 +6,12 @@ from typing import Final
 
 from tests.chaos import calm, isolation
 from tests.chaos.history import Change, Object, Place
-from tests.chaos.isolation import Weakness
+from tests.chaos.isolation import Rule, Weakness
 
 RESTORE_SECONDS: Final = 5.0
+IN_FLIGHT_SECONDS: Final = 5.0
+BY_SPEC: Final = frozenset({Rule.EXACT, Rule.CONFINED, Rule.NOT_TOO_MANY, Rule.RUNS_WHEN_ASKED, Rule.QUOTA, Rule.HOSTS})
+"""Rules that compare with the policy's spec."""
 DELETED_WITHIN_SECONDS: Final = 60.0
 """A removal is by our hand if we asked for it at most so long before: a namespace takes a while."""
 
@@ -22,6 +25,8 @@ class Moment:
     place: Place
     since: float
     until: float | None = None
+    in_flight: bool = False
+    """None under a spec that the policy had a moment before: a write that was on its way when the spec changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,8 @@ class Judge:
     release: str
     namespaces: frozenset[str]
     stored: dict[Place, Object] = field(default_factory=dict)
+    specs: list[tuple[float, Place, Object | None]] = field(default_factory=list)
+    """What policies were until a moment ago: when they changed, and from what."""
     began: dict[Weakness, tuple[Moment, Change]] = field(default_factory=dict)
     over: list[tuple[Moment, Change]] = field(default_factory=list)
     seen: int = 0
@@ -56,6 +63,8 @@ class Judge:
 
     def take(self, change: Change) -> None:
         """Take in one change, and look at its namespace."""
+        if change.place[0] == "agentpolicies":
+            self.specs.append((change.at, change.place, self.stored.get(change.place)))
         if change.obj is None:
             self.stored.pop(change.place, None)
         else:
@@ -73,7 +82,26 @@ class Judge:
             self.over.append((replace(moment, until=change.at), cause))
         for weakness in now:
             if weakness not in self.began:
-                self.began[weakness] = Moment(weakness, change.revision, change.place, change.at), change
+                in_flight = weakness.rule in BY_SPEC and self._in_flight(weakness, change)
+                moment = Moment(weakness, change.revision, change.place, change.at, in_flight=in_flight)
+                self.began[weakness] = moment, change
+
+    def _in_flight(self, weakness: Weakness, change: Change) -> bool:
+        """Tell whether it would be none under a spec of a moment ago. What changed right now is no such spec."""
+        self.specs = [item for item in self.specs if change.at - item[0] <= IN_FLIGHT_SECONDS]
+        if change.place[0] == "agentpolicies":
+            return False
+        for _, place, former in self.specs:
+            if place[1] != weakness.namespace:
+                continue
+            before = {**self.stored}
+            if former is None:
+                before.pop(place, None)
+            else:
+                before[place] = former
+            if weakness not in isolation.weaknesses(before, weakness.namespace, release=self.release):
+                return True
+        return False
 
     def moments(self) -> list[tuple[Moment, Change]]:
         """Give all moments, in the order in which they began, with the change that began each."""
@@ -91,7 +119,7 @@ class Sentence:
     @property
     def guilty(self) -> bool:
         """Tell whether the operator is to blame."""
-        return not self.ours or self.calm_seconds > RESTORE_SECONDS
+        return not (self.ours or self.moment.in_flight) or self.calm_seconds > RESTORE_SECONDS
 
 
 def sentences(

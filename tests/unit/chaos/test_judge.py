@@ -5,7 +5,7 @@ from tests.chaos.calm import Impediment
 from tests.chaos.history import Change, Place
 from tests.chaos.isolation import Rule
 from tests.chaos.judge import Hand, Judge, Sentence
-from tests.unit.chaos.test_isolation import GUARD, NAMESPACE, RELEASE, sound
+from tests.unit.chaos.test_isolation import GUARD, NAMESPACE, POLICY, QUOTA, RELEASE, sound
 
 
 def court(*changes: Change) -> Judge:
@@ -77,6 +77,31 @@ def test_an_edit_is_ours_by_its_revision() -> None:
     opened = Change(100, 10.0, GUARD, sound()[GUARD] | {"spec": {}})
     assert not tried(opened, restored(12), hand=Hand(revisions={100})).guilty
     assert tried(opened, restored(12), hand=Hand(revisions={99})).guilty
+
+
+def narrowed(at: float) -> Change:
+    policy = sound()[POLICY]
+    return Change(100, at, POLICY, policy | {"spec": policy["spec"] | {"agent": {"image": "x", "replicas": 1}}})
+
+
+def quota(at: float, pods: str) -> Change:
+    stored = sound()[QUOTA]
+    stored["spec"]["hard"]["pods"] = pods
+    return Change(101, at, QUOTA, stored)
+
+
+def verdicts(*changes: Change) -> dict[Rule, bool]:
+    """Say of each rule that was broken whether the operator is guilty of it, where ours was the change of the spec."""
+    found = judge.sentences(court(*changes).moments(), hand=Hand(revisions={100}), impediments=(), end=13.0)
+    return {sentence.moment.weakness.rule: sentence.guilty for sentence in found}
+
+
+def test_a_write_that_was_on_its_way_when_the_spec_changed_is_excused_for_a_while() -> None:
+    first, *_ = (place for place in sorted(sound()) if place[0] == "pods")
+    gone = [Change(98, 9.0, first, None), quota(9.0, "1")]
+    assert verdicts(*gone, narrowed(10), quota(10.1, "2")) == {Rule.QUOTA: False}
+    assert verdicts(*gone, narrowed(10), quota(10.1, "3")) == {Rule.QUOTA: True}
+    assert verdicts(*gone, narrowed(1), quota(10.1, "2")) == {Rule.QUOTA: True}
 
 
 def test_each_weakness_is_a_moment_of_its_own() -> None:
