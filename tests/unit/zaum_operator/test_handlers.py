@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from typing import Any
 
+import kopf
 import pytest
 from kopf._cogs.structs import references
 
@@ -55,7 +56,8 @@ def test_only_event_handlers_are_registered(world: World) -> None:
 def test_a_handler_fills_the_cache_and_puts_the_key_into_the_queue(world: World) -> None:
     for handler in handlers.registry(world.workers)._watching.get_all_handlers():
         body = {"metadata": {"name": "x", "namespace": NAMESPACE, "uid": "u", "resourceVersion": "5"}}
-        asyncio.run(handler.fn(event={"type": "MODIFIED", "object": body}))  # type: ignore[call-arg,arg-type]
+        event: Any = {"type": "MODIFIED", "object": body}
+        asyncio.run(handler.fn(event=event))  # type: ignore[call-arg,arg-type]
     assert all(world.cache.count(kind) == 1 for kind, _ in watched.CLUSTER)
     taken = set()
     while (key := world.workers.queue.take(now=0)) is not None:
@@ -74,7 +76,7 @@ def test_when_kopf_gives_up_it_is_started_again(world: World, monkeypatch: pytes
     async def at_once(_: float) -> None:
         assert world.workers.reconciler.store.filled
 
-    monkeypatch.setattr(handlers.kopf, "operator", operator)
-    monkeypatch.setattr(handlers.asyncio, "sleep", at_once)
+    monkeypatch.setattr(kopf, "operator", operator)
+    monkeypatch.setattr(asyncio, "sleep", at_once)
     asyncio.run(handlers.watch(world.workers))
     assert ends == []
