@@ -25,7 +25,9 @@ def author(api: Api, namespace: str, name: str, *rules: Object) -> Api:
         "subjects": [{"apiGroup": GROUP, "kind": "User", "name": user.name}],
     }
     api.apply("rolebindings", binding)
-    return api.as_user(user)
+    made = api.as_user(user)
+    admission.until_allowed(lambda: made.find("agentpolicies", namespace, "any"))
+    return made
 
 
 def reads(resource: str, *names: str) -> Object:

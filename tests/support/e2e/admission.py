@@ -97,8 +97,9 @@ def eventually_refused(action: Callable[[], object], word: str) -> None:
     for _ in range(100):
         try:
             action()
-        except RefusedError:
-            break
+        except RefusedError as error:
+            if word in error.message:
+                break
     refused(action, word)
 
 
@@ -117,4 +118,19 @@ def owner_of(api: Api, namespace: str) -> Api:
         "subjects": [{"apiGroup": group, "kind": "User", "name": user.name}],
     }
     api.apply("rolebindings", binding)
-    return api.as_user(user)
+    owner = api.as_user(user)
+    until_allowed(lambda: owner.items("configmaps", namespace))
+    return owner
+
+
+def until_allowed(action: Callable[[], object]) -> None:
+    """Ask until RBAC says yes: it learns of new roles by a watch of its own."""
+    for _ in range(200):
+        try:
+            action()
+        except RefusedError as error:
+            if error.status != 403:
+                raise
+        else:
+            return
+    raise AssertionError("RBAC still says no after 200 requests")
