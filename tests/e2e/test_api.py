@@ -6,9 +6,13 @@ import uuid
 from collections.abc import Iterator
 from typing import Any, Final
 
+import hypothesis
+import pydantic
 import pytest
+from hypothesis import strategies as st
 
-from tests.support import schemas, specs
+import definitions
+from tests.support import fuzz, schemas, specs
 from tests.support.e2e.api import Api, Object, RefusedError, url
 from zaum_api import contract
 
@@ -17,6 +21,8 @@ RESOURCES: Final = {
     contract.KIND_CEILING: contract.PLURAL_CEILING,
 }
 SETTLED_SECONDS: Final = 20
+DRAWN: Final = 200
+"""How many near misses of each kind are sent."""
 ALL: Final = specs.GOOD + specs.BAD + specs.GOOD_CEILINGS + specs.BAD_CEILINGS + specs.EVERY_FIELD
 
 
@@ -46,6 +52,25 @@ def test_the_api_server_refuses_a_bad_object_in_the_layer_of_the_table(
         api.create(RESOURCES[case.kind], case.manifest(namespace_for_specs), dry_run=True)
     assert refused.value.status in {400, 422}
     assert case.says in refused.value.message
+
+
+@pytest.mark.parametrize("definition", definitions.ALL, ids=lambda definition: definition.kind)
+@hypothesis.settings(
+    max_examples=DRAWN,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+@hypothesis.given(data=st.data())
+def test_the_api_server_and_the_model_agree_on_what_misses_by_a_little(
+    api: Api, namespace_for_specs: str, definition: definitions.Definition, data: st.DataObject
+) -> None:
+    spec = data.draw(fuzz.near_misses(definition))
+    manifest = specs.Case("drawn", spec, name="drawn", kind=definition.kind).manifest(namespace_for_specs)
+    problems = _problems(definition, manifest)
+    said = _refusal(api, definition, manifest)
+    assert bool(problems) is bool(said), f"the model: {problems or 'good'}; the API server: {said or 'good'}"
 
 
 @pytest.mark.parametrize("change", specs.GOOD_CHANGES, ids=lambda change: change.title)
@@ -109,6 +134,24 @@ def test_explain_tells_every_field(field: str) -> None:
     told = _kubectl("explain", field, "--recursive=false")
     assert "DESCRIPTION" in told
     assert "<no description>" not in told
+
+
+def _problems(definition: definitions.Definition, manifest: Object) -> str:
+    """Give what the model has against an object, empty when nothing."""
+    try:
+        definition.source.model_validate(manifest)
+    except pydantic.ValidationError as error:
+        return str(error)
+    return ""
+
+
+def _refusal(api: Api, definition: definitions.Definition, manifest: Object) -> str:
+    """Give what the API server has against an object, empty when nothing."""
+    try:
+        api.create(definition.plural, manifest, dry_run=True)
+    except RefusedError as error:
+        return str(error)
+    return ""
 
 
 def _stored(api: Api, namespace: str, spec: dict[str, Any]) -> Object:
