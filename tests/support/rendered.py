@@ -11,6 +11,7 @@ import yaml
 
 from tests.support import specs
 from tests.support.world import START
+from zaum_api import contract
 from zaum_operator.core import actions, intent, plan
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.snapshot import Gateway, Site, Snapshot
@@ -39,7 +40,8 @@ UID: Final = "11111111-2222-3333-4444-555555555555"
 
 def policies() -> dict[str, Object]:
     """Give the policies that are rendered: the examples, pinned by digest, and one that uses everything."""
-    named = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(EXAMPLES.glob("*.yaml"))}
+    read = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(EXAMPLES.glob("*.yaml"))}
+    named = {name: example for name, example in read.items() if example["kind"] == contract.KIND_POLICY}
     for policy in named.values():
         policy["spec"]["agent"]["image"] = specs.IMAGE
     named["everything"] = specs.Case("everything", everything()).manifest()

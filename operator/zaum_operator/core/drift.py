@@ -11,7 +11,7 @@ from zaum_api import contract, quantities
 from zaum_operator.core.kinds import Object
 
 _NOT_OURS: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
-_EMPTY: Final[tuple[Any, ...]] = (None, {}, [], "")
+_EMPTY: Final[tuple[Any, ...]] = (None, [], "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,40 +45,38 @@ def of(desired: Object, live: Object | None, latitude: Latitude = STRICT) -> Dri
     """Compare; a missing object needs an apply."""
     if live is None:
         return Drift(apply=True)
-    wanted, found = _body(desired), _body(live)
+    found = _body(live)
     if latitude.assigned and isinstance(found.get("spec"), dict):
         found["spec"] = {key: value for key, value in found["spec"].items() if key not in latitude.assigned}
+    wanted = _body(desired)
     extra = _extra(wanted, found, latitude.replaced)
     if metadata := _extra_metadata(desired, live):
         extra["metadata"] = metadata
-    same = _same(wanted, found) and _metadata_holds(desired["metadata"], live["metadata"])
-    return NONE if same and not extra else Drift(apply=True, strip=extra or None)
+    same = not extra and _same(wanted, found) and metadata_holds(desired, live)
+    return NONE if same else Drift(apply=True, strip=extra or None)
 
 
 def _body(obj: Object) -> dict[str, Any]:
-    body = {key: value for key, value in obj.items() if key not in _NOT_OURS}
-    pruned: dict[str, Any] = _pruned(body)
-    return pruned
+    return {key: value for key, value in obj.items() if key not in _NOT_OURS}
 
 
-def _pruned(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Drop empty fields: the API server does not store them (podSelector {} means all and is never ours)."""
+def _empty(value: Any) -> bool:  # noqa: ANN401 - JSON
+    """Tell what the API server does not store (podSelector {} means all and is never ours)."""
     if isinstance(value, dict):
-        items = {key: _pruned(item) for key, item in value.items()}
-        return {key: item for key, item in items.items() if item not in _EMPTY}
-    if isinstance(value, list):
-        return [_pruned(item) for item in value]
-    return value
+        return all(map(_empty, value.values()))
+    return value in _EMPTY
 
 
 def _same(wanted: Any, found: Any) -> bool:  # noqa: ANN401 - JSON
     if isinstance(wanted, dict) and isinstance(found, dict):
-        return set(wanted) == set(found) and all(_same(wanted[key], found[key]) for key in wanted)
+        return all(
+            _same(value, found[key]) if key in found else _empty(value) for key, value in wanted.items()
+        ) and all(key in wanted or _empty(value) for key, value in found.items())
     if isinstance(wanted, list) and isinstance(found, list):
         return len(wanted) == len(found) and all(map(_same, wanted, found))
     if isinstance(wanted, bool) or isinstance(found, bool):
         return wanted is found
-    return bool(wanted == found) or _same_quantity(wanted, found)
+    return bool(wanted == found) or _same_quantity(wanted, found) or (_empty(wanted) and _empty(found))
 
 
 def _same_quantity(wanted: Any, found: Any) -> bool:  # noqa: ANN401 - JSON
@@ -94,16 +92,16 @@ def _extra(wanted: dict[str, Any], found: dict[str, Any], replaced: frozenset[st
     """Give a merge patch that takes away the keys which are not ours."""
     patch: dict[str, Any] = {}
     for key, value in found.items():
-        if key not in wanted:
+        ours = wanted.get(key)
+        if _empty(value):
+            continue
+        if ours is None or _empty(ours):
             patch[key] = None
-        elif (
-            isinstance(value, dict)
-            and isinstance(wanted[key], dict)
-            and (inner := _extra(wanted[key], value, replaced))
-        ):
-            patch[key] = inner
-        elif key in replaced and any(not any(_same(ours, item) for ours in wanted[key]) for item in value):
-            patch[key] = wanted[key]
+        elif isinstance(value, dict) and isinstance(ours, dict):
+            if inner := _extra(ours, value, replaced):
+                patch[key] = inner
+        elif key in replaced and any(not any(_same(mine, item) for mine in ours) for item in value):
+            patch[key] = ours
     return patch
 
 

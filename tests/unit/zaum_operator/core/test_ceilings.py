@@ -19,6 +19,7 @@ from zaum_operator.core.ceilings import Ceilings
 LABELS = {"team": "a"}
 DIGEST = "@sha256:" + "0" * 64
 POOL = {"scheduling": {"nodeSelector": [{"key": "pool", "values": ["agents", "spare"]}]}}
+REGISTRY = {"images": {"registries": ["registry.example/"]}}
 TAINT = {"scheduling": {"tolerations": [{"key": "agents", "operator": "Exists"}]}}
 
 
@@ -148,7 +149,7 @@ def test_labels_that_are_not_known_are_no_way_around() -> None:
     [
         ("its registry", {}, {"images": {"registries": ["registry.example/"]}}, ""),
         ("another registry", {}, {"images": {"registries": ["registry.example/team/", "other.example/"]}}, "image"),
-        ("a longer name", {"image": "registry.example.org/a"}, {"images": {"registries": ["registry.example/"]}}, "image"),
+        ("a longer name", {"image": "registry.example.org/a"}, REGISTRY, "image"),
         ("no registry", {"image": "team/agent"}, {"images": {"registries": ["team/"]}}, "image"),
         ("a bare name", {"image": "agent"}, {"images": {"registries": ["registry.example/"]}}, "image"),
         ("a port", {"image": "localhost:5000/a"}, {"images": {"registries": ["localhost:5000/"]}}, ""),

@@ -333,8 +333,8 @@ def test_a_drained_pod_is_made_again_at_once() -> None:
     world = settled(specs.agent())
     (pod,) = world.pods()
     target = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
-    world.api.edit(kinds.POD, NAMESPACE, pod["metadata"]["name"],
-                   {"metadata": {"deletionTimestamp": "2026-03-01T12:00:05Z"}, "status": {"conditions": [target]}})  # fmt: skip
+    leaving = {"metadata": {"deletionTimestamp": "2026-03-01T12:00:05Z"}, "status": {"conditions": [target]}}
+    world.api.edit(kinds.POD, NAMESPACE, pod["metadata"]["name"], leaving)
     world.settle()
     assert world.pods() == []
     world.api.finish_deletions()

@@ -91,7 +91,7 @@ def shape(decision: Decision) -> dict[str, list[object]]:
         ("another installation, starting, not its turn", [pod("a", site="s0")], {"may_roll": False}, {}),
         ("another installation, stuck, not its turn", [pod("a", site="s0", waiting=STUCK)], {"may_roll": False},
          {"delete": ["a"]}),
-        ("older than the digests, not its turn", [pod("a", ready=True, site="", template="x")], {"may_roll": False}, {}),
+        ("older than the digests, not its turn", [pod("a", ready=True, site="")], {"may_roll": False}, {}),
         ("another author's part, not its turn", [pod("a", ready=True, site="s0", template="t0")], {"may_roll": False},
          {"delete": ["a"]}),
         ("two of another installation", [pod("a", ready=True, site="s0"), pod("b", 1, ready=True, site="s0")],

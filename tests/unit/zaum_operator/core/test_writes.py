@@ -1,4 +1,4 @@
-"""How much is written: from creation to Ready, in the steady state, for another spelling of the same, after an upgrade."""
+"""How much is written: from creation to Ready, in the steady state, for other words, after an upgrade."""
 
 import copy
 import dataclasses
@@ -96,7 +96,7 @@ SPEC: dict[str, Any] = specs.agent(
     files=[{"configMap": "a", "mountPath": "/a"}, {"configMap": "b", "mountPath": "/b"}],
     imagePullSecrets=[{"name": "a"}, {"name": "b"}],
     tolerations=[{"key": "agents", "effect": "NoSchedule"}, {"key": "agents", "value": "x"}],
-    resources={"cpu": 1.5 and "1.5", "memory": "1Gi", "ephemeralStorage": "2Gi"},
+    resources={"cpu": "1.5", "memory": "1Gi", "ephemeralStorage": "2Gi"},
 ) | {
     "egress": {"hosts": [{"host": "a.example.com", "ports": [8443, 443]}, {"host": "b.example.com"}]},
     "ingress": [{"port": 8080, "from": PEERS}, {"port": 9090, "from": PEERS}],
