@@ -106,7 +106,8 @@ def registry(workers: Workers) -> kopf.OperatorRegistry:
 def _watch(registry: kopf.OperatorRegistry, kind: Kind, workers: Workers) -> None:
     @kopf.on.event(kind.group, kind.version, kind.plural, id=kind.plural, registry=registry)
     async def event(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - kopf's protocol
-        workers.on_event(kind, event["object"], gone=event["type"] == "DELETED")  # type: ignore[arg-type]
+        what = event["type"]
+        workers.on_event(kind, event["object"], gone=what == "DELETED", listed=what is None)  # type: ignore[arg-type]
 
 
 def _login(registry: kopf.OperatorRegistry) -> None:

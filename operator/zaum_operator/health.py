@@ -62,6 +62,7 @@ def _measure(workers: Workers, metrics: Metrics, clock: Clock) -> None:
         metrics.rolling.labels(state).set(count)
     for kind, _ in store.watched:
         metrics.cached.labels(kind.name).set(store.cache.count(kind))
+        metrics.unreadable.labels(kind.name).set(kind in store.problems)
         if (last := workers.last_events.get(kind)) is not None:
             metrics.watch_age.labels(kind.name).set(now - last)
 

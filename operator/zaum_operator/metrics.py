@@ -51,6 +51,10 @@ class Metrics:
         self.cached = prometheus_client.Gauge(
             f"{_PREFIX}cache_objects", "Objects in the cache.", ["kind"], registry=self.registry
         )
+        self.unreadable = prometheus_client.Gauge(
+            f"{_PREFIX}unreadable", "1 for a kind whose last list failed: CRD or right may be gone.", ["kind"],
+            registry=self.registry,
+        )  # fmt: skip
         self.leader = prometheus_client.Gauge(
             f"{contract.METRIC_PREFIX}leader", "1 on the replica that leads.", registry=self.registry
         )

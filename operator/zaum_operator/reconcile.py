@@ -21,6 +21,8 @@ from zaum_operator.core.snapshot import Site, Snapshot
 logger = logging.getLogger(__name__)
 
 SOON_SECONDS: Final = 1.0
+DOUBT: Final = 2
+"""After so many reconciles in a row that wrote, the policy itself is looked at live."""
 AGAIN_FIRST: Final = 0.5
 AGAIN_LONGEST: Final = 300.0
 
@@ -68,6 +70,9 @@ class Reconciler:
             return Result(backlog=tuple(of_policy(policy) for policy in policies))
         if key.whole_namespace:
             return await self._namespace(key.namespace)
+        if self._writing.get(key, 0) >= DOUBT:
+            # Somebody undoes what we write: the garbage collector does, for a policy that is gone unnoticed.
+            await self.store.refresh(kinds.POLICY, key.namespace, key.name)
         snapshot = await observe.policy(self.store, key, self.site, self.gateway.gateway)
         if snapshot.policy is None:
             return await self._absent(snapshot)

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
 from zaum_operator import errors
 from zaum_operator.clock import Clock
 from zaum_operator.cluster.gate import Gate
+from zaum_operator.cluster.store import Store
 from zaum_operator.core import due
 from zaum_operator.core.cache import Change
 from zaum_operator.core.keys import Key
@@ -24,6 +26,10 @@ IDLE_SECONDS: Final = 30.0
 FILL_RETRY_SECONDS: Final = 2.0
 SETTLING_SECONDS: Final = 10.0
 """When the first resync comes: it finds what went between our first lists and the watches' start."""
+WARM_UP_SECONDS: Final = 1.0
+"""When a replica that does not lead begins to fill its cache."""
+QUIET_SECONDS: Final = 1.0
+"""A watch's list is in when nothing more of it has come for so long."""
 LOOK_SECONDS: Final = 10.0
 """How often the gateway's address and CA are looked at."""
 DRAIN_SECONDS: Final = 3.0
@@ -47,13 +53,28 @@ class Workers:
     last_events: dict[Kind, float] = field(default_factory=dict)
     """When a watch has last shown something, by kind."""
     silent: dict[Kind, int] = field(default_factory=dict)
+    listed_events: int = 0
+    """Events that came from lists of watches."""
+    _listed: set[Kind] = field(default_factory=set)
+    _relist: asyncio.Event = field(default_factory=asyncio.Event)
+    _filling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _filled_from: float = -1.0
+    """When the first lists began that filled the cache."""
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _soon: asyncio.Event = field(default_factory=asyncio.Event)
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while there is a filled cache to decide from, and this replica leads."""
 
-    def on_event(self, kind: Kind, obj: Object, *, gone: bool) -> None:
-        """Take in an event of a watch. One that says nothing that was not known makes nothing due."""
+    def on_event(self, kind: Kind, obj: Object, *, gone: bool, listed: bool = False) -> None:
+        """Take in an event of a watch. One that says nothing that was not known makes nothing due.
+
+        `listed`: it comes from a list with which a watch begins anew, after a start or a gap. What was deleted in the
+        gap comes in no event, so the kind is listed once more, by us.
+        """
+        if listed:
+            self.listed_events += 1
+            self._listed.add(kind)
+            self._relist.set()
         now = self.clock.seconds()
         self.last_events[kind] = now
         self.silent.pop(kind, None)
@@ -118,8 +139,14 @@ class Workers:
     async def fill(self) -> None:
         """Fill the cache for the first time, however long that takes: nothing is decided before."""
         store = self.reconciler.store
+        async with self._filling:
+            if not store.filled:
+                await self._fill(store)
+
+    async def _fill(self, store: Store) -> None:
+        self._filled_from = self.clock.seconds()
         while not store.filled:
-            for kind, _ in store.watched:
+            for kind in store.missing:
                 try:
                     await store.relist(kind)
                 except errors.RequestError as error:
@@ -131,8 +158,10 @@ class Workers:
 
     async def lead(self) -> None:
         """Begin to lead: look at the cluster once more, so that nothing is decided from before our time."""
+        began = self.clock.seconds()
         await self.fill()
-        await self.heal()
+        if self._filled_from < began:
+            await self.heal()
         self.reconciler.prime()
         self.queue_everything()
         self._ready.set()
@@ -174,10 +203,12 @@ class Workers:
         self._wake.set()
         return True
 
-    async def heal(self) -> int:
-        """List every kind live and make due what the watches have missed; give how many objects that were."""
+    async def heal(self, only: Collection[Kind] = ()) -> int:
+        """List kinds live (all, unless told) and make due what the watches have missed; count those objects."""
         store, missed = self.reconciler.store, 0
         for kind, _ in store.watched:
+            if only and kind not in only:
+                continue
             before = self.last_events.get(kind, 0.0)
             try:
                 changed = await store.relist(kind)
@@ -188,10 +219,22 @@ class Workers:
                 self.notice(due.by(kind, obj, gone=True))
             missed += len(changed)
             self.metrics.healed.labels(kind.name).inc(len(changed))
-            if changed and self.last_events.get(kind, 0.0) <= max(before, self.last_resync):
+            if changed and not only and self.last_events.get(kind, 0.0) <= max(before, self.last_resync):
                 self.silent[kind] = self.silent.get(kind, 0) + 1
-        self.last_resync = self.clock.seconds()
+        if not only:
+            self.last_resync = self.clock.seconds()
         return missed
+
+    async def heal_listed(self) -> int:
+        """Heal the kinds whose watches began anew, as soon as their lists are in."""
+        count = -1
+        while count != self.listed_events:
+            count = self.listed_events
+            await self.clock.sleep(QUIET_SECONDS)
+        kinds = frozenset(self._listed)
+        self._listed.clear()
+        self._relist.clear()
+        return await self.heal(kinds)
 
     async def _reconcile(self, key: Key) -> Result:
         try:
@@ -213,13 +256,18 @@ class Workers:
             await _either(self._wake, min(wait, IDLE_SECONDS))
 
     async def _resync(self) -> None:
+        # Whoever leads has to list after that: a moment later there is no doubt who does.
+        await self.clock.sleep(WARM_UP_SECONDS)
         await self.fill()
-        wait = SETTLING_SECONDS
+        full = self.clock.seconds() + SETTLING_SECONDS
         while True:
-            await self.clock.sleep(wait)
-            await self.heal()
-            self.queue_everything()
-            wait = self.resync_seconds * (0.8 + 0.4 * self.clock.fraction())
+            await _either(self._relist, max(full - self.clock.seconds(), 0.0))
+            if self._relist.is_set():
+                await self.heal_listed()
+            else:
+                await self.heal()
+                self.queue_everything()
+            full = self.clock.seconds() + self.resync_seconds * (0.8 + 0.4 * self.clock.fraction())
 
     async def _look(self) -> None:
         """Keep the gateway's address and CA known; whatever changes there concerns every policy."""

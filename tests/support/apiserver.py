@@ -108,6 +108,9 @@ class ApiServer:
         self._ask("merge", place)
         if place not in self.objects:
             raise errors.NotFoundError(f"merge {place}", 404, "not found")
+        live, read = self.objects[place]["metadata"], (patch.get("metadata") or {}).get("resourceVersion")
+        if read is not None and read != live["resourceVersion"]:
+            raise errors.ConflictError(f"merge {place}", 409, "the object has been modified")
         return self._store("merge", kind, place, _merged(self.objects[place], patch), subresource)
 
     async def json_patch(self, kind: Kind, namespace: str | None, name: str, patch: Operations) -> Object:

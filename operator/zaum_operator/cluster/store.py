@@ -34,7 +34,12 @@ class Store:
     @property
     def filled(self) -> bool:
         """Say whether every kind has been listed once: before that nothing may be decided."""
-        return len(self._filled) == len(self.watched)
+        return not self.missing
+
+    @property
+    def missing(self) -> tuple[Kind, ...]:
+        """Give the kinds that have not been listed yet."""
+        return tuple(kind for kind, _ in self.watched if kind not in self._filled)
 
     def unfill(self) -> None:
         """Ask for every kind to be listed once more before the cache counts as filled."""

@@ -88,6 +88,43 @@ def test_a_watch_that_shows_nothing_while_lists_do_is_called_silent(world: World
     assert world.workers.trouble() == ""
 
 
+def test_what_was_deleted_in_a_gap_is_found_when_the_watch_begins_anew(world: World) -> None:
+    world.policy("one")
+    world.policy("two")
+    world.settle()
+    world.watching = False
+    world.api.remove(kinds.POLICY, NAMESPACE, "two")
+    world.watching = True
+    for policy in world.api.all(kinds.POLICY):
+        world.workers.on_event(kinds.POLICY, copy.deepcopy(policy), gone=False, listed=True)
+    assert asyncio.run(world.workers.heal_listed()) == 1
+    world.settle()
+    assert "zaum-two" not in world.api.names(kinds.NETWORK_POLICY)
+
+
+def test_a_policy_that_went_unnoticed_is_doubted_when_its_children_keep_going(world: World) -> None:
+    """Without it, operator and garbage collector would undo each other's work until the next resync."""
+    world.policy()
+    world.settle()
+    world.watching = False
+    world.api.remove(kinds.POLICY, NAMESPACE, "researcher")
+    world.watching = True
+    collected = 0
+
+    def collect(event: str, kind: kinds.Kind, obj: kinds.Object, before: kinds.Object | None) -> None:
+        nonlocal collected
+        if kind is kinds.SERVICE_ACCOUNT and event != "DELETED":
+            collected += 1
+            world.api.remove(kind, NAMESPACE, obj["metadata"]["name"])
+
+    world.api.listeners.append(collect)
+    world.api.remove(kinds.SERVICE_ACCOUNT, NAMESPACE, "zaum-researcher")
+    world.settle()
+    assert 1 <= collected <= 3
+    assert world.api.names(kinds.SERVICE_ACCOUNT) == []
+    assert "zaum-researcher" not in world.api.names(kinds.NETWORK_POLICY)
+
+
 def test_an_event_that_says_nothing_new_makes_nothing_due(world: World) -> None:
     world.policy()
     world.settle()
