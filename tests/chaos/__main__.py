@@ -26,7 +26,8 @@ def main() -> int:
     run.say(
         f"judged {report.revisions} revisions with {report.pods} pods; {len(report.sentences)} moments of weakness; "
         f"{report.writes} writes and {report.events} events of the operator; settled {report.converged_seconds:.1f} s "
-        f"after the storm; {report.refused} of our requests refused"
+        f"after the storm; {report.refused} of our requests refused; "
+        f"{report.calm_seconds:.0f} of {report.took_seconds:.0f} s were calm"
     )
     run.say(report.line())
     return 1 if report.failures() else 0

@@ -27,6 +27,14 @@ def union(spans: Iterable[Span]) -> list[Span]:
     return merged
 
 
+def calm_seconds(since: float, until: float, impediments: Iterable[Impediment]) -> float:
+    """Give how much of [since, until] was without an impediment, in seconds."""
+    busy = union(
+        (max(item.since, since), min(until, until if item.until is None else item.until)) for item in impediments
+    )
+    return until - since - sum(end - start for start, end in busy if end > start)
+
+
 def longest_calm(since: float, until: float, impediments: Iterable[Impediment]) -> float:
     """Give the longest stretch of [since, until] without an impediment, in seconds.
 

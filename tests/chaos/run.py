@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.chaos import fleet, fuzzed, judge, normal, plan, presence
+from tests.chaos import calm, fleet, fuzzed, judge, normal, plan, presence
 from tests.chaos.calm import Impediment
 from tests.chaos.hands import Hands
 from tests.chaos.history import Change, Object, Place
@@ -29,6 +29,7 @@ SWEPT_SECONDS: Final = 60.0
 WRITES_PER_FAULT: Final = 60
 """A bound, not an aim: a fault may touch eight policies, each of which has at most some twelve children to write."""
 EVENTS_PER_FAULT: Final = 10
+CALM_SHARE: Final = 0.2
 DEATHS: Final = 3
 """Bounds a run in which the operator cannot live."""
 
@@ -48,6 +49,9 @@ class Report:
     pods: int = 0
     converged_seconds: float = 0.0
     refused: int = 0
+    calm_seconds: float = 0.0
+    """For how much of the run nothing was in the operator's way: only then deadlines ran."""
+    took_seconds: float = 0.0
 
     @property
     def guilty(self) -> list[Sentence]:
@@ -70,6 +74,8 @@ class Report:
             found.append(f"{self.events} events are more than {EVENTS_PER_FAULT} per fault")
         if not self.pods or not self.sentences:
             found.append("nothing was judged: no pod came up, or no edit ever weakened anything")
+        if self.calm_seconds < CALM_SHARE * self.took_seconds:
+            found.append(f"only {self.calm_seconds:.0f} of {self.took_seconds:.0f} s were calm: no deadline was tried")
         return found
 
     def line(self) -> str:
@@ -241,7 +247,10 @@ class Run:
         impediments: list[Impediment] = [*storm.impediments, *absent]
         hand = Hand(frozenset(hands.revisions), tuple(hands.removals))
         sentences = judge.sentences(court.moments(), hand=hand, impediments=impediments, end=span[1])
-        return Report(self.faults, self.seed, sentences, revisions=court.seen, pods=court.pods)
+        report = Report(self.faults, self.seed, sentences, revisions=court.seen, pods=court.pods)
+        report.took_seconds = span[1] - span[0]
+        report.calm_seconds = calm.calm_seconds(*span, impediments)
+        return report
 
 
 def _writes(counts: Counts) -> tuple[int, int]:

@@ -108,7 +108,7 @@ class Storm:
 
     async def _process(self, fault: Fault) -> None:
         dice = random.Random(fault.salt)
-        leader = self.operators.leader(self.store.lease(presence.LEASE))
+        leader = self.operators.leader(presence.holder_of(self.store.newest(presence.LEASE)))
         chosen = leader if leader is not None and dice.random() < 0.7 else dice.choice(self.operators.run)
         match fault.kind:
             case Kind.KILLED:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chaos.calm import Impediment, longest_calm
+from tests.chaos.calm import Impediment, calm_seconds, longest_calm
 
 CASES: list[tuple[str, list[tuple[float, float | None]], float]] = [
     ("nothing in the way", [], 10),
@@ -19,3 +19,9 @@ CASES: list[tuple[str, list[tuple[float, float | None]], float]] = [
 @pytest.mark.parametrize(("title", "spans", "expected"), CASES, ids=[case[0] for case in CASES])
 def test_the_longest_calm_stretch_counts(title: str, spans: list[tuple[float, float | None]], expected: float) -> None:
     assert longest_calm(0, 10, [Impediment(title, *span) for span in spans]) == expected
+
+
+def test_what_is_calm_adds_up() -> None:
+    spans = [Impediment("a", -5, 2), Impediment("b", 1, 3), Impediment("c", 6, 7), Impediment("d", 9, None)]
+    assert calm_seconds(0, 10, spans) == 5
+    assert calm_seconds(0, 10, []) == 10

@@ -8,7 +8,7 @@ ONE, TWO = "operator-1", "operator-2"
 
 
 def lease(at: float, holder: str) -> Change:
-    return Change(int(at * 10), at, presence.LEASE, {"spec": {"holderIdentity": holder}})
+    return Change(int(at * 10), at, presence.LEASE, {"spec": {"holderIdentity": f"{holder}_0a1b" if holder else None}})
 
 
 def absent(*events: Turn | Change) -> list[tuple[float, float | None]]:
