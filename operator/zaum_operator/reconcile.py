@@ -103,18 +103,30 @@ class Reconciler:
             snapshot, policy, self.site, now=now, suffix=lambda _: self.clock.digits(5),
             may_roll=may_roll, readers=self.memory.readers,
         )  # fmt: skip
+        if planned.unseen and await self._is_there(key, planned.unseen):
+            return Result(again_after=SOON_SECONDS, also=(Key(key.namespace),))
         failure = await self._carry_out(key, planned.actions)
         verdicts = verdict.conclude(snapshot, planned, failure)
         status = report.status(snapshot, planned, verdicts, now=now, failure=failure)
         said = report.changed(snapshot, status)
         if said:
             await self._say(policy, status, report.events(snapshot, verdicts, now=now, suffix=salt))
+            site = installation.digest(self.site)
+            said_to_be = pace.observe(policy | {"status": status}, snapshot.pods, site=site, now=now)
+            self.pacer.settle(key, said_to_be, now=now)
         if failure is not None:
             return Result(failed=True)
         again = self._again(key, planned, now=now)
         if again is None and not said:
             self.memory.settle(key, mark)
         return Result(again_after=again, also=self.pacer.next_up())
+
+    async def _is_there(self, key: Key, pod: str) -> bool:
+        """Look live for a task's pod before it is given up: its labels may be gone, or our view of it stale."""
+        if not await self.store.api.list(kinds.POD, key.namespace, name=pod):
+            return False
+        await self.store.refresh(kinds.POD, key.namespace, pod)
+        return True
 
     def _again(self, key: Key, planned: Plan, *, now: datetime) -> float | None:
         """Give when to look again, in seconds.

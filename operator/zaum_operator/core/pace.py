@@ -98,12 +98,8 @@ class Pacer:
 
     def may_roll(self, key: Key, standing: Standing, *, now: datetime) -> bool:
         """Take in how a policy stands, and say whether pods of it may be replaced for the installation's sake."""
-        if (permit := self._held.get(key)) is not None:
-            if _is_over(permit, standing, now=now):
-                self.forget(key)
-                return False
-            _note(permit, standing, now=now)
-            return standing.outdated > 0
+        if key in self._held:
+            return not self.settle(key, standing, now=now) and standing.outdated > 0
         if not standing.outdated:
             self._waiting.pop(key, None)
             return False
@@ -113,6 +109,20 @@ class Pacer:
         self._waiting.pop(key, None)
         self._held[key] = _Permit(was_ready=standing.ready, outdated=standing.outdated, since=now)
         return True
+
+    def settle(self, key: Key, standing: Standing, *, now: datetime) -> bool:
+        """Take a permit back if it is over, and say whether it was; what a policy has just been said to be counts too.
+
+        Nothing is given here: the word on a policy comes after what was done for it, and no event need follow it.
+        """
+        permit = self._held.get(key)
+        if permit is None:
+            return False
+        if over := _is_over(permit, standing, now=now):
+            self.forget(key)
+        else:
+            _note(permit, standing, now=now)
+        return over
 
     def forget(self, key: Key) -> None:
         """Take a policy's permit back, or its place among those who wait: it is over, or the policy is gone."""

@@ -54,6 +54,17 @@ def test_a_permit_is_kept_until_the_policy_is_ready_again(between: Standing) -> 
     assert pacer.may_roll(B, OLD, now=START)
 
 
+def test_a_permit_goes_back_with_the_word_that_the_policy_is_ready() -> None:
+    pacer = primed(1)
+    pacer.may_roll(A, OLD, now=START)
+    pacer.may_roll(B, OLD, now=START)
+    assert not pacer.settle(A, STARTING, now=START)
+    assert pacer.next_up() == ()
+    assert pacer.settle(A, DONE, now=START)
+    assert pacer.next_up() == (B,)
+    assert not pacer.settle(B, DONE, now=START), "who has none gives none back"
+
+
 def test_who_holds_a_permit_may_go_on_with_its_other_pods() -> None:
     pacer = primed(1)
     assert pacer.may_roll(A, Standing(outdated=3, ready=True), now=START)
