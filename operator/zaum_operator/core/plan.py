@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from zaum_api import contract
 from zaum_operator.core import ceiling, children, foreign, intent, kinds, live, pods, replacement, tasks
 from zaum_operator.core import ceilings as ceilings_of
 from zaum_operator.core import effective as effective_values
@@ -42,6 +43,8 @@ class Plan:
     decision: replacement.Decision = field(default_factory=replacement.Decision)
     outcome: tasks.Outcome | None = None
     """Of a Task: what it came to, or that it has not ended."""
+    unseen: str = ""
+    """A task's pod that is to be given up for good because it is not seen: look for this name live before."""
     stale: bool = False
     """Children of an earlier policy of this name go first; look again as soon as they are gone."""
     lost: tuple[Pod, ...] = ()
@@ -107,6 +110,7 @@ def of_policy(
         beside=found,
         decision=decision,
         outcome=outcome,
+        unseen=_unseen(wanted, before, outcome, seen),
         lost=tuple(item for item in seen if item.overdue is not None and item.overdue <= now),
         stuck=children.stuck(draft),
         namespaced=site.namespaced,
@@ -140,6 +144,11 @@ def _decide(
         return replacement.decide(seen, want, now=now), None
     task = tasks.decide(before, seen, stop=_against(effective, found), start=want.start)
     return task.decision, task.outcome
+
+
+def _unseen(wanted: Intent, before: tasks.Outcome | None, outcome: tasks.Outcome | None, seen: tuple[Pod, ...]) -> str:
+    given_up = outcome is not None and outcome.final and not (before is not None and before.final) and not seen
+    return contract.pod_name(wanted.key.name, 0, tasks.suffix(wanted.uid)) if given_up else ""
 
 
 def _against(effective: Effective, found: tuple[foreign.Foreign, ...]) -> str:

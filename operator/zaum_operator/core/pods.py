@@ -85,12 +85,9 @@ class Pod:
     """The cluster took it: a drain, a preemption, pressure on the node, a node that went."""
 
     @property
-    def breach(self) -> contract.Breach | None:
-        """Give what the watchdog latched for, if that was its last word."""
-        for breach in contract.Breach:
-            if breach.value in self.watchdog_message:
-                return breach
-        return None
+    def last_word(self) -> documents.LastWord | None:
+        """Give what the watchdog ended the agent for; None when it did not."""
+        return documents.LastWord.read(self.watchdog_message)
 
     @property
     def cut_off(self) -> bool:

@@ -20,7 +20,7 @@ from datetime import timedelta
 from enum import Enum, StrEnum
 from typing import Any, Final, assert_never
 
-from zaum_api import contract, reading
+from zaum_api import reading
 from zaum_api.conditions import ConditionType, Reason, Status
 from zaum_operator.core import words
 from zaum_operator.core.pods import Phase, Pod
@@ -198,18 +198,19 @@ def _age(pod: Pod) -> tuple[object, ...]:
 def judge(pod: Pod) -> Outcome:
     """Say what an ended pod came to: the verdict counts before the exit code."""
     ending = pod.ending
-    if breach := pod.breach:
-        return _failed(Reason.RUNAWAY, f"Pod {pod.name}: the agent was killed for {breach}.")
+    word = pod.last_word
+    if word is not None and not word.unhealthy:
+        return _failed(Reason.RUNAWAY, f"Pod {pod.name}: the agent was killed for {word.word}.")
     if pod.watchdog_restarts or pod.cut_off:
         return _failed(Reason.WATCHDOG_RESTARTED, f"Pod {pod.name} was cut off and ended: {Why.WATCHDOG_RESTARTED}.")
     if pod.outlived:
         return _failed(Reason.DEADLINE_EXCEEDED, f"Pod {pod.name} was ended: lifetime.max was over.")
     if ending is None or _deleted_before_its_end(pod):
         return _failed(Reason.POD_LOST, f"Pod {pod.name} was deleted while it ran; it is not run again.")
+    if word is not None:
+        return _failed(Reason.TASK_FAILED, f"Pod {pod.name}: the agent was killed: its health check failed.")
     if ending.succeeded and ending.exit_code == 0:
         return Outcome(Status.TRUE, Reason.TASK_SUCCEEDED, f"Pod {pod.name}: the agent ended with exit code 0.")
-    if contract.UNHEALTHY in pod.watchdog_message:
-        return _failed(Reason.TASK_FAILED, f"Pod {pod.name}: the agent was killed: its health check failed.")
     return _failed(Reason.TASK_FAILED, f"Pod {pod.name}: the agent ended {words.ending(ending)}.")
 
 

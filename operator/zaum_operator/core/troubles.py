@@ -130,14 +130,15 @@ def _paused(pause: replacement.Pause) -> Finding:
         f"Next attempt at {pause.until:%Y-%m-%dT%H:%M:%SZ}, {durations.write(_seconds(pause))} after the end"
         f" ({pause.failures} in a row)."
     )
-    if breach := pod.breach:
-        return no(Reason.RUNAWAY, f"Pod {pod.name}: the agent was killed for {breach}. {again}")
+    word = pod.last_word
+    if word is not None and not word.unhealthy:
+        return no(Reason.RUNAWAY, f"Pod {pod.name}: the agent was killed for {word.word}. {again}")
     if pod.watchdog_restarts:
         return no(
             Reason.WATCHDOG_RESTARTED,
             f"Pod {pod.name} was cut off and ended: {replacement.Why.WATCHDOG_RESTARTED}. {again}",
         )
-    if contract.UNHEALTHY in pod.watchdog_message:
+    if word is not None:
         return no(Reason.AGENT_UNHEALTHY, f"Pod {pod.name}: the agent was killed: its health check failed. {again}")
     if ending and ending.exit_code == 0:
         return no(Reason.BACKING_OFF, f"Pod {pod.name}: the agent ended by itself with exit code 0. {again}")

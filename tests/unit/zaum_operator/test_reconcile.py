@@ -351,6 +351,24 @@ def test_i02_a_pod_that_lost_all_our_labels_is_found_by_its_owner(world: World) 
     )
 
 
+def test_a_task_whose_pod_lost_its_labels_is_not_given_up(world: World) -> None:
+    world.policy(spec=specs.task())
+    world.settle()
+    world.start_pods()
+    (pod,) = world.live()
+    place = ("pods", NAMESPACE, pod["metadata"]["name"])
+    off = {"metadata": {"labels": {contract.LABEL_AGENT: None, contract.LABEL_POLICY: None}}}
+    world.api.edit(kinds.POD, NAMESPACE, pod["metadata"]["name"], off)
+    world.settle()
+    for _ in range(3):
+        world.pass_time(seconds=1)
+    assert world.condition("Succeeded")[:2] == ("Unknown", "TaskRunning")
+    assert world.api.objects[place]["metadata"]["labels"] == pod["metadata"]["labels"]
+    world.api.remove(kinds.POD, NAMESPACE, pod["metadata"]["name"])
+    world.pass_time(seconds=1)
+    assert world.condition("Succeeded")[:2] == ("False", "PodLost")
+
+
 def test_a_config_change_reaches_running_pods_by_their_annotation(world: World) -> None:
     world.policy()
     world.settle()
