@@ -117,6 +117,8 @@ class Run:
         self._assert_ours()
         finals = fleet.finals(self.seed)
         await asyncio.to_thread(self._clear)
+        # Left by operators that were killed: the next ones would wait until it expires.
+        await asyncio.to_thread(self.api.delete, *presence.LEASE)
         installation = await asyncio.to_thread(localoperator.install, self.api, self.folder)
         began = time.monotonic()
         self.store.start()

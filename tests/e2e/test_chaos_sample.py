@@ -1,0 +1,43 @@
+"""A small storm, on a control plane of its own: what `make chaos` does at full size."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import local
+
+ROOT = Path(__file__).resolve().parents[2]
+INSTANCE = "stormlet"
+FAULTS, SEED = 20, 20261122
+SECONDS = 300
+"""A bound, not an aim: it takes about a minute."""
+
+
+def run(*words: str, check: bool = True) -> str:
+    """Run a verb of tests.cluster on the storm's own instance, from outside this cluster's namespace."""
+    own = {"ZAUM_INSTANCE": INSTANCE, "ZAUM_STORE": "json"}
+    environment = {name: value for name, value in os.environ.items() if name not in {"CLUSTER", "KUBECONFIG"}} | own
+    command = [*local.outside(local.place()), sys.executable, "-m", "tests.cluster", *words]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS
+    )
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.node
+def test_a_small_storm_leaves_what_a_calm_run_leaves_and_never_weakens_anything() -> None:
+    run("down", check=False)
+    run("up", "--light")
+    try:
+        said = run("exec", "--", sys.executable, "-m", "tests.chaos", "--faults", str(FAULTS), "--seed", str(SEED))
+    finally:
+        run("down", check=False)
+    last = said.strip().splitlines()[-1]
+    print(last)
+    good = rf"chaos: {FAULTS} faults, seed {SEED}, final state identical, 0 moments weaker, slowest restore [0-9.]+ s"
+    assert re.fullmatch(good, last), said
