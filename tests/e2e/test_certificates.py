@@ -158,6 +158,14 @@ def lives(api: Api, images: dict[str, str], seconds: dict[str, int]) -> None:
     install.install(api, images, *(f"certificates.unsafeSeconds.{key}={value}" for key, value in seconds.items()))
     kept = authorities(api)
     api.merge("secrets", install.NAMESPACE, CA, {"data": None})
+    for pod in api.items("pods", install.NAMESPACE, labels=f"{contract.LABEL_COMPONENT}={contract.COMPONENT_OPERATOR}"):
+        # Its kubelet would show it the loss within minutes; a changed pod is looked at now.
+        api.merge(
+            "pods",
+            install.NAMESPACE,
+            pod["metadata"]["name"],
+            {"metadata": {"annotations": {"lost": kept[-1].subject.rfc4514_string()}}},
+        )
     until(api, lambda: fresh(api, kept), seconds=60, what="an authority of its own making alone in the bundle")
 
 
