@@ -14,10 +14,13 @@ from tests.support.e2e.agents import Agents
 from tests.support.e2e.api import Api, Object, condition
 from zaum_api import contract
 
+CLUSTER_ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+
 
 @pytest.fixture
 def scoped(api: Api, namespace: str, images: dict[str, str]) -> Iterator[str]:
     """The chart with Roles in the test's namespace alone; the usual one is back afterwards."""
+    assert of_ours(api, CLUSTER_ROLES), "the control: the usual installation has some"
     install.uninstall(seconds=90)
     install.install(api, images, "scope.mode=Namespace", f"scope.namespaces={{{namespace}}}", "crds.install=false")
     yield namespace
@@ -27,16 +30,16 @@ def scoped(api: Api, namespace: str, images: dict[str, str]) -> Iterator[str]:
 
 def of_ours(api: Api, path: str) -> list[str]:
     """Name the cluster-scoped objects of a kind that the release made."""
-    listed: list[Object] = json.loads(api.send("GET", path).data)["items"]
-    return [item["metadata"]["name"] for item in listed if item["metadata"]["name"].startswith(contract.NAME_PREFIX)]
+    answer = api.send("GET", path, query={"labelSelector": f"{contract.LABEL_NAME}={contract.APP_NAME}"})
+    listed: list[Object] = json.loads(answer.data)["items"]
+    return [item["metadata"]["name"] for item in listed]
 
 
 @pytest.mark.world
 def test_an_agent_runs_caged_under_roles_alone(scoped: str, agents: Agents, free: Agents, api: Api) -> None:
-    rbac, admission = "/apis/rbac.authorization.k8s.io/v1", "/apis/admissionregistration.k8s.io/v1"
-    assert of_ours(api, f"{rbac}/clusterroles") == []
-    assert of_ours(api, f"{rbac}/clusterrolebindings") == []
-    assert of_ours(api, f"{admission}/validatingadmissionpolicies") == []
+    assert of_ours(api, CLUSTER_ROLES) == []
+    assert of_ours(api, CLUSTER_ROLES.replace("roles", "rolebindings")) == []
+    assert of_ours(api, "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies") == []
 
     # Elsewhere nobody looks: no guard, no pod.
     free.api.apply("agentpolicies", free.policy("ignored", command=["sleep", "3600"]))
