@@ -1,5 +1,6 @@
 """One reconcile: observe, plan, act, say. Every trigger ends here; run again, it changes nothing."""
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from zaum_operator import errors
 from zaum_operator.clock import Clock
 from zaum_operator.cluster import act, observe
 from zaum_operator.cluster.gateway import GatewayLook
-from zaum_operator.cluster.store import Store
+from zaum_operator.cluster.store import AT_ONCE, Store
 from zaum_operator.core import actions, freshness, kinds, pace, plan, report, sweep, verdict
 from zaum_operator.core.keys import EVERY, Key, of_policy
 from zaum_operator.core.kinds import Object
@@ -53,14 +54,16 @@ class Reconciler:
     _writing: dict[Key, int] = field(default_factory=dict)
     """How many reconciles in a row have written something."""
 
-    def prime(self) -> None:
+    async def prime(self) -> None:
         """Take over what an operator before us left in the middle: once the cache is filled, before any reconcile."""
         now, site = self.clock.now(), installation.digest(self.site)
         cache = self.store.cache
-        standings = {
-            of_policy(item): pace.observe(item, cache.of_policy(kinds.POD, of_policy(item)), site=site, now=now)
-            for item in cache.all(kinds.POLICY)
-        }
+        standings = {}
+        for count, item in enumerate(cache.all(kinds.POLICY)):
+            key = of_policy(item)
+            standings[key] = pace.observe(item, cache.of_policy(kinds.POD, key), site=site, now=now)
+            if count % AT_ONCE == 0:
+                await asyncio.sleep(0)
         self.pacer.prime(standings, now=now)
 
     async def reconcile(self, key: Key) -> Result:

@@ -162,7 +162,7 @@ class Workers:
         await self.fill()
         if self._filled_from < began:
             await self.heal()
-        self.reconciler.prime()
+        await self.reconciler.prime()
         self.queue_everything()
         self._ready.set()
         self._wake.set()
@@ -213,7 +213,9 @@ class Workers:
             try:
                 changed = await store.relist(kind)
             except errors.RequestError as error:
-                logger.warning("resync: %s cannot be listed: %s", kind.plural, error)
+                logger.warning("resync: %s cannot be listed, tried again: %s", kind.plural, error)
+                self._listed.add(kind)
+                self._relist.set()
                 continue
             for obj in changed:
                 self.notice(due.by(kind, obj, gone=True))

@@ -4,9 +4,10 @@ A write goes through here, so that its answer is known before the next decision.
 the cache shows (404, 409) looks at that one object live before anybody decides again.
 """
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from zaum_api import contract
 from zaum_operator import errors
@@ -17,6 +18,9 @@ from zaum_operator.core.kinds import Kind, Object
 from zaum_operator.core.watched import Watched
 
 logger = logging.getLogger(__name__)
+
+AT_ONCE: Final = 50
+"""Objects that are taken in without a break: some milliseconds."""
 
 
 @dataclass(slots=True)
@@ -56,6 +60,7 @@ class Store:
         try:
             for namespace in self.namespaces or ("",):
                 found = await self.api.listing(kind, namespace or None, selector=selector)
+                changed += await self._take_in(kind, found.items)
                 changed += self.cache.replace(kind, found.items, at=found.version, namespace=namespace)
         except errors.RequestError as error:
             self.problems[kind] = str(error)
@@ -63,6 +68,15 @@ class Store:
         self.problems.pop(kind, None)
         self._filled.add(kind)
         return tuple(changed)
+
+    async def _take_in(self, kind: Kind, items: list[Object]) -> list[Object]:
+        """Take in a list bit by bit: a long one would hold the loop."""
+        changed: list[Object] = []
+        for first in range(0, len(items), AT_ONCE):
+            some = items[first : first + AT_ONCE]
+            changed += [obj for obj in some if self.cache.put(kind, obj) is Change.CONTENT]
+            await asyncio.sleep(0)
+        return changed
 
     async def refresh(self, kind: Kind, namespace: str | None, name: str) -> None:
         """Look at one object live."""

@@ -102,6 +102,19 @@ def test_what_was_deleted_in_a_gap_is_found_when_the_watch_begins_anew(world: Wo
     assert "zaum-two" not in world.api.names(kinds.NETWORK_POLICY)
 
 
+def test_a_list_that_fails_after_a_gap_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.policy()
+    world.settle()
+    world.watching = False
+    world.api.remove(kinds.POLICY, NAMESPACE, "researcher")
+    with monkeypatch.context() as broken_line:
+        broken_line.setattr(world.api, "listing", broken(errors.UnavailableError("list", 0, "timeout")))
+        assert asyncio.run(world.workers.heal([kinds.POLICY])) == 0
+        assert "timeout" in world.workers.note()
+    assert asyncio.run(world.workers.heal_listed()) == 1
+    assert world.workers.note() == ""
+
+
 def test_a_policy_that_went_unnoticed_is_doubted_when_its_children_keep_going(world: World) -> None:
     """Without it, operator and garbage collector would undo each other's work until the next resync."""
     world.policy()
