@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.chaos.presence import Life, Turn
-from tests.support.localoperator import Installation, LocalOperator
+from tests.support.localoperator import Installation, LocalOperator, OperatorError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 STOP_SECONDS: Final = 20.0
@@ -59,7 +59,7 @@ class Operators:
     run: list[Operator] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
     deaths: list[str] = field(default_factory=list)
-    """Processes that ended by themselves: what nobody asked for."""
+    """Processes that ended by themselves, or did not end when they were asked to."""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     _asked: set[str] = field(default_factory=set)
 
@@ -81,12 +81,15 @@ class Operators:
         self.run.remove(operator)
 
     def end(self, operator: Operator) -> float:
-        """End one by SIGTERM; give the seconds that it took. One that does not obey is an error."""
+        """End one by SIGTERM; give the seconds that it took. One that does not obey is noted."""
         self._asked.add(operator.name)
         began = time.monotonic()
         self._turn(operator, Life.DEAD)
         self.run.remove(operator)
-        operator.stop()
+        try:
+            operator.stop()
+        except OperatorError as error:
+            self.deaths.append(str(error))
         return time.monotonic() - began
 
     def freeze(self, operator: Operator) -> None:

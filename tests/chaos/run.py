@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import ssl
 import tempfile
 import time
@@ -18,7 +19,7 @@ from tests.chaos.operators import Operators
 from tests.chaos.proxy import Counts, Proxy
 from tests.chaos.store import Store
 from tests.chaos.storm import OPERATORS, Storm
-from tests.cluster import addresses
+from tests.cluster import addresses, build
 from tests.support import localoperator
 from tests.support.e2e.api import Api, condition
 
@@ -94,8 +95,16 @@ def say(text: str) -> None:
 
 def run(*, faults: int, seed: int) -> Report:
     """Run a storm and a calm run on the light instance that the environment names."""
+    logs = build.cache_root() / "chaos"
     with tempfile.TemporaryDirectory(prefix="zaum-chaos-") as folder:
-        return asyncio.run(Run(faults, seed, Path(folder)).all())
+        try:
+            return asyncio.run(Run(faults, seed, Path(folder)).all())
+        finally:
+            shutil.rmtree(logs, ignore_errors=True)
+            logs.mkdir(parents=True)
+            for log in Path(folder).glob("*.log"):
+                shutil.copy(log, logs)
+            say(f"the operators' logs are in {logs}")
 
 
 class ChaosError(Exception):
