@@ -54,7 +54,8 @@ def quantity(name: str, *, least: str, most: str) -> tuple[object, ...]:
             f" && quantity(string(self)).compareTo(quantity('{most}')) <= 0)"
         ),
         message=f"{name} must be a quantity from {least} to {most}",
-        holds=lambda value: low <= quantities.parse(value) <= high,
+        # A number has no pattern to miss: a negative one is out of range, to the API server too.
+        holds=lambda value: low <= (value if isinstance(value, int) else quantities.parse(value)) <= high,
     )
     schema = {**_INT_OR_STRING, "pattern": quantities.PATTERN, "x-kubernetes-validations": [rule.schema()]}
     return (pydantic.AfterValidator(checked((rule,))), pydantic.WithJsonSchema(schema))

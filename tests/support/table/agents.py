@@ -185,6 +185,7 @@ BAD: Final = (
     Case("memory beyond 64 bits", resources(memory="9" * 30), _R, "resources.memory must be a quantity"),
     Case("too much storage", resources(ephemeralStorage="5Ti"), _R, "resources.ephemeralStorage must be a quantity"),
     Case("a negative quantity", resources(memory="-1Gi"), _S),
+    Case("a negative quantity as integer", resources(memory=-1), _R, "resources.memory must be a quantity"),
     Case("no quantity", resources(memory="512MB"), _S),
     Case("a quantity with a space", resources(memory="512 Mi"), _S),
     Case("a quantity in small letters", resources(memory="512mi"), _S),
