@@ -1,5 +1,6 @@
 """Serve metrics and health over plain HTTP; nothing that a neighbour may not know is in either."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -51,6 +52,7 @@ async def watch_loop(metrics: Metrics, clock: Clock) -> None:
 
 def _measure(workers: Workers, metrics: Metrics, clock: Clock) -> None:
     now, store, rollout = clock.seconds(), workers.reconciler.store, workers.reconciler.pacer.rollout(now=clock.now())
+    metrics.tasks.set(len(asyncio.all_tasks()))
     metrics.queue_depth.set(workers.queue.depth())
     metrics.queue_oldest.set(workers.queue.oldest_age(now=now))
     metrics.leader.set(workers.gate.leads)

@@ -66,6 +66,7 @@ class Metrics:
             f"{_PREFIX}rollout_policies", "Policies by their place in the rollout of a new watchdog image.", ["state"],
             registry=self.registry,
         )  # fmt: skip
+        self.tasks = prometheus_client.Gauge(f"{_PREFIX}tasks", "Tasks of the event loop.", registry=self.registry)
         prometheus_client.ProcessCollector(registry=self.registry)
 
     def text(self) -> bytes:
