@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from bench.scale import scenarios
+from bench.scale import report, scenarios
 from bench.scale.rig import Rig, key
 from tests.cluster import cluster
 
@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("size", type=int)
     result.add_argument("folder", type=Path)
     result.add_argument("--drip-seconds", type=float, default=scenarios.DRIP_SECONDS)
-    result.add_argument("--only", nargs="*", choices=scenarios.ORDER, default=scenarios.ORDER)
+    result.add_argument("--only", nargs="*", choices=report.ORDER, default=report.ORDER)
     return result
 
 

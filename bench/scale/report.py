@@ -7,6 +7,8 @@ from typing import Final
 from bench.scale import measure
 from bench.scale.measure import Outcome
 
+ORDER: Final = ("burst", "restart", "wave", "rollout", "drip", "gap", "leader", "storm", "floor", "cold")
+"""The scenarios; each finds the crowd as the one before left it."""
 HEADLINE: Final = "burst"
 RESTART: Final = "restart"
 FLOOR: Final = "floor"
@@ -89,7 +91,9 @@ def aims(sizes: Sizes) -> list[Aim]:
     lags = [outcome.lag_p99 for outcome in outcomes if outcome.lag_p99 is not None]
     leader = find(outcomes, "leader")
     disagreeing = sum(abs(outcome.writes - outcome.audited) for outcome in outcomes if outcome.name != "leader")
+    unended = set(ORDER) - {outcome.name for outcome in outcomes}
     return [
+        Aim("scenarios that did not come to their end", float(len(unended)), 0),
         Aim("CPU per policy, created to Ready", head.cpu_ms if head else None, CPU_MS, " ms"),
         Aim("writes per policy, created to Ready", head.writes_each if head else None, WRITES_EACH),
         Aim("resident memory, peak of all scenarios", peak(outcomes), RSS_MIB, " MiB"),

@@ -196,7 +196,9 @@ class Rig:
                 for name, value in metrics.items()
                 if name.startswith(("zaum_operator_reconciles_total", measure.WRITES)) and measure.LEASE not in name
             }
-            if counters != last or metrics.get("zaum_operator_queue_depth", 0) > 0:
+            # A standby keeps what is due for the day that it leads.
+            due = metrics.get("zaum_operator_queue_depth", 0) if metrics.get("zaum_leader", 1) else 0
+            if counters != last or due > 0:
                 last, moved = counters, now
             if now - moved >= QUIET_SECONDS:
                 return moved

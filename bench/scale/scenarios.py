@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bench.scale import floor, measure
+from bench.scale import floor, measure, report
 from bench.scale.measure import Outcome
 from bench.scale.rig import Key, LateError, Rig
 from tests.cluster import cluster, progress
@@ -14,7 +14,6 @@ from zaum_api import contract
 
 DRIP_SECONDS: Final = 20.0
 DRIP_PER_SECOND: Final = 10.0
-ORDER: Final = ("burst", "restart", "wave", "rollout", "drip", "gap", "leader", "storm", "floor", "cold")
 
 
 @dataclass
@@ -25,6 +24,8 @@ class Run:
     keys: list[Key]
     drip_seconds: float = DRIP_SECONDS
     outcomes: list[Outcome] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+    """Scenarios whose aim was not reached in time."""
     _minute: int = 60
     _status: dict[str, Any] = field(default_factory=dict)
 
@@ -33,13 +34,26 @@ class Run:
         """How long one scenario may take, in seconds."""
         return 90.0 + 0.3 * len(self.keys)
 
-    def all(self, names: Iterable[str] = ORDER) -> None:
+    def all(self, names: Iterable[str] = report.ORDER) -> None:
         """Run scenarios in their order; each finds the crowd as the one before left it."""
         self.rig.namespaces(self.keys)
         self._start(self.rig.operator)
         for name in names:
-            with progress.step(f"{len(self.keys)} policies: {name}"):
-                getattr(self, name)()
+            try:
+                with progress.step(f"{len(self.keys)} policies: {name}"):
+                    getattr(self, name)()
+            except LateError as late:
+                progress.say(f"{len(self.keys)} policies: {name} did not end: {late}")
+                self.late.append(name)
+                self._recover()
+
+    def _recover(self) -> None:
+        """Let the first operator alone go on, so that the next scenario is about what it says."""
+        self.rig.second.kill()
+        process = self.rig.operator.process
+        if process is None or process.poll() is not None:
+            self.rig.operator.start()
+            self.rig.operator.wait_ready()
 
     def _start(self, operator: LocalOperator) -> None:
         operator.start()

@@ -176,6 +176,9 @@ class LocalOperator:
             "ZAUM_WATCHDOG_IMAGE": WATCHDOG_IMAGE,
             "ZAUM_GATEWAY_CA_FILE": str(self.installation.ca_file),
             "ZAUM_IDENTITY": self.name,
+            # No kubelet brings Secrets here: what the operator would make of them it could not see.
+            "ZAUM_CERTIFICATES": "External",
+            "ZAUM_CERTIFICATES_DIR": str(self.installation.folder),
             **self.settings,
         }
 

@@ -10,7 +10,7 @@ from bench import soak
 from bench.scale import report
 from bench.scale.measure import Outcome
 
-POLICIES = 60
+POLICIES = 40
 SCENARIOS = ("burst", "restart", "wave", "gap", "storm")
 WAVE_WRITES = 3
 """The ConfigMap, the pod's annotation, the status."""
