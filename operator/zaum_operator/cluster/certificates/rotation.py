@@ -49,6 +49,10 @@ class Time(Protocol):
         """Give fresh hex digits."""
 
 
+class OldViewError(Exception):
+    """What is seen is older than what was written; it passes."""
+
+
 Behind = Callable[[bytes], Awaitable[str]]
 """Says who does not have an authority (PEM) yet, in words; empty when everybody has."""
 
@@ -81,21 +85,28 @@ class Rotation:
                 await news.bring(self.api, self.namespace, self.eyes.look(at=self.clock.seconds()).state().mark)
             self._refusals = 0
             await self._tell("")
-        except errors.InvalidError as error:
+        except (errors.InvalidError, OldViewError) as error:
             await self._refused(error)
         except (errors.RequestError, issue.UnusableError) as error:
             await self._tell(f"{error}")
         return wrote
 
-    async def _refused(self, error: errors.InvalidError) -> None:
-        """A write on top of an old view: the kubelet is asked for a newer one, which is the rule after a new lead."""
+    async def _refused(self, error: Exception) -> None:
+        """Ask the kubelet for a newer view: an old one is the rule after a new lead, and passes."""
         self._refusals += 1
-        await news.bring(self.api, self.namespace, (self._refusals,))
+        if self._refusals & (self._refusals - 1) == 0:  # less and less often
+            await news.bring(self.api, self.namespace, (self._refusals,))
         if self._refusals >= REFUSALS:
-            await self._tell(f"the volume at {self.eyes.directory} stays behind what is stored: {error}")
+            await self._tell(
+                f"the volume at {self.eyes.directory} stays behind what is stored ({error}). "
+                f"Where {contract.CA_SECRET} was put back to an older state, take its data away: a fresh authority is made, the others stay trusted"
+            )
 
     async def step(self) -> bool:
-        """Look once and take the step that is due; say whether it wrote. Raises RequestError, UnusableError."""
+        """Look once and take the step that is due; say whether it wrote.
+
+        Raises RequestError, OldViewError, UnusableError.
+        """
         sight = self.eyes.look(at=self.clock.seconds())
         self.gauge(sight)
         seen, now = sight.state(), self.clock.now()
@@ -118,8 +129,7 @@ class Rotation:
             case rotation.Retire():
                 await self._retire(sight, seen)
             case rotation.LookAgain():
-                await news.bring(self.api, self.namespace, seen.mark)
-                return False
+                raise OldViewError("another Secret was made from a later authority than is seen")
             case rotation.Rest(_, waiting):
                 if waiting and missing:
                     logger.info("certificates: waiting for %s; %s", waiting, missing)

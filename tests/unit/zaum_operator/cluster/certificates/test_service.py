@@ -213,6 +213,32 @@ def test_a_volume_that_stays_behind_is_said_after_a_while(rig: Rig) -> None:
     assert "stays behind" in event["message"]
 
 
+def test_a_root_that_was_put_back_to_an_older_state_is_said_and_overwrites_nothing(rig: Rig) -> None:
+    rig.one.turn()
+    rig.pass_time(60)
+    older = rig.api.objects["secrets", NAMESPACE, CA]["data"]
+    age(rig)
+    rig.one.turn()
+    rig.pass_time(60)
+    rig.one.turn()
+    rig.api.edit(kinds.SECRET, NAMESPACE, CA, {"data": older})
+    rig.put_pod("zaum-operator-1")
+    rig.pass_time(600)
+    gateway, before = rig.data(GATEWAY), len(rig.api.writes)
+    for _ in range(rotation.REFUSALS):
+        assert not rig.one.turn()
+    assert rig.data(GATEWAY) == gateway
+    (event,) = rig.api.all(kinds.EVENT)
+    assert "take its data away" in event["message"]
+    assert len(rig.api.writes) - before < 10, "kubelets are not asked again and again"
+    rig.api.edit(kinds.SECRET, NAMESPACE, CA, {"data": None})
+    rig.pass_time(60)
+    assert rig.one.turn()
+    rig.calm(rig.one)
+    assert len(authorities(rig)) == 1
+    assert issued_by(rig, GATEWAY, 0)
+
+
 def test_i15_no_key_reaches_the_log(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         rig.one.turn()
