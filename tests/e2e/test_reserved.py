@@ -54,6 +54,8 @@ def test_nobody_but_the_operator_holds_its_lease(api: Api) -> None:
     owner = admission.owner_of(api, "zaum-system")
     for who in (api, owner):
         refused(lambda who=who: who.apply("leases", lease("zaum-operator"), dry_run=True), "holds its Lease")  # type: ignore[misc]
+        refused(lambda who=who: create(who, "leases", lease("zaum-operator")), "holds its Lease")  # type: ignore[misc]
+        refused(lambda who=who: who.delete("leases", "zaum-system", "zaum-operator"), "holds its Lease")  # type: ignore[misc]
         who.apply("leases", lease("probe"), dry_run=True)
     api.as_user(OPERATOR_AS_ADMIN).apply("leases", lease("zaum-operator"), dry_run=True)
 

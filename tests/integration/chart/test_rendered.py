@@ -236,3 +236,10 @@ def test_two_operators_stand_by_for_each_other(items: list[Object]) -> None:
         name: environment[name]["value"] for name in ("ZAUM_WATCH_NAMESPACES", "ZAUM_HOST_USERS", "ZAUM_ROLLOUT_MAX")
     }
     assert values == {"ZAUM_WATCH_NAMESPACES": "", "ZAUM_HOST_USERS": "true", "ZAUM_ROLLOUT_MAX": "10"}
+
+
+def test_i13_the_uninstall_hook_stays_in_the_releases_own_namespace(scoped: list[Object]) -> None:
+    """A hook that cannot be made fails the uninstall, and a namespace with agents may be gone by then."""
+    hooks = [item for item in scoped if "helm.sh/hook" in item["metadata"].get("annotations", {})]
+    assert hooks
+    assert {item["metadata"]["namespace"] for item in hooks} == {"zaum-system"}

@@ -52,6 +52,7 @@ def asked(table: tuple[access.Grant, ...]) -> set[Right]:
 
 RELEASE = ("rbac.yaml", "Role", "zaum-operator")
 HOOK = ("uninstall.yaml", "Role", "zaum-uninstall")
+UNINSTALL_AGENTS = ("rbac-namespaced.yaml", "Role", "zaum-uninstall-agents")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ HOOK = ("uninstall.yaml", "Role", "zaum-uninstall")
             [
                 HOOK,
                 ("uninstall.yaml", "Role", "zaum-uninstall-wait"),
-                ("uninstall.yaml", "Role", "zaum-uninstall-agents"),
+                UNINSTALL_AGENTS,
             ],
             access.UNINSTALL_NAMESPACED,
         ),
