@@ -53,9 +53,11 @@ async def watch_loop(metrics: Metrics, clock: Clock) -> None:
 def _measure(workers: Workers, metrics: Metrics, clock: Clock) -> None:
     now, store, rollout = clock.seconds(), workers.reconciler.store, workers.reconciler.pacer.rollout(now=clock.now())
     metrics.tasks.set(len(asyncio.all_tasks()))
-    metrics.queue_depth.set(workers.queue.depth())
-    metrics.queue_oldest.set(workers.queue.oldest_age(now=now))
-    metrics.leader.set(workers.gate.leads)
+    leads = workers.gate.leads
+    metrics.leader.set(leads)
+    # What a replica held when it lost the Lease is another's work now.
+    metrics.queue_depth.set(workers.queue.depth() if leads else 0)
+    metrics.queue_oldest.set(workers.queue.oldest_age(now=now) if leads else 0)
     for state, count in (
         ("rolling", len(rollout.rolling)),
         ("stuck", len(rollout.stuck)),

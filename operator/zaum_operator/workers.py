@@ -83,9 +83,10 @@ class Workers:
             self.notice(due.by(kind, obj, gone=gone))
 
     def notice(self, keys: tuple[Key, ...]) -> None:
-        """Make keys due now, because something has changed."""
-        for key in keys:
-            self.add(key)
+        """Make keys due now, because something has changed. Whoever does not lead will look at everything anyway."""
+        if self._ready.is_set():
+            for key in keys:
+                self.add(key)
 
     def add(self, key: Key, *, backlog: bool = False) -> None:
         """Make a key due now."""

@@ -151,13 +151,28 @@ def test_an_event_that_says_nothing_new_makes_nothing_due(world: World) -> None:
     assert world.workers.queue.depth() == 0, "nobody looks at a quota's status"
 
 
-def test_a_replica_that_does_not_lead_takes_nothing_and_is_alive(world: World) -> None:
+def test_a_replica_that_does_not_lead_keeps_its_cache_warm_and_is_alive(world: World) -> None:
     world.workers.gate.leads_until = 0.0
+    world.workers.follow()
     world.policy()
     world.clock.at += 600 * SECOND
     world.workers.last_resync = world.clock.seconds()
     assert world.workers.trouble() == ""
     assert world.workers.note() == "another replica leads"
+    assert world.cache.count(kinds.POLICY) == 1
+    assert world.workers.queue.depth() == 0
+    world.workers.gate.leads_until = world.clock.seconds() + 10
+    asyncio.run(world.workers.lead())
+    world.settle()
+    assert len(world.pods()) == 1
+
+
+def test_i08_a_worker_that_runs_after_the_lease_was_lost_changes_nothing(world: World) -> None:
+    """The simulated server stands behind no gate: the gate is asked by the adapter, in front of each request."""
+    world.policy()
+    world.workers.gate.leads_until = 0.0
+    with pytest.raises(errors.NotLeaderError):
+        asyncio.run(world.workers.gate.enter("create pods", kinds.POD))
 
 
 def test_liveness_fails_for_a_dead_task_an_old_key_and_a_resync_that_stopped(world: World) -> None:
