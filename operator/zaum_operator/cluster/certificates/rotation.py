@@ -99,7 +99,8 @@ class Rotation:
         if self._refusals >= REFUSALS:
             await self._tell(
                 f"the volume at {self.eyes.directory} stays behind what is stored ({error}). "
-                f"Where {contract.CA_SECRET} was put back to an older state, take its data away: a fresh authority is made, the others stay trusted"
+                f"Where {contract.CA_SECRET} was put back to an older state, take its data away: "
+                "a fresh authority is made, the others stay trusted"
             )
 
     async def step(self) -> bool:
