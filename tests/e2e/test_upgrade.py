@@ -1,0 +1,154 @@
+"""A new watchdog image comes to all agents, never to more policies at once than the installation allows."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.cluster import local, ownimages
+from tests.support.e2e import install
+from tests.support.e2e.agents import Agents
+from tests.support.e2e.api import Api, NotSeenError, Object, condition
+from zaum_api import contract
+
+pytestmark = pytest.mark.node
+MOST = 2
+POLICIES = {"one": 1, "two": 1, "three": 1, "four": 2, "five": 1}
+"""Name → replicas."""
+UPGRADE_SECONDS = 240
+CALM_SECONDS = 20
+"""How long nothing more may happen. Without permits the next policy would be hit within two."""
+SLEEP = "import time; time.sleep(3600)"
+AGENTS = f"{contract.LABEL_AGENT}={contract.LABEL_AGENT_VALUE}"
+
+Upgrade = Callable[[str], str]
+
+
+@pytest.fixture
+def upgrade(api: Api, images: dict[str, str]) -> Iterator[Upgrade]:
+    """Bring the installation to the watchdog of another tag, and back at the end; gives the image's reference."""
+
+    def to(tag: str) -> str:
+        values = [
+            f"operator.rollout.maxUnavailable={MOST}", "images.watchdog.digest=", f"images.watchdog.tag={tag}",
+        ]  # fmt: skip
+        chart = str(install.ROOT / "charts/zaum")
+        where = ("--namespace", install.NAMESPACE)
+        install.helm("upgrade", install.RELEASE, chart, *where, "--reuse-values", *install.sets(values))
+        return f"{images['watchdog'].partition('@')[0]}:{tag}"
+
+    yield to
+    install.install(api, images)
+
+
+@dataclass
+class Fleet:
+    """The pods of all policies, as a watch shows them one change after the other."""
+
+    pods: dict[str, Object] = field(default_factory=dict)
+    most_disturbed: int = 0
+
+    def take(self, kind: str, pod: Object) -> None:
+        name = pod["metadata"]["name"]
+        if kind == "DELETED":
+            self.pods.pop(name, None)
+        else:
+            self.pods[name] = pod
+        if kind != "LISTED":
+            self.most_disturbed = max(self.most_disturbed, len(self.disturbed()))
+
+    def disturbed(self) -> set[str]:
+        """Name the policies that have fewer working pods than they want."""
+        return {name for name, replicas in POLICIES.items() if len(self._working(name)) < replicas}
+
+    def images(self) -> set[str]:
+        """Give the watchdog images of all pods."""
+        return {pod["spec"]["initContainers"][0]["image"] for pod in self.pods.values()}
+
+    def _working(self, policy: str) -> list[Object]:
+        return [
+            pod
+            for pod in self.pods.values()
+            if pod["metadata"]["labels"][contract.LABEL_POLICY] == policy
+            and not pod["metadata"].get("deletionTimestamp")
+            and condition(pod, "Ready").get("status") == "True"
+        ]
+
+
+@pytest.fixture
+def fleet(agents: Agents, api: Api) -> Fleet:
+    """Run all policies, and wait until all are ready."""
+    files = agents.files("fleet", main_py=SLEEP)
+    command = ["python3", "/files/main.py"]
+    for name, replicas in POLICIES.items():
+        agent = {"replicas": replicas, "resources": {"cpu": "50m", "memory": "64Mi"}}
+        api.apply("agentpolicies", agents.policy(name, command=command, files=files, agent=agent))
+    for name in POLICIES:
+        agents.ready(name, reason="AllReady", seconds=120)
+    return Fleet()
+
+
+def test_a_new_watchdog_reaches_all_policies_a_few_at_a_time(
+    agents: Agents, api: Api, fleet: Fleet, images: dict[str, str], upgrade: Upgrade
+) -> None:
+    before = {pod["metadata"]["name"] for pod in api.items("pods", agents.namespace, labels=AGENTS)}
+    ownimages.ctr(
+        local.place(), "images", "tag", "--force", images["watchdog"], f"{images['watchdog'].partition('@')[0]}:second"
+    )
+    reference = upgrade("second")
+    for kind, pod in api.changes("pods", agents.namespace, labels=AGENTS, seconds=UPGRADE_SECONDS):
+        fleet.take(kind, pod)
+        assert fleet.most_disturbed <= MOST, fleet.disturbed()
+        if kind != "LISTED" and fleet.images() == {reference} and not fleet.disturbed():
+            break
+    else:
+        raise NotSeenError(f"not all pods are replaced: {fleet.images()}, disturbed are {fleet.disturbed()}")
+    assert not before & set(fleet.pods)
+    assert fleet.most_disturbed == MOST, "the permits were there to be used"
+    for name in POLICIES:
+        agents.ready(name, reason="AllReady")
+
+
+def test_a_watchdog_that_cannot_be_pulled_stops_after_a_few(
+    agents: Agents, api: Api, fleet: Fleet, images: dict[str, str], upgrade: Upgrade
+) -> None:
+    upgrade("missing")
+    changes = api.changes("pods", agents.namespace, labels=AGENTS, seconds=UPGRADE_SECONDS)
+    for kind, pod in changes:
+        fleet.take(kind, pod)
+        if kind != "LISTED" and len(fleet.disturbed()) == MOST:
+            break
+    hit = fleet.disturbed()
+    assert len(hit) == MOST
+    for name in hit:
+        agents.ready(name, status="False", reason="ImagePullFailed")
+    # A restart of the operator forgets nothing.
+    for pod in api.items("pods", install.NAMESPACE, labels=f"{contract.LABEL_COMPONENT}=operator"):
+        api.delete("pods", install.NAMESPACE, pod["metadata"]["name"])
+    install.available(api, "zaum-operator")
+    for kind, pod in api.changes("pods", agents.namespace, labels=AGENTS, seconds=CALM_SECONDS):
+        fleet.take(kind, pod)
+    assert fleet.disturbed() == hit
+    assert fleet.most_disturbed == MOST
+    for name in POLICIES.keys() - hit:
+        agents.ready(name, reason="AllReady")
+    install.install(api, images)
+    for name in POLICIES:
+        agents.ready(name, reason="AllReady", seconds=120)
+
+
+def test_pods_that_are_there_survive_an_upgrade_of_the_rest(agents: Agents, api: Api, images: dict[str, str]) -> None:
+    agents.run("stays", SLEEP)
+    before = agents.ready("stays", reason="AllReady")
+    names = {pod["metadata"]["name"] for pod in api.items("pods", agents.namespace, labels=AGENTS)}
+    chart = str(install.ROOT / "charts/zaum")
+    where = ("--namespace", install.NAMESPACE)
+    install.helm("upgrade", install.RELEASE, chart, *where, "--reuse-values", "--set", "operator.logLevel=DEBUG")
+    try:
+        for name in install.COMPONENTS:
+            install.available(api, f"zaum-{name}")
+        after = agents.ready("stays", reason="AllReady")
+        assert {pod["metadata"]["name"] for pod in api.items("pods", agents.namespace, labels=AGENTS)} == names
+        assert condition(after, "Ready")["lastTransitionTime"] == condition(before, "Ready")["lastTransitionTime"]
+    finally:
+        install.install(api, images)
