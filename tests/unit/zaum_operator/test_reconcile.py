@@ -369,6 +369,18 @@ def test_a_task_whose_pod_lost_its_labels_is_not_given_up(world: World) -> None:
     assert world.condition("Succeeded")[:2] == ("False", "PodLost")
 
 
+def test_a_task_whose_pod_the_cache_does_not_show_is_not_given_up(world: World) -> None:
+    world.policy(spec=specs.task())
+    world.settle()
+    world.start_pods()
+    (pod,) = world.live()
+    world.cache._take(kinds.POD, (NAMESPACE, pod["metadata"]["name"]))  # an event that never came
+    world.look()
+    world.pass_time(seconds=1)
+    assert world.condition("Succeeded")[:2] == ("Unknown", "TaskRunning")
+    assert world.cache.get(kinds.POD, NAMESPACE, pod["metadata"]["name"]) is not None
+
+
 def test_a_config_change_reaches_running_pods_by_their_annotation(world: World) -> None:
     world.policy()
     world.settle()

@@ -126,7 +126,8 @@ def test_i01_a_ceiling_that_cannot_be_read_forbids_whatever_it_selects() -> None
     elsewhere = {"namespaceSelector": {"matchLabels": {"team": "b"}}, "replicas": "many"}
     assert meet(ceiling.read({"metadata": {"name": "c"}, "spec": elsewhere})) == ceilings.NONE
     assert meet(ceiling.read({"metadata": {"name": "c"}, "spec": None})).invalid
-    assert meet(ceiling.read({"metadata": {"name": "c"}, "spec": {"namespaceSelector": {"matchFields": []}}})).invalid
+    for strange in ({"matchFields": []}, {"matchExpressions": [{"key": "team", "operator": "Gt", "values": ["1"]}]}):
+        assert meet(ceiling.read({"metadata": {"name": "c"}, "spec": {"namespaceSelector": strange}})).invalid
 
 
 def test_a_field_of_a_newer_api_leaves_the_other_caps_in_force() -> None:
