@@ -15,7 +15,8 @@ Each size gets a fresh light instance of the local cluster (tests/cluster, KWOK)
 
 CPU is user and system time of the operator's process; writes are counted by its metrics and by the API server's audit
 log; the Lease's renewals are set apart. The API server runs with its own defaults (max-requests-inflight, priority and
-fairness); the operator's client has no throttle but its number of workers.
+fairness); the operator's client has no throttle but its number of workers. Everything runs at a raised priority where
+that is allowed, so that other work on the machine disturbs less.
 
 POLICIES=5000 adds a size; POLICIES=100 measures that one alone. Raw numbers go to the cache.
 """

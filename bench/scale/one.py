@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from bench.scale import report, scenarios
+from bench.scale import priority, report, scenarios
 from bench.scale.rig import Rig, key
 from tests.cluster import cluster
 
@@ -25,6 +25,7 @@ def main() -> int:
     """Run, and write the outcomes into the folder."""
     arguments = parser().parse_args()
     cluster.assert_sealed()
+    priority.raise_all()
     rig = Rig(arguments.folder)
     keys = [key(number) for number in range(arguments.size)]
     run = scenarios.Run(rig, keys, drip_seconds=arguments.drip_seconds)
