@@ -60,7 +60,7 @@ def settled(prey: Prey) -> None:
 @contextmanager
 def without_bindings(api: Api, probe: Prey) -> Iterator[None]:
     """Have no admission binding of ours for the time of the block; they are put back whatever happens."""
-    kept = api.items("validatingadmissionpolicybindings", labels=OURS)
+    kept = [bare(binding) for binding in api.items("validatingadmissionpolicybindings", labels=OURS)]
     assert kept, "the control: there are bindings to remove"
     try:
         for binding in kept:
@@ -69,7 +69,7 @@ def without_bindings(api: Api, probe: Prey) -> Iterator[None]:
         yield
     finally:
         for binding in kept:
-            api.apply("validatingadmissionpolicybindings", bare(binding))
+            api.apply("validatingadmissionpolicybindings", binding)
         until_admission(probe, refuses=True)
 
 
@@ -77,7 +77,9 @@ def bare(binding: Object) -> Object:
     """Give an object as it was made, so that it can be made again."""
     meta = binding["metadata"]
     kept = {key: meta[key] for key in ("name", "labels", "annotations") if key in meta}
-    return {key: binding[key] for key in ("apiVersion", "kind", "spec")} | {"metadata": kept}
+    # An item of a list does not say its own kind.
+    kind = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding"}
+    return kind | {"metadata": kept, "spec": binding["spec"]}
 
 
 def until_admission(probe: Prey, *, refuses: bool) -> None:

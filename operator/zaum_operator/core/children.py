@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from zaum_api import contract
-from zaum_operator.core import actions, drift, keys, kinds, neighbours, replacement
+from zaum_operator.core import actions, drift, fixed, keys, kinds, neighbours, replacement
 from zaum_operator.core.actions import Action
 from zaum_operator.core.effective import Effective
 from zaum_operator.core.intent import Intent
@@ -102,7 +102,10 @@ def repair(kind: Kind, desired: Object, snapshot: Snapshot) -> tuple[Action, ...
     """Give what makes the live object the desired one; nothing when it is."""
     name = desired["metadata"]["name"]
     latitude = service.LATITUDE if kind is kinds.SERVICE else drift.STRICT
-    found = drift.of(desired, _live(snapshot, kind, name), latitude)
+    live = _live(snapshot, kind, name)
+    if live is not None and fixed.stands_in_the_way(kind, desired, live):
+        return (actions.delete(kind, live), actions.Apply(kind, desired))
+    found = drift.of(desired, live, latitude)
     steps: list[Action] = [actions.Apply(kind, desired)] if found.apply else []
     if found.strip:
         steps.append(actions.Merge(kind, desired["metadata"].get("namespace"), name, found.strip))
