@@ -125,6 +125,17 @@ def test_status_goes_to_the_subresource() -> None:
     assert "/namespaces/a/agentpolicies/p/status?" in wire.sent[0]["url"]
 
 
+def test_a_json_patch_writes_a_secret_of_ours_and_a_test_that_fails_is_invalid() -> None:
+    patch = [{"op": "test", "path": "/data/revision", "value": "MQ=="}]
+    _, wire = ask(ok(), call=lambda c: c.json_patch(kinds.SECRET, "zaum-system", "zaum-ca", patch))
+    assert wire.sent[0]["headers"]["Content-Type"] == "application/json-patch+json"
+    assert wire.sent[0]["body"] == patch
+    with pytest.raises(errors.InvalidError):
+        ask(refused(422), call=lambda c: c.json_patch(kinds.SECRET, "zaum-system", "zaum-ca", patch))
+    with pytest.raises(errors.NotInTableError):
+        ask(ok(), call=lambda c: c.json_patch(kinds.SECRET, "zaum-system", "credentials", patch))
+
+
 def test_merge_and_create() -> None:
     _, wire = ask(ok(), call=lambda c: c.merge(kinds.POD, "a", "p", {"spec": {}}))
     assert wire.sent[0]["headers"]["Content-Type"] == "application/merge-patch+json"
