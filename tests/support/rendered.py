@@ -30,11 +30,14 @@ GRANT: Final[Object] = {
         "namespaceSelector": {},
         "scheduling": {
             "nodeSelector": [{"key": "example.com/pool", "values": ["agents"]}],
-            "tolerations": [{"key": "agents", "operator": "Exists"}],
+            "tolerations": [
+                {"key": "agents", "operator": "Exists"},
+                {"key": "example.com/agents", "operator": "Exists"},
+            ],
         },
     },
 }
-"""What the policy that uses everything needs to be granted."""
+"""What the policy that uses everything, and the example about scheduling, need to be granted."""
 UID: Final = "11111111-2222-3333-4444-555555555555"
 
 
