@@ -66,6 +66,12 @@ chaos: prerequisites ## make chaos FAULTS=200 SEED=7: faults against the operato
 	@$(CHAOS) up --light
 	@trap '$(CHAOS) down' EXIT; $(CHAOS) exec -- $(PY) -m tests.chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: chaos-cluster
+chaos-cluster: prerequisites ## Faults on the cluster where the chart is installed: its pods are killed, and the API server under them
+	@$(PY) -m tests.cluster up
+	@$(LOADED)
+	@$(IN_CLUSTER) $(PY) -m tests.chaos.in_cluster $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: guards
 guards: prerequisites ## Remove each guard and see its test turn red
 	@$(PY) -m tests.cluster up
