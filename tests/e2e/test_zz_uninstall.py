@@ -30,6 +30,7 @@ def test_i13_uninstall_ends_agents_first_and_leaves_nothing_but_the_policies(age
     assert api.find("pods", agents.namespace, pod["metadata"]["name"]) is None
     assert api.find("networkpolicies", agents.namespace, contract.GUARD_NAME) is None
     assert api.find("priorityclasses", "", contract.cluster_name(agents.namespace, "last")) is None
+    assert api.find("leases", install.NAMESPACE, contract.LEASE_NAME) is None
     assert api.find("agentpolicies", agents.namespace, "last") is not None, "policies are the user's"
     assert [item for item in api.items("validatingadmissionpolicies") if "zaum" in item["metadata"]["name"]] == []
 
