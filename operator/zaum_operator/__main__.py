@@ -52,7 +52,7 @@ async def run(settings: Settings) -> None:
         workers.tasks.append(asyncio.create_task(leadership.run(), name="lease"))
         workers.tasks.append(asyncio.create_task(health.watch_loop(metrics, clock), name="loop lag"))
         runners += await health.serve(workers, metrics, clock)
-        await handlers.watch(workers, settings.watch_namespaces)
+        await handlers.watch(workers, settings.watch_namespaces, rest=leadership.rest)
     finally:
         await workers.drain()
         await leadership.release()

@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 import logging
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import Any, Final
 
 import kopf
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 RESTART_SECONDS: Final = 5.0
 """How long kopf is left down after it gave up: on a CRD that is gone, on an error in a watch."""
+Rest = Callable[[], Awaitable[None]]
 BACKOFFS: Final = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0)
 
 
@@ -94,10 +95,20 @@ def settings(watched: Watched) -> kopf.OperatorSettings:
     return result
 
 
-def registry(workers: Workers) -> kopf.OperatorRegistry:
-    """Register a watch for each kind."""
+async def _nothing() -> None:
+    return
+
+
+def registry(workers: Workers, rest: Rest = _nothing) -> kopf.OperatorRegistry:
+    """Register a watch for each kind, and what is done first when kopf ends: it waits for tasks born after it."""
     result = kopf.OperatorRegistry()
     _login(result)
+
+    @kopf.on.cleanup(registry=result)
+    async def cleanup(**_: Any) -> None:  # noqa: ANN401 - kopf's protocol
+        await workers.drain()
+        await rest()
+
     for kind, _ in workers.reconciler.store.watched:
         _watch(result, kind, workers)
     return result
@@ -123,8 +134,10 @@ def _by_address(inside: kopf.ConnectionInfo) -> kopf.ConnectionInfo:
     return dataclasses.replace(inside, server=f"https://{f'[{host}]' if ':' in host else host}:{port}")
 
 
-async def watch(workers: Workers, namespaces: Collection[str] = ()) -> None:
+async def watch(workers: Workers, namespaces: Collection[str] = (), *, rest: Rest = _nothing) -> None:
     """Watch until cancelled or told to stop by a signal; empty `namespaces` means all.
+
+    `rest` is awaited as soon as kopf begins to end: another replica may lead from there on.
 
     When kopf gives up (a CRD is gone, a watch shows an error that it does not know), everything is listed again until
     that works, and kopf is started anew. Nothing is lost: what matters is in the cluster, and the cache stays.
@@ -132,7 +145,7 @@ async def watch(workers: Workers, namespaces: Collection[str] = ()) -> None:
     logging.getLogger("kopf").setLevel(logging.WARNING)
     while True:
         try:
-            await _watch_once(workers, namespaces)
+            await _watch_once(workers, namespaces, rest)
         except Exception:  # kopf names no class for what ends it; all of them mean the same to us
             logger.exception("the watches ended; they are started again")
         else:
@@ -143,10 +156,10 @@ async def watch(workers: Workers, namespaces: Collection[str] = ()) -> None:
         workers.queue_everything()
 
 
-async def _watch_once(workers: Workers, namespaces: Collection[str]) -> None:
+async def _watch_once(workers: Workers, namespaces: Collection[str], rest: Rest) -> None:
     everywhere = not namespaces
     await kopf.operator(
-        registry=registry(workers),
+        registry=registry(workers, rest),
         settings=settings(workers.reconciler.store.watched),
         standalone=True,
         clusterwide=everywhere,

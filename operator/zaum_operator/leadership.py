@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 RESTART_SECONDS: Final = 1.0
 """How long a task that ended by itself is left down."""
+REST_SECONDS: Final = 10.0
+"""Longer than a process needs to end, and a standby to look at the Lease."""
 Begin = Callable[[], Awaitable[None]]
 
 
@@ -41,6 +43,8 @@ class Leadership:
     tasks: Mapping[str, Begin] = field(default_factory=dict)
     """What runs only while this replica leads; what ends by itself is begun again."""
     holder: str = ""
+    _rests_until: float = 0.0
+    """Until then another may take the Lease, and we do not."""
     _seen: lease.Seen | None = None
     _leading: asyncio.Task[None] | None = None
 
@@ -59,6 +63,8 @@ class Leadership:
     async def tick(self) -> None:
         """Look at the Lease once and do what the table says."""
         began = self.clock.seconds()
+        if began < self._rests_until:
+            return
         try:
             held = await self._turn(began)
         except errors.RequestError as error:
@@ -69,6 +75,11 @@ class Leadership:
         elif held is False:
             self.gate.leads_until = 0.0
         await self._follow_the_gate()
+
+    async def rest(self) -> None:
+        """Give the Lease back and leave it to others for a while: our watches have ended, for good or to begin anew."""
+        self._rests_until = self.clock.seconds() + REST_SECONDS
+        await self.release()
 
     async def release(self) -> None:
         """Give the Lease back, so that another replica need not wait for its end."""

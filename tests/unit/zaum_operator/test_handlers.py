@@ -66,6 +66,18 @@ def test_a_handler_fills_the_cache_and_puts_the_key_into_the_queue(world: World)
     assert Key(NAMESPACE, "x") in taken
 
 
+def test_the_lease_is_given_back_as_soon_as_kopf_begins_to_end(world: World) -> None:
+    rested: list[bool] = []
+
+    async def rest() -> None:
+        rested.append(world.workers._ready.is_set())
+
+    registry = handlers.registry(world.workers, rest)
+    cleanup: Any = list(registry._activities.get_all_handlers())[-1].fn
+    asyncio.run(cleanup())
+    assert rested == [False], "nothing is taken any more when the Lease goes"
+
+
 def test_when_kopf_gives_up_it_is_started_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ends = [RuntimeError("404: the server could not find the requested resource"), None]
 

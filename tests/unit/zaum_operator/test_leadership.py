@@ -151,6 +151,24 @@ def test_a_lease_that_was_released_is_taken_at_the_next_look() -> None:
     asyncio.run(go())
 
 
+def test_who_rests_leaves_the_lease_to_others_and_comes_back_when_nobody_wants_it() -> None:
+    async def go() -> None:
+        clock, a, b = pair()
+        await a.tick()
+        await a.leadership.rest()
+        await a.tick()
+        assert not a.leads
+        await b.tick()
+        assert b.leads
+        await b.leadership.release()
+        clock.at += timedelta(seconds=11)
+        await a.tick()
+        assert a.leads
+        await a.leadership.release()
+
+    asyncio.run(go())
+
+
 def test_a_lease_that_another_took_meanwhile_is_not_released_by_us() -> None:
     async def go() -> None:
         _, a, b = pair()
