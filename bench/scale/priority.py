@@ -14,8 +14,10 @@ def raise_all() -> None:
     """Raise this process, with what it will start, and the instance's processes; only root may."""
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
+        raise_group(os.getpid())
         for record in processes.load(local.place().processes):
             raise_threads(record.pid)
+            raise_group(record.pid)
 
 
 def raise_threads(pid: int) -> None:
@@ -23,3 +25,9 @@ def raise_threads(pid: int) -> None:
     for thread in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(ProcessLookupError):
             os.setpriority(os.PRIO_PROCESS, int(thread.name), NICE)
+
+
+def raise_group(pid: int) -> None:
+    """Raise the session too, where the kernel shares the time among sessions first (sched(7), autogroup)."""
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(NICE))

@@ -99,7 +99,7 @@ class Run:
             lag_p99=measure.lag_quantile(before.metrics, after.metrics, 0.99),
             pod_p50=measure.quantile(delays, 0.5),
             pod_p99=measure.quantile(delays, 0.99),
-            notes={name: value for name, value in grown.items() if "_bucket" not in name} | dict(notes or {}),
+            notes={name: value for name, value in grown.items() if "_total" in name} | dict(notes or {}),
         )
         self.outcomes.append(outcome)
         return outcome
@@ -204,14 +204,14 @@ class Run:
         first.kill()
         killed = self._changed(tenth, self._next_limit()) - began
         rig.until_quiet(second)
-        after = rig.point(second)
+        notes = {"standby writes": standing_by, "takeover after kill s": killed}
+        outcome = self._note("leader", second, before, rig.point(second), killed, policies=len(tenth), notes=notes)
         self._start(first)
         ended = time.perf_counter()
         second.stop()
         released = self._changed(tenth, self._next_limit()) - ended
         rig.until_quiet(first)
-        notes = {"standby writes": standing_by, "takeover after kill s": killed, "takeover after release s": released}
-        self._note("leader", second, before, after, killed, policies=len(tenth), notes=notes)
+        outcome.notes["takeover after release s"] = released
 
     def storm(self) -> None:
         """All policies are deleted at once."""
