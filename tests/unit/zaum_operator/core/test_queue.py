@@ -157,3 +157,101 @@ def test_nothing_is_lost_and_nothing_is_worked_on_by_two(steps: list[tuple[str, 
     for key in working:
         queue.done(key, now=now)
     assert owed <= set(taken(queue, now=now + 1000))
+
+
+def test_changes_go_before_the_backlog_which_still_gets_every_ninth_turn() -> None:
+    queue = Queue()
+    old = [Key("old", str(number)) for number in range(3)]
+    new = [Key("new", str(number)) for number in range(20)]
+    for key in old:
+        queue.add(key, now=0, backlog=True)
+    for key in new:
+        queue.add(key, now=1)
+    order = taken(queue, now=1)
+    assert order[:8] == new[:8]
+    assert [order.index(key) for key in old] == [8, 17, 22]
+
+
+def test_a_key_of_the_backlog_that_changes_goes_before_it_and_keeps_its_age() -> None:
+    queue = Queue()
+    queue.add(A1, now=0, backlog=True)
+    queue.add(B1, now=0, backlog=True)
+    queue.add(B1, now=5)
+    assert queue.depth() == 2
+    assert queue.oldest_age(now=6) == 6
+    assert taken(queue, now=6) == [B1, A1]
+
+
+def test_what_came_as_backlog_while_it_was_worked_on_stays_backlog() -> None:
+    queue = Queue()
+    queue.add(A1, now=0)
+    queue.take(now=0)
+    queue.add(A1, now=0, backlog=True)
+    queue.done(A1, now=0)
+    queue.add(B1, now=0)
+    assert taken(queue) == [B1, A1]
+
+
+def test_a_hundred_changes_a_second_are_a_handful_of_looks_and_the_last_one_counts() -> None:
+    queue, looks = Queue(), []
+    for tick in range(1000):
+        now = tick / 100
+        queue.add(A1, now=now)
+        if (key := queue.take(now=now)) is not None:
+            looks.append(now)
+            queue.done(key, now=now)
+    assert 5 * 10 <= len(looks) <= 6 * 10
+    late = queue.next_time()
+    assert late is not None
+    assert queue.take(now=late) == A1, "the change that came last is looked at"
+
+
+def test_a_busy_key_slows_nobody_else_down() -> None:
+    queue = Queue()
+    for _ in range(9):
+        queue.add(A1, now=0)
+        if (key := queue.take(now=0)) is not None:
+            queue.done(key, now=0)
+    queue.add(A2, now=0)
+    queue.add(B1, now=0)
+    assert taken(queue) == [A2, B1]
+
+
+@given(st.lists(st.integers(1, 6), min_size=2, max_size=5))
+def test_no_namespace_waits_longer_than_one_turn_of_all(sizes: list[int]) -> None:
+    queue = Queue()
+    for space, count in enumerate(sizes):
+        for number in range(count):
+            queue.add(Key(str(space), str(number)), now=0)
+    order = [key.namespace for key in taken(queue)]
+    for turn in range(max(sizes)):
+        served = [str(space) for space, count in enumerate(sizes) if count > turn]
+        assert sorted(order[: len(served)]) == sorted(served)
+        order = order[len(served) :]
+
+
+def test_a_step_costs_the_same_with_ten_and_with_a_hundred_times_as_many_keys() -> None:
+    """Counted, not timed: how many keys are compared while one is taken."""
+    counted = []
+    for size in (100, 10_000):
+        queue = Queue()
+        for number in range(size):
+            queue.add(Counting(str(number % 50), str(number)), now=0)
+        Counting.asked = 0
+        key = queue.take(now=0)
+        assert key is not None
+        queue.oldest_age(now=1)
+        queue.next_time()
+        queue.done(key, now=1)
+        counted.append(Counting.asked)
+    assert counted[1] <= counted[0] + 5
+
+
+class Counting(Key):
+    """A key that counts how often anybody asks for its hash."""
+
+    asked = 0
+
+    def __hash__(self) -> int:
+        type(self).asked += 1
+        return hash((self.namespace, self.name))

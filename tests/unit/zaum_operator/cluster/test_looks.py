@@ -1,0 +1,79 @@
+"""What is read beside the cache: the operator's own token, the gateway's address and CA."""
+
+import asyncio
+import base64
+import json
+import pathlib
+from typing import Any
+
+import pytest
+
+from tests.support.apiserver import ApiServer
+from zaum_api import contract
+from zaum_operator import errors
+from zaum_operator.cluster import identity
+from zaum_operator.cluster.gateway import GatewayLook
+from zaum_operator.core import kinds
+
+PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+
+
+def token(claims: Any) -> str:
+    return "e30." + base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=") + ".c2ln"
+
+
+@pytest.mark.parametrize(
+    ("text", "audiences"),
+    [
+        (token({"aud": ["https://kubernetes.default.svc", "k3s"]}), ("https://kubernetes.default.svc", "k3s")),
+        (token({"aud": "api"}), ("api",)),
+        (token({}), ()),
+        (token([1]), ()),
+        ("no token", ()),
+        ("a.%%%.c", ()),
+    ],
+)
+def test_the_api_servers_audiences_are_those_of_our_own_token(
+    tmp_path: pathlib.Path, text: str, audiences: tuple[str, ...]
+) -> None:
+    (tmp_path / "token").write_text(text)
+    assert identity.audiences(tmp_path / "token") == audiences
+
+
+def test_outside_a_pod_there_is_no_token(tmp_path: pathlib.Path) -> None:
+    assert identity.audiences(tmp_path / "none") == ()
+
+
+def test_the_gateway_is_known_when_its_address_and_its_ca_are(tmp_path: pathlib.Path) -> None:
+    api, file = ApiServer(), tmp_path / "ca.crt"
+    look = GatewayLook(api, "zaum-system", file)
+    assert not asyncio.run(look.look())
+    service = {"metadata": {"name": contract.GATEWAY_SERVICE, "namespace": "zaum-system"}}
+    api.put(kinds.SERVICE, service | {"spec": {"clusterIPs": ["10.96.7.7", "None"]}})
+    assert not asyncio.run(look.look()), "its CA is missing"
+    file.write_text(PEM)
+    assert asyncio.run(look.look())
+    assert look.gateway is not None
+    assert (look.gateway.addresses, look.gateway.ca_pem) == (("10.96.7.7",), PEM)
+    assert not asyncio.run(look.look()), "nothing has changed"
+    file.write_bytes(b"\xff")
+    assert asyncio.run(look.look())
+    assert look.gateway is None
+
+
+def test_an_api_server_that_does_not_answer_changes_nothing(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api, file = ApiServer(), tmp_path / "ca.crt"
+    file.write_text(PEM)
+    service = {"metadata": {"name": contract.GATEWAY_SERVICE, "namespace": "zaum-system"}}
+    api.put(kinds.SERVICE, service | {"spec": {"clusterIPs": ["10.96.7.7"]}})
+    look = GatewayLook(api, "zaum-system", file)
+    asyncio.run(look.look())
+
+    async def silent(*_: object) -> None:
+        raise errors.UnavailableError("get services", 0, "timeout")
+
+    monkeypatch.setattr(api, "get", silent)
+    assert not asyncio.run(look.look())
+    assert look.gateway is not None
