@@ -29,6 +29,8 @@ def main() -> int:
         f"after the storm; {report.refused} of our requests refused; "
         f"{report.calm_seconds:.0f} of {report.took_seconds:.0f} s were calm"
     )
+    for note in report.unwell:
+        run.say(f"ended by its liveness probe: {note}")
     run.say(report.line())
     return 1 if report.failures() else 0
 

@@ -6,15 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from tests.chaos.presence import Life, Turn
 from tests.support.localoperator import Installation, LocalOperator, OperatorError
+from zaum_api import contract
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-STOP_SECONDS: Final = 20.0
+PROBE_SECONDS: Final = 5.0
+FAILURES: Final = 3
 SETTINGS: Final = {
     "ZAUM_RESYNC_SECONDS": "60",
     "ZAUM_CERTIFICATES": "External",
@@ -44,6 +47,15 @@ class Operator(LocalOperator):
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment, cwd="/"
             )
 
+    def well(self) -> bool:
+        """Ask its health check, as the chart's liveness probe does."""
+        url = f"http://127.0.0.1:{contract.OPERATOR_HEALTH_PORT + 10 * self.number}/healthz"
+        try:
+            with urllib.request.urlopen(url, timeout=PROBE_SECONDS) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
     @property
     def alive(self) -> bool:
         """Tell whether the process runs (frozen or not)."""
@@ -61,6 +73,9 @@ class Operators:
     deaths: list[str] = field(default_factory=list)
     """Processes that ended by themselves, or did not end when they were asked to."""
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    unwell: list[str] = field(default_factory=list)
+    """Processes that their own health check ended."""
+    _failures: dict[str, int] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
 
     def add(self) -> Operator:
@@ -112,6 +127,14 @@ class Operators:
                 self.deaths.append(f"{operator.name} ended by itself:\n{operator.last_words()}")
         while len(self.run) < count:
             self.add()
+
+    def probe(self) -> None:
+        """Do what a kubelet does every ten seconds: end whoever says three times in a row that it is not well."""
+        for operator in [operator for operator in self.run if operator.alive]:
+            self._failures[operator.name] = 0 if operator.well() else self._failures.get(operator.name, 0) + 1
+            if self._failures[operator.name] >= FAILURES:
+                self.unwell.append(f"{operator.name} said that it is not well:\n{operator.last_words(3)}")
+                self.kill(operator)
 
     def leader(self, holder: str) -> Operator | None:
         """Give the one of this identity; without one the first that runs."""

@@ -44,6 +44,7 @@ class Report:
     sentences: list[Sentence] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
     deaths: list[str] = field(default_factory=list)
+    unwell: list[str] = field(default_factory=list)
     writes: int = 0
     events: int = 0
     revisions: int = 0
@@ -138,6 +139,7 @@ class Run:
                 odd = fuzzed.specs(seed=self.seed, count=self.faults)
                 storm = Storm(hands, operators, proxy, self.store, say, odd)
                 operators.refill(OPERATORS)
+                kubelet = asyncio.create_task(storm.probe())
                 await self._settle(hands, operators)
                 say(f"calm before the storm: {len(fleet.FLEET)} policies are ready")
                 proxy.counts = Counts()
@@ -157,7 +159,8 @@ class Run:
                 report.converged_seconds, report.refused = converged, len(hands.refused)
                 report.writes, report.events = _writes(counts)
                 report.differences = normal.differences(stormy, await self._calm(finals, operators, hands))
-                report.deaths = operators.deaths
+                report.deaths, report.unwell = operators.deaths, operators.unwell
+                kubelet.cancel()
             finally:
                 operators.kill_all()
                 self.store.stop()

@@ -27,6 +27,7 @@ GONE_SECONDS: Final = 90.0
 UPDATES: Final = 100
 OPERATORS: Final = 2
 RESTARTS: Final = 5
+PROBE_EVERY_SECONDS: Final = 10.0
 TROUBLES: Final = {
     Kind.HALF_OPEN: Trouble.HALF_OPEN, Kind.CONFLICT: Trouble.CONFLICT, Kind.GONE: Trouble.GONE,
     Kind.TOO_MANY: Trouble.TOO_MANY, Kind.ERROR: Trouble.ERROR, Kind.NO_ANSWER: Trouble.NO_ANSWER,
@@ -51,6 +52,13 @@ class Storm:
     struck: Counter[Kind] = field(default_factory=Counter)
     _lasting: set[asyncio.Task[None]] = field(default_factory=set)
     _heavy: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def probe(self) -> None:
+        """Play the kubelet's liveness probe, until cancelled."""
+        while True:
+            await asyncio.sleep(PROBE_EVERY_SECONDS)
+            await asyncio.to_thread(self.operators.probe)
+            self.operators.refill(len(self.operators.run) or OPERATORS)
 
     async def rage(self, faults: tuple[Fault, ...]) -> None:
         """Let all faults strike, then wait for those that last."""

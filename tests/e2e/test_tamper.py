@@ -35,10 +35,9 @@ def herds(api: Api, images: dict[str, str]) -> Iterator[list[Prey]]:
     for name in names:
         meta = {"name": name, "labels": RESTRICTED}
         api.apply("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
-        for policy in tampering.policies(name, images["demo-agent"]):
-            api.apply("agentpolicies", policy)
-        made.append(Prey(api, tampering.hand(api, name), name))
+        made.append(Prey(api, tampering.hand(api, name), name, images["demo-agent"]))
     for prey in made:
+        prey.make()
         settled(prey)
     yield made
     for name in names:
@@ -112,9 +111,11 @@ def test_i11_without_admission_every_edit_is_undone_within_5_s(api: Api, herds: 
         for number, edit in mine:
             try:
                 took[f"{number} {edit.id}"] = prey.restored(edit, within=WITHIN_SECONDS)
+                settled(prey)
             except NotSeenError as error:
-                failed.append(str(error))
-            settled(prey)
+                failed.append(f"{edit.id}: {error}")
+                prey.anew(SETTLED_SECONDS)
+                settled(prey)
 
     with without_bindings(api, herds[0]), concurrent.futures.ThreadPoolExecutor(HERDS) as pool:
         shares = [list(enumerate(work))[index::HERDS] for index in range(HERDS)]

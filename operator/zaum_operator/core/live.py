@@ -38,7 +38,7 @@ def mended(
 ) -> list[Action]:
     """Mend what may change on a live pod.
 
-    That is its labels, the digest that makes the kubelet fetch the config now, and a shorter life (seconds).
+    That is its labels and owner, the digest that makes the kubelet fetch the config now, and a shorter life (seconds).
     """
     steps: list[Action] = []
     for item in decision.keep:
@@ -57,6 +57,9 @@ def _metadata(item: Pod, template: Object, written: config.Written | None) -> di
     have, need = dict(item.labels), pod.labels(template, item.ordinal or 0)
     if wrong := {key: value for key, value in need.items() if have.get(key) != value}:
         found["labels"] = wrong
+    owners = template["metadata"]["ownerReferences"]
+    if item.owner_uid != owners[0]["uid"]:
+        found["ownerReferences"] = [dict(owner) for owner in owners]  # without it the pod would outlive its policy
     digest = config.digest(written or {}, item.config_version)
     if digest is not None and item.config_digest != digest:
         found["annotations"] = {contract.ANNOTATION_CONFIG_DIGEST: digest}

@@ -53,22 +53,32 @@ def _repair(kind: Kind, desired: Object, live: Object | None) -> tuple[Action, .
 
 def _is_agent(pod: Object) -> bool:
     labels = pod["metadata"].get("labels") or {}
-    return labels.get(contract.LABEL_AGENT) == contract.LABEL_AGENT_VALUE or keys.owner(pod) is not None
+    return labels.get(contract.LABEL_AGENT) == contract.LABEL_AGENT_VALUE or bool(_policy(pod))
+
+
+def _policy(pod: Object) -> str:
+    """Name the policy that a pod was made for; empty for a foreign one.
+
+    Its owner can be taken off a live pod; its ServiceAccount cannot be changed, and admission keeps such names for us.
+    """
+    account = str((pod.get("spec") or {}).get("serviceAccountName") or "")
+    made_for = account.removeprefix(contract.NAME_PREFIX) if account.startswith(contract.NAME_PREFIX) else ""
+    return keys.owner_name(pod) or made_for
 
 
 def _is_stray(pod: Object) -> bool:
     """Tell whether a pod of ours lost a label by which the guard or its policy finds it."""
     labels = pod["metadata"].get("labels") or {}
-    owner = keys.owner_name(pod)
-    return bool(owner) and (
-        labels.get(contract.LABEL_AGENT) != contract.LABEL_AGENT_VALUE or labels.get(contract.LABEL_POLICY) != owner
+    policy = _policy(pod)
+    return bool(policy) and (
+        labels.get(contract.LABEL_AGENT) != contract.LABEL_AGENT_VALUE or labels.get(contract.LABEL_POLICY) != policy
     )
 
 
 def _relabelled(pod: Object) -> Action:
-    labels = {
-        contract.LABEL_AGENT: contract.LABEL_AGENT_VALUE,
-        contract.LABEL_POLICY: keys.owner_name(pod),
-    }
-    metadata = pod["metadata"]
+    metadata, policy = pod["metadata"], _policy(pod)
+    labels = {contract.LABEL_AGENT: contract.LABEL_AGENT_VALUE, contract.LABEL_POLICY: policy}
+    ordinal = str(metadata["name"]).removeprefix(contract.child_name(policy) + "-").rpartition("-")[0]
+    if ordinal.isdecimal():
+        labels[contract.LABEL_ORDINAL] = ordinal  # else it would be one too many, and its agent would be ended
     return actions.Merge(kinds.POD, metadata["namespace"], metadata["name"], {"metadata": {"labels": labels}})

@@ -79,6 +79,21 @@ class Prey:
     api: Api
     thief: Api
     namespace: str
+    image: str
+
+    def make(self) -> None:
+        """Make the policies."""
+        for policy in policies(self.namespace, self.image):
+            self.api.apply("agentpolicies", policy)
+
+    def anew(self, seconds: float) -> None:
+        """Make everything anew after an edit that was not undone, so that the edits after it are judged by themselves."""
+        for policy in (POLICY, KEEPER):
+            self.api.delete("agentpolicies", self.namespace, policy)
+        for pod in self.api.items("pods", self.namespace):
+            self.api.delete("pods", self.namespace, pod["metadata"]["name"])
+            self.api.until_gone("pods", self.namespace, pod["metadata"]["name"], seconds=seconds)
+        self.make()
 
     def policy_of(self, edit: edits.Edit) -> str:
         """Name the policy whose child an edit is of."""
