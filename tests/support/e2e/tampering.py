@@ -87,7 +87,7 @@ class Prey:
             self.api.apply("agentpolicies", policy)
 
     def anew(self, seconds: float) -> None:
-        """Make everything anew after an edit that was not undone, so that the edits after it are judged by themselves."""
+        """Make everything anew after an edit that was not undone: the next ones are judged by themselves."""
         for policy in (POLICY, KEEPER):
             self.api.delete("agentpolicies", self.namespace, policy)
         for pod in self.api.items("pods", self.namespace):
