@@ -85,8 +85,7 @@ def settings(watched: Watched) -> kopf.OperatorSettings:
     result.watching.chunk_size = 100
     result.networking.error_backoffs = Backoffs()
     result.networking.connect_timeout = 10
-    # A handler takes microseconds: few tasks at a time, none that idles.
-    result.queueing.worker_limit = 50
+    # A handler takes microseconds: no task idles. No limit either: what waits for its turn is held whole in memory.
     result.queueing.idle_timeout = 0.05
     result.queueing.exit_timeout = 1.0
     for kind, selector in watched:

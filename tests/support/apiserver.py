@@ -13,7 +13,7 @@ from typing import Any
 
 from zaum_api import quantities
 from zaum_operator import errors
-from zaum_operator.cluster.port import Listing
+from zaum_operator.cluster.port import Listing, Take
 from zaum_operator.core import kinds
 from zaum_operator.core.kinds import Kind, Object, Operations
 
@@ -68,8 +68,15 @@ class ApiServer:
         ]
         return copy.deepcopy(found)
 
-    async def listing(self, kind: Kind, namespace: str | None = None, *, selector: str = "") -> Listing:
-        return Listing(await self.list(kind, namespace, selector=selector), self.version)
+    async def listing(
+        self, kind: Kind, namespace: str | None = None, *, selector: str = "", take: Take | None = None
+    ) -> Listing:
+        found = await self.list(kind, namespace, selector=selector)
+        if take is None:
+            return Listing(found, self.version)
+        take(found[:2])
+        take(found[2:])
+        return Listing([], self.version)
 
     async def apply(self, kind: Kind, body: Object) -> Object:
         metadata = body["metadata"]

@@ -16,7 +16,7 @@ from kubernetes.aio import config as kubernetes_config
 from zaum_api import contract
 from zaum_operator import errors
 from zaum_operator.cluster.gate import REQUEST_SECONDS, Gate
-from zaum_operator.cluster.port import Listing
+from zaum_operator.cluster.port import Listing, Take
 from zaum_operator.core import access, kinds
 from zaum_operator.core.access import Grant, Scope, Verb
 from zaum_operator.core.kinds import Kind, Object, Operations
@@ -77,17 +77,24 @@ class Client:
         query |= {"fieldSelector": f"metadata.name={name}"} if name else {}
         return (await self._pages(kind, namespace, query)).items
 
-    async def listing(self, kind: Kind, namespace: str | None = None, *, selector: str = "") -> Listing:
-        """Give the same with the version of the list, which is the same on all its pages."""
-        return await self._pages(kind, namespace, {"labelSelector": selector} if selector else {})
+    async def listing(
+        self, kind: Kind, namespace: str | None = None, *, selector: str = "", take: Take | None = None
+    ) -> Listing:
+        """Give the same with the version of the list, which is the same on all its pages; or hand over each page."""
+        return await self._pages(kind, namespace, {"labelSelector": selector} if selector else {}, take)
 
-    async def _pages(self, kind: Kind, namespace: str | None, query: dict[str, str]) -> Listing:
+    async def _pages(
+        self, kind: Kind, namespace: str | None, query: dict[str, str], take: Take | None = None
+    ) -> Listing:
         items: list[Object] = []
         query["limit"] = str(PAGE)
         while True:
             page = await self._send(Verb.LIST, kind, namespace, query=query)
-            for item in page.get("items") or ():
-                items.append({"apiVersion": kind.api_version, "kind": kind.name} | item)
+            named = [{"apiVersion": kind.api_version, "kind": kind.name} | item for item in page.get("items") or ()]
+            if take is None:
+                items += named
+            else:
+                take(named)
             metadata = page.get("metadata") or {}
             if not metadata.get("continue"):
                 return Listing(items, _number(metadata.get("resourceVersion")))

@@ -1,9 +1,13 @@
 """What the operator needs of an API server: the real one behind `client.Client`, a simulated one in tests."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from zaum_operator.core.kinds import Kind, Object, Operations
+
+Take = Callable[[list[Object]], None]
+"""Takes in one page of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,10 @@ class Api(Protocol):
     ) -> list[Object]:
         """Give all objects of a kind, of one namespace or of all, by label selector or by name."""
 
-    async def listing(self, kind: Kind, namespace: str | None = None, *, selector: str = "") -> Listing:
-        """Give the same with the version of the list."""
+    async def listing(
+        self, kind: Kind, namespace: str | None = None, *, selector: str = "", take: Take | None = None
+    ) -> Listing:
+        """Give the same with the version of the list; or hand it over page by page, and give the version alone."""
 
     async def apply(self, kind: Kind, body: Object) -> Object:
         """Apply an object server-side, with force, as our field manager."""

@@ -4,7 +4,6 @@ A write goes through here, so that its answer is known before the next decision.
 the cache shows (404, 409) looks at that one object live before anybody decides again.
 """
 
-import asyncio
 import logging
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,14 +12,14 @@ from zaum_api import contract
 from zaum_operator import errors
 from zaum_operator.cluster.port import Api
 from zaum_operator.core import kinds, watched
-from zaum_operator.core.cache import Cache, Change, place_of
+from zaum_operator.core.cache import Cache, Change, Place, place_of
 from zaum_operator.core.kinds import Kind, Object
 from zaum_operator.core.watched import Watched
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE: Final = 50
-"""Objects that are taken in without a break: some milliseconds."""
+"""Objects that are looked at without a break: some milliseconds."""
 
 
 @dataclass(slots=True)
@@ -55,13 +54,10 @@ class Store:
 
     async def relist(self, kind: Kind) -> tuple[Object, ...]:
         """List a kind live and heal the cache; give what the list has changed. Raises RequestError."""
-        selector = dict(self.watched)[kind]
         changed: list[Object] = []
         try:
             for namespace in self.namespaces or ("",):
-                found = await self.api.listing(kind, namespace or None, selector=selector)
-                changed += await self._take_in(kind, found.items)
-                changed += self.cache.replace(kind, found.items, at=found.version, namespace=namespace)
+                changed += await self._list(kind, namespace)
         except errors.RequestError as error:
             self.problems[kind] = str(error)
             raise
@@ -69,14 +65,20 @@ class Store:
         self._filled.add(kind)
         return tuple(changed)
 
-    async def _take_in(self, kind: Kind, items: list[Object]) -> list[Object]:
-        """Take in a list bit by bit: a long one would hold the loop."""
+    async def _list(self, kind: Kind, namespace: str) -> list[Object]:
+        """List page by page; of the first list, of which everything is looked at anyway, nothing is given."""
         changed: list[Object] = []
-        for first in range(0, len(items), AT_ONCE):
-            some = items[first : first + AT_ONCE]
-            changed += [obj for obj in some if self.cache.put(kind, obj) is Change.CONTENT]
-            await asyncio.sleep(0)
-        return changed
+        there: set[Place] = set()
+        first = kind not in self._filled
+
+        def take(page: list[Object]) -> None:
+            there.update(place_of(kind, obj) for obj in page)
+            found = [obj for obj in page if self.cache.put(kind, obj) is Change.CONTENT]
+            changed.extend(() if first else found)
+
+        selector = dict(self.watched)[kind]
+        listed = await self.api.listing(kind, namespace or None, selector=selector, take=take)
+        return [*changed, *self.cache.retain(kind, there, at=listed.version, namespace=namespace)]
 
     async def refresh(self, kind: Kind, namespace: str | None, name: str) -> None:
         """Look at one object live."""

@@ -93,14 +93,19 @@ class Cache:
             there.add(place_of(kind, obj))
             if self.put(kind, obj) is Change.CONTENT:
                 changed.append(obj)
+        return (*changed, *self.retain(kind, there, at=at, namespace=namespace))
+
+    def retain(self, kind: Kind, there: set[Place], *, at: int, namespace: str = "") -> tuple[Object, ...]:
+        """Take away what a list that was made at a version did not contain; give what that was."""
+        gone: list[Object] = []
         shelf = self._shelf(kind)
         held = shelf.by_namespace.get(namespace, set()) if namespace else set(shelf.objects)
         for place in held - there:
             known = shelf.objects[place]
             if version(known) <= at:
                 self.forget(kind, place, uid=known["metadata"].get("uid", ""), at=at)
-                changed.append(known)
-        return tuple(changed)
+                gone.append(known)
+        return tuple(gone)
 
     def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
         """Give one object."""

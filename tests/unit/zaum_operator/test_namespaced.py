@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from typing import Any
 
 import pytest
 
@@ -20,9 +21,9 @@ def test_a_policy_gets_its_pods_and_nothing_cluster_scoped_is_touched(scoped: Wo
     asked: list[tuple[str, str | None]] = []
     listing = scoped.api.listing
 
-    async def note(kind: kinds.Kind, namespace: str | None = None, *, selector: str = "") -> object:
+    async def note(kind: kinds.Kind, namespace: str | None = None, **more: Any) -> object:
         asked.append((kind.plural, namespace))
-        return await listing(kind, namespace, selector=selector)
+        return await listing(kind, namespace, **more)
 
     scoped.api.listing = note  # type: ignore[method-assign,assignment]
     scoped.policy(spec=specs.agent(replicas=2))

@@ -4,6 +4,7 @@ import asyncio
 import copy
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_nothing_is_decided_before_every_kind_has_been_listed(world: World, monk
     asked: list[str] = []
     listing = world.api.listing
 
-    async def refuse_some(kind: kinds.Kind, *place: str | None, **more: str) -> object:
+    async def refuse_some(kind: kinds.Kind, *place: str | None, **more: Any) -> object:
         asked.append(kind.plural)
         if kind is kinds.QUOTA and asked.count("resourcequotas") < 3:
             assert world.workers.note()
