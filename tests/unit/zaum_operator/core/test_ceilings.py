@@ -126,7 +126,9 @@ def test_i01_a_ceiling_that_cannot_be_read_forbids_whatever_it_selects() -> None
     elsewhere = {"namespaceSelector": {"matchLabels": {"team": "b"}}, "replicas": "many"}
     assert meet(ceiling.read({"metadata": {"name": "c"}, "spec": elsewhere})) == ceilings.NONE
     assert meet(ceiling.read({"metadata": {"name": "c"}, "spec": None})).invalid
-    for strange in ({"matchFields": []}, {"matchExpressions": [{"key": "team", "operator": "Gt", "values": ["1"]}]}):
+    newer = {"key": "team", "operator": "Gt", "values": ["1"]}
+    strange: dict[str, Any]
+    for strange in ({"matchFields": []}, {"matchExpressions": [newer]}):
         assert meet(ceiling.read({"metadata": {"name": "c"}, "spec": {"namespaceSelector": strange}})).invalid
 
 
