@@ -94,6 +94,20 @@ def test_in_a_few_namespaces_nothing_is_asked_across_namespaces(installed: World
     assert not any(write.plural == "priorityclasses" for write in installed.api.writes)
 
 
+def test_the_namespaced_mode_takes_its_namespaces_down_and_nothing_cluster_scoped(installed: World) -> None:
+    installed.api.lingering_pods = False
+    said: list[str] = []
+    hook = uninstall.Uninstall(installed.api, installed.clock, "zaum-system", said.append, (NAMESPACE,))  # type: ignore[arg-type]
+    asyncio.run(hook.run())
+    assert installed.api.all(kinds.POD) == []
+    assert len(installed.api.all(kinds.PRIORITY_CLASS)) == 2, "not ours to touch"
+    installed.api.put(
+        kinds.POD, {"metadata": {"name": "x", "namespace": "elsewhere", "labels": {contract.LABEL_AGENT: "true"}}}
+    )
+    asyncio.run(hook.run())
+    assert len(installed.api.all(kinds.POD)) == 1
+
+
 def test_the_release_namespace_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ZAUM_NAMESPACE", raising=False)
     assert uninstall.main() == 2

@@ -5,7 +5,6 @@ import pytest
 from zaum_operator.core import access
 from zaum_operator.core.access import Grant, Scope, Verb
 
-
 TABLES = {
     "operator": access.OPERATOR,
     "namespaced": access.NAMESPACED,
