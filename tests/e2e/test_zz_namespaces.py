@@ -21,7 +21,6 @@ CLUSTER_ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 def scoped(api: Api, namespace: str, images: dict[str, str]) -> Iterator[str]:
     """The chart with Roles in the test's namespace alone; the usual one is back afterwards."""
     assert of_ours(api, CLUSTER_ROLES), "the control: the usual installation has some"
-    install.uninstall(seconds=90)
     install.install(api, images, "scope.mode=Namespace", f"scope.namespaces={{{namespace}}}", "crds.install=false")
     yield namespace
     install.uninstall(seconds=90)
