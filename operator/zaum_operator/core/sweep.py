@@ -1,5 +1,7 @@
 """Plan for a whole namespace: strays are labelled again, the guard is swept when no agent and no policy is left."""
 
+import re
+
 from zaum_api import contract
 from zaum_operator.core import actions, drift, keys, kinds, neighbours, plan
 from zaum_operator.core.actions import Action
@@ -62,11 +64,15 @@ def _is_agent(pod: Object) -> bool:
 def _policy(pod: Object) -> str:
     """Name the policy that a pod was made for; empty for a foreign one.
 
-    Its owner can be taken off a live pod; its ServiceAccount cannot be changed, and admission keeps such names for us.
+    Its owner can be taken off a live pod. Its name, its ServiceAccount and its containers cannot be changed, and all
+    three together are only on pods that we made: Zaum's own Deployments have such accounts too, but no watchdog.
     """
-    account = str((pod.get("spec") or {}).get("serviceAccountName") or "")
-    made_for = account.removeprefix(contract.NAME_PREFIX) if account.startswith(contract.NAME_PREFIX) else ""
-    return keys.owner_name(pod) or made_for
+    spec = pod.get("spec") or {}
+    account = str(spec.get("serviceAccountName") or "")
+    named = re.fullmatch(re.escape(account) + r"-\d+-[0-9a-f]{5}", str(pod["metadata"]["name"]))
+    watched = any(item.get("name") == contract.CONTAINER_WATCHDOG for item in spec.get("initContainers") or ())
+    ours = account.startswith(contract.NAME_PREFIX) and named is not None and watched
+    return keys.owner_name(pod) or (account.removeprefix(contract.NAME_PREFIX) if ours else "")
 
 
 def _is_stray(pod: Object) -> bool:

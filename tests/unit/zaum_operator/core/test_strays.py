@@ -37,3 +37,20 @@ def test_i11_a_pod_gets_back_what_was_taken_off(title: str, edit: dict[str, Any]
         uid: (item["labels"], item["ownerReferences"]) for uid, item in before.items()
     }, title
     assert world.sweep() == []
+
+
+FOREIGN: list[tuple[str, dict[str, Any]]] = [
+    ("a pod of Zaum's own gateway", {"name": "zaum-gateway-7d9f8b6c5-x2x4q", "account": "zaum-gateway"}),
+    ("one that is named like an agent's", {"name": "zaum-gateway-0-abcde", "account": "zaum-gateway"}),
+    ("one with a watchdog of its own", {"name": "other-0-abcde", "account": "other", "inits": ["watchdog"]}),
+    ("one with a watchdog and our account", {"name": "other-0-abcde", "account": "zaum-x", "inits": ["watchdog"]}),
+]
+
+
+@pytest.mark.parametrize(("title", "pod"), FOREIGN, ids=[case[0] for case in FOREIGN])
+def test_a_pod_that_is_not_ours_is_left_alone(title: str, pod: dict[str, Any]) -> None:
+    world = Planned()
+    inits = [{"name": name} for name in pod.get("inits", ())]
+    spec = {"serviceAccountName": pod["account"], "containers": [{"name": "main"}], "initContainers": inits}
+    world.api.put(kinds.POD, {"metadata": {"name": pod["name"], "namespace": NAMESPACE}, "spec": spec})
+    assert world.sweep() == [], title
