@@ -64,8 +64,6 @@ class Reason(StrEnum):
     CONTAINER_CONFIG = "ContainerConfigError"
     """The kubelet cannot make the container: the message says why."""
 
-    SECRET_MISSING = "SecretMissing"  # noqa: S105 - a reason
-    """The image's pull secret does not exist: the kubelet's event or pull error names it."""
     CLAIM_PENDING = "ClaimPending"
     """The persistent workspace's claim is not bound, or cannot be changed as asked."""
     AGENT_UNHEALTHY = "AgentUnhealthy"
@@ -118,8 +116,6 @@ class Reason(StrEnum):
     """Ceilings let people into agent pods (exec, attach, port-forward, ephemeral containers)."""
     UNKNOWN_FIELDS = "UnknownFields"
     """The CRD is newer than the operator: fields of the spec are ignored."""
-    SAFEGUARDS_MISSING = "SafeguardsMissing"
-    """Something of the installation that guards is not in place; the message names it."""
 
     # Isolated, EgressExact
     GUARDED = "Guarded"

@@ -115,12 +115,6 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
         "The node cannot make or start a container; the message has its words.",
         "Correct what it names: command, workingDir, files, runtimeClassName, hostUsers.",
     ),
-    Reason.SECRET_MISSING: Explanation(
-        (_NOT_READY,),
-        Who.AUTHOR,
-        "A Secret that spec.agent.imagePullSecrets names does not exist.",
-        "Make it, or remove the entry.",
-    ),
     Reason.CLAIM_PENDING: Explanation(
         (_NOT_READY,),
         Who.AUTHOR,
@@ -247,12 +241,6 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
         Who.OWNER,
         "The CRD is newer than the operator: the fields that the message names are ignored.",
         "Upgrade the operator.",
-    ),
-    Reason.SAFEGUARDS_MISSING: Explanation(
-        (_DEGRADED,),
-        Who.OWNER,
-        "Something of the installation that guards is not in place; the message names it.",
-        "Repair the installation: helm upgrade with the same values.",
     ),
     Reason.GUARDED: Explanation(
         (_ISOLATED,), Who.NOBODY, "Guard, NetworkPolicy, quota and ServiceAccount stand as planned."

@@ -42,7 +42,7 @@ def _tolerations() -> Strategy:
 
 
 def _liveness() -> Strategy:
-    often = {key: st.integers(1, 100) for key in ("periodSeconds", "timeoutSeconds", "failureThreshold")}
+    often = {key: st.integers(1, 60) for key in ("periodSeconds", "timeoutSeconds", "failureThreshold")}
     often["initialDelaySeconds"] = st.integers(0, 100)
     http = st.fixed_dictionaries({"port": _PORTS}, optional={"path": _PATHS})
     return st.one_of(

@@ -34,7 +34,7 @@ class Liveness(model.Model):
     """Seconds from the agent's start to the first check. Default 0."""
     period_seconds: _Seconds | None = None
     """Seconds between two checks. Default 10."""
-    timeout_seconds: _Seconds | None = None
+    timeout_seconds: Annotated[int, pydantic.Field(ge=1, le=60)] | None = None
     """Seconds after which a check without an answer has failed. Default 1."""
     failure_threshold: Annotated[int, pydantic.Field(ge=1, le=100)] | None = None
     """How many checks in a row must fail. Default 3."""

@@ -1,7 +1,6 @@
 """Resolve a spec, under its namespace's ceilings, into the values that are enforced, each with its source."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from zaum_api import contract, documents, durations, quantities
 from zaum_api.conditions import Reason
@@ -18,9 +17,6 @@ from zaum_operator.core.ceiling import Cap
 from zaum_operator.core.ceilings import Ceilings
 from zaum_operator.core.choice import Choice
 from zaum_operator.core.refusals import Refusal
-
-_LIVENESS_TIMEOUT_MOST: Final = 60
-"""What the watchdog's document takes; longer than the kubelet waits for an answer makes no sense anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,14 +220,13 @@ def _liveness(choice: Choice, asked: liveness_api.Liveness | None) -> documents.
     path = "" if get is None else get.path or defaults.LIVENESS_PATH
     port = get.port if get is not None else tcp.port if tcp is not None else 0
     kind = documents.LivenessKind.TCP if get is None else documents.LivenessKind.HTTP
-    timeout = _or(asked.timeout_seconds, defaults.LIVENESS_TIMEOUT_SECONDS)
     found = documents.Liveness(
         kind=kind,
         port=port,
         path=path,
         initial_delay_seconds=_or(asked.initial_delay_seconds, defaults.LIVENESS_INITIAL_DELAY_SECONDS),
         period_seconds=_or(asked.period_seconds, defaults.LIVENESS_PERIOD_SECONDS),
-        timeout_seconds=min(timeout, _LIVENESS_TIMEOUT_MOST),
+        timeout_seconds=_or(asked.timeout_seconds, defaults.LIVENESS_TIMEOUT_SECONDS),
         failure_threshold=_or(asked.failure_threshold, defaults.LIVENESS_FAILURE_THRESHOLD),
     )
     text = (

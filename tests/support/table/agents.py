@@ -226,6 +226,7 @@ BAD: Final = (
     Case("a health check with a fragment", liveness(httpGet={"path": "/a#b", "port": 80}), _S),
     Case("a health check without a pause", liveness(tcpSocket={"port": 80}, periodSeconds=0), _S),
     Case("a health check without time", liveness(tcpSocket={"port": 80}, timeoutSeconds=0), _S),
+    Case("a health check that waits too long", liveness(tcpSocket={"port": 80}, timeoutSeconds=61), _S),
     Case("a health check that may never fail", liveness(tcpSocket={"port": 80}, failureThreshold=101), _S),
     Case("a health check that starts before", liveness(tcpSocket={"port": 80}, initialDelaySeconds=-1), _S),
     Case("a health check by command", liveness(exec={"command": ["true"]}), _S),
