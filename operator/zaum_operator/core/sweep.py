@@ -16,7 +16,7 @@ def of_namespace(
     site: Site,
     *,
     readers: Readers = Readers(),
-) -> tuple[Action, ...]:
+    # In the release namespace the chart's own pods run under accounts with our prefix; an owner alone makes an agent.
     """Plan; the caller makes sure that nothing else of the namespace is being reconciled meanwhile."""
     # In the release namespace the chart's own pods run under accounts with our prefix; only an owner makes one an agent.
     own = snapshot.namespace == site.release_namespace
