@@ -16,9 +16,9 @@ def of_namespace(
     site: Site,
     *,
     readers: Readers = Readers(),
-    # In the release namespace the chart's own pods run under accounts with our prefix; an owner alone makes an agent.
+) -> tuple[Action, ...]:
     """Plan; the caller makes sure that nothing else of the namespace is being reconciled meanwhile."""
-    # In the release namespace the chart's own pods run under accounts with our prefix; only an owner makes one an agent.
+    # In the release namespace the chart's own pods run under accounts with our prefix; an owner alone makes an agent.
     own = snapshot.namespace == site.release_namespace
     pods = [pod for pod in snapshot.pods if not own or keys.owner(pod) is not None]
     agents = [pod for pod in pods if _is_agent(pod)]
