@@ -18,10 +18,7 @@ def of_namespace(
     readers: Readers = Readers(),
 ) -> tuple[Action, ...]:
     """Plan; the caller makes sure that nothing else of the namespace is being reconciled meanwhile."""
-    # In the release namespace the chart's own pods run under accounts with our prefix; an owner alone makes an agent.
-    own = snapshot.namespace == site.release_namespace
-    pods = [pod for pod in snapshot.pods if not own or keys.owner(pod) is not None]
-    agents = [pod for pod in pods if _is_agent(pod)]
+    agents = [pod for pod in snapshot.pods if _is_agent(pod)]
     strays = tuple(_relabelled(pod) for pod in agents if _is_stray(pod))
     if snapshot.policies or agents:
         return (*strays, *_guarding(snapshot, site, readers, made=bool(agents)), *_quota(snapshot, site, readers))
