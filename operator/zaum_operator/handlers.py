@@ -21,10 +21,13 @@ from zaum_operator.workers import Workers
 
 logger = logging.getLogger(__name__)
 
-RESTART_SECONDS: Final = 5.0
+RESTART_SECONDS: Final = 1.0
 """How long kopf is left down after it gave up: on a CRD that is gone, on an error in a watch."""
 Rest = Callable[[], Awaitable[None]]
-BACKOFFS: Final = (1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0)
+BACKOFFS: Final = (0.5, 1.0, 2.0)
+"""Short, because drift is undone within seconds of the API server's return; a dozen requests each cost it nothing."""
+END_SECONDS: Final = 2.0
+"""How long kopf is given to end by itself after one of its watches has failed."""
 
 
 class Backoffs:
@@ -155,7 +158,42 @@ async def watch(workers: Workers, namespaces: Collection[str] = (), *, rest: Res
         workers.queue_everything()
 
 
+class WatchError(Exception):
+    """A watch failed and kopf, which then ends all others, did not come to an end."""
+
+
+class _Failures(logging.Handler):
+    """Hears from kopf's log that a watch has failed for good: kopf says it nowhere else before it has ended."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.heard = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "has failed" in record.getMessage():
+            self.heard.set()
+
+
 async def _watch_once(workers: Workers, namespaces: Collection[str], rest: Rest) -> None:
+    """Run kopf until it ends; WatchError when it should end and does not (a stream that waits to log in again)."""
+    failures, reactor = _Failures(), logging.getLogger("kopf._core.reactor")
+    reactor.addHandler(failures)
+    running = asyncio.create_task(_kopf(workers, namespaces, rest), name="kopf")
+    heard = asyncio.create_task(failures.heard.wait(), name="kopf's failures")
+    try:
+        await asyncio.wait({running, heard}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({running}, timeout=END_SECONDS)
+        if not running.done():
+            raise WatchError("a watch failed, and the others did not end")
+        running.result()
+    finally:
+        reactor.removeHandler(failures)
+        heard.cancel()
+        running.cancel()
+        await asyncio.wait({running, heard}, timeout=END_SECONDS)
+
+
+async def _kopf(workers: Workers, namespaces: Collection[str], rest: Rest) -> None:
     everywhere = not namespaces
     await kopf.operator(
         registry=registry(workers, rest),

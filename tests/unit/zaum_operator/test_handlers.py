@@ -26,8 +26,8 @@ def test_kopf_filters_by_label_on_the_server_and_writes_nothing() -> None:
 
 def test_kopf_never_ceases_to_try() -> None:
     first = list(itertools.islice(handlers.settings(watched.CLUSTER).networking.error_backoffs, 1000))  # type: ignore[arg-type]
-    assert first[:3] == [1.0, 1.0, 2.0]
-    assert max(first) == first[-1] == 13.0
+    assert first[:3] == [0.5, 1.0, 2.0]
+    assert max(first) == first[-1] == 2.0
 
 
 @pytest.mark.parametrize(
