@@ -57,6 +57,8 @@ class Proxy:
     _streams: dict[int, web.BaseRequest] = field(default_factory=dict)
     _heard: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while no stream is silent."""
+    _answers: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when requests that got no answer are let go."""
     _session: aiohttp.ClientSession | None = None
     port: int = 0
 
@@ -84,11 +86,15 @@ class Proxy:
         self._trouble[trouble] += 1
         if trouble is Trouble.HALF_OPEN:
             self._heard.clear()
+        if trouble is Trouble.NO_ANSWER:
+            self._answers.clear()
         try:
             yield
             await asyncio.sleep(seconds)
         finally:
             self._trouble[trouble] -= 1
+            if trouble is Trouble.NO_ANSWER and not self._trouble[trouble]:
+                self._answers.set()
             if trouble is Trouble.HALF_OPEN and not self._trouble[trouble]:
                 self._heard.set()
                 self.cut()
@@ -112,7 +118,9 @@ class Proxy:
             self.counts.refused[str(refusal.status)] += 1
             return refusal
         if self._has(Trouble.NO_ANSWER) and not watch:
-            await asyncio.sleep(NO_ANSWER_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(NO_ANSWER_SECONDS):
+                    await self._answers.wait()
             return _drop(request)
         if self._has(Trouble.SLOW):
             await asyncio.sleep(SLOW_SECONDS)
