@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 from typing import Any
 
 import kopf
@@ -92,3 +93,30 @@ def test_when_kopf_gives_up_it_is_started_again(world: World, monkeypatch: pytes
     monkeypatch.setattr(asyncio, "sleep", at_once)
     asyncio.run(handlers.watch(world.workers))
     assert ends == []
+
+
+def test_a_watch_that_failed_ends_kopf_even_if_the_other_watches_do_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def deaf(*_: Any) -> None:
+        logging.getLogger("kopf._core.reactor.orchestration").error("Watcher for pods.v1@none has failed: 410")
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(handlers, "_kopf", deaf)
+    monkeypatch.setattr(handlers, "END_SECONDS", 0.01)
+
+    async def body() -> None:
+        with pytest.raises(handlers.WatchError):
+            await handlers._watch_once(None, (), handlers._nothing)  # type: ignore[arg-type]
+        left = {task.get_name() for task in asyncio.all_tasks()} - {"body"}
+        assert "kopf" not in left
+
+    asyncio.run(body())
+
+
+def test_what_kopf_says_at_its_end_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("the CRD is gone")
+
+    monkeypatch.setattr(handlers, "_kopf", broken)
+    monkeypatch.setattr(handlers, "END_SECONDS", 0.01)
+    with pytest.raises(RuntimeError, match="the CRD is gone"):
+        asyncio.run(handlers._watch_once(None, (), handlers._nothing))  # type: ignore[arg-type]
