@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from zaum_api import contract
 from zaum_api.conditions import Reason
 from zaum_operator.core.finding import Finding, no, yes
 from zaum_operator.core.plan import Plan
@@ -23,11 +24,12 @@ def _found(plan: Plan) -> Iterator[tuple[Reason, str]]:
             " rights in the namespace can change its objects until they are restored, and one quota counts the pods of"
             " all policies together.",
         )
-    if plan.ceilings.access:
+    if plan.ceilings.access and plan.opened:
         ways = ", ".join(way.value for way in plan.ceilings.access)
         yield (
             Reason.ACCESS_RELAXED,
-            f"The ceilings of this namespace let people with the right to it into agent pods: {ways}.",
+            f"The ceilings and the label {contract.LABEL_ACCESS} of this namespace let people with the right to it into"
+            f" agent pods: {ways}.",
         )
     if note := plan.intent.unknown_note:
         yield Reason.UNKNOWN_FIELDS, note

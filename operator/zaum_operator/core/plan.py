@@ -38,6 +38,8 @@ class Plan:
     actions: tuple[Action, ...]
     effective: Effective | None = None
     ceilings: Ceilings = ceilings_of.NONE
+    opened: bool = False
+    """Whether the namespace carries the label without which a granted way into pods stays shut."""
     beside: tuple[foreign.Foreign, ...] = ()
     """NetworkPolicies beside which no pod may run."""
     decision: replacement.Decision = field(default_factory=replacement.Decision)
@@ -78,7 +80,10 @@ def of_policy(
     found = foreign.find(snapshot.network_policies)
     guarding = children.repair(kinds.NETWORK_POLICY, guard.render(wanted.key.namespace, held.access), snapshot)
     if wanted.spec is None:
-        return Plan(wanted, guarding, ceilings=held, beside=found, outcome=before, namespaced=site.namespaced)
+        return Plan(
+            wanted, guarding, ceilings=held, opened=_opened(snapshot.namespace),
+            beside=found, outcome=before, namespaced=site.namespaced,
+        )  # fmt: skip
     effective = effective_values.resolve(wanted.spec, held, api_audiences=site.api_audiences)
     template = pod.template(wanted, wanted.spec.agent, effective, site)
     want = replacement.Want(
@@ -107,6 +112,7 @@ def of_policy(
         ),
         effective=effective,
         ceilings=held,
+        opened=_opened(snapshot.namespace),
         beside=found,
         decision=decision,
         outcome=outcome,
@@ -129,6 +135,11 @@ def ceilings_for(
         return ceilings_of.NONE
     labels = None if namespace is None else namespace["metadata"].get("labels") or {}
     return ceilings_of.of_namespace((readers.ceiling(item) for item in objects), labels)
+
+
+def _opened(namespace: Object | None) -> bool:
+    labels = {} if namespace is None else namespace["metadata"].get("labels") or {}
+    return bool(labels.get(contract.LABEL_ACCESS) == contract.LABEL_ACCESS_VALUE)
 
 
 def _decide(

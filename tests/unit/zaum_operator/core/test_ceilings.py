@@ -320,6 +320,9 @@ def test_access_is_granted_on_the_guard_and_said() -> None:
         return value
 
     assert granted() == "Attach,Exec"
+    assert world.condition("Degraded")[:2] == ("False", "AsInstalled"), "the second key is the namespace's label"
+    world.labels |= {contract.LABEL_ACCESS: contract.LABEL_ACCESS_VALUE}
+    world.settle()
     assert world.condition("Degraded")[:2] == ("True", "AccessRelaxed")
     assert world.sweep() == [], "plan and sweep agree"
     world.ceiling("strict", access=["Exec"])
