@@ -46,7 +46,7 @@ class Kind(StrEnum):
 
 
 WEIGHTS: Final[dict[Kind, int]] = {
-    Kind.KILLED: 10, Kind.FROZEN: 6, Kind.RESTARTED: 6, Kind.SECOND: 4, Kind.LEASE_DELETED: 4,
+    Kind.KILLED: 7, Kind.FROZEN: 6, Kind.RESTARTED: 6, Kind.SECOND: 4, Kind.LEASE_DELETED: 4,
     Kind.FLIPPED: 10, Kind.STORMED: 6, Kind.CHANGED: 24, Kind.RECREATED: 10, Kind.FUZZED: 10,
     Kind.EDITED: 60, Kind.OPENED: 4,
     Kind.NAMESPACE_DELETED: 4, Kind.CRD_DELETED: 2, Kind.RBAC_REVOKED: 4, Kind.API_RESTARTED: 3, Kind.API_KILLED: 3,
@@ -63,7 +63,8 @@ LASTS: Final[dict[Kind, tuple[float, float]]] = {
     Kind.SLOW: (0.5, 4.0),
 }  # fmt: skip
 """Least and most seconds of what lasts; it goes on while later faults strike."""
-PAUSE: Final = (0.02, 1.2)
+PAUSE: Final = (0.02, 2.5)
+"""Seconds; long enough that a good part of a storm is calm, because only then deadlines run."""
 
 
 @dataclass(frozen=True, slots=True)

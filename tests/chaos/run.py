@@ -30,7 +30,7 @@ SWEPT_SECONDS: Final = 60.0
 WRITES_PER_FAULT: Final = 60
 """A bound, not an aim: a fault may touch eight policies, each of which has at most some twelve children to write."""
 EVENTS_PER_FAULT: Final = 10
-CALM_SHARE: Final = 0.2
+CALM_SHARE: Final = 0.1
 DEATHS: Final = 3
 """Bounds a run in which the operator cannot live."""
 

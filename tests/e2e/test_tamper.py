@@ -88,7 +88,7 @@ def until_admission(probe: Prey, *, refuses: bool) -> None:
     while pending:
         if time.monotonic() > deadline:
             raise NotSeenError(f"admission: {[edit.child for edit in pending]} still not {refuses=}")
-        pending = [edit for edit in pending if (probe.refusal(edit) is not None) is not refuses]
+        pending = [edit for edit in pending if probe.would_refuse(edit) is not refuses]
         time.sleep(0.1)
 
 

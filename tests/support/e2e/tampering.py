@@ -146,6 +146,18 @@ class Prey:
             seen = self.state(edit)
         return time.monotonic() - began
 
+    def would_refuse(self, edit: edits.Edit) -> bool:
+        """Tell whether a merge patch would be refused, and change nothing."""
+        resource, where, name = edits.place(edit.child, self.namespace, self.policy_of(edit))
+        target = url(resource, where, name or self.pods()[0]["metadata"]["name"])
+        try:
+            self.thief.send(
+                "PATCH", target, edit.patch, query={"dryRun": "All"}, content="application/merge-patch+json"
+            )
+        except RefusedError:
+            return True
+        return False
+
     def refusal(self, edit: edits.Edit) -> RefusedError | None:
         """Make the edit and give the refusal; None when it went through."""
         try:
