@@ -20,7 +20,7 @@ class Requests(limits.Requests):
     """Caps limits.requests."""
 
     per_minute: limits.Rate | None = None
-    """Most requests a minute; 0 denies all."""
+    """Most requests a minute, and at once where burst is absent; 0 denies all."""
     burst: limits.Rate | None = None
     """Most requests at once after a rest; 0 denies all."""
 

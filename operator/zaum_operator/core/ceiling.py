@@ -106,7 +106,8 @@ def _caps(spec: ceiling_api.Spec) -> dict[Cap, int | None]:
         Cap.EPHEMERAL: _amount(resources.ephemeral_storage, quantities.whole),
         Cap.WORKSPACE: _amount(resources.workspace, quantities.whole),
         Cap.REQUESTS_PER_MINUTE: requests.per_minute,
-        Cap.REQUESTS_BURST: requests.burst,
+        # A burst is spent within a minute too: without a word on it, no more than a minute's worth.
+        Cap.REQUESTS_BURST: requests.per_minute if requests.burst is None else requests.burst,
         Cap.CONNECTIONS: limits.connections,
         Cap.LIFETIME: durations.seconds(spec.lifetime.max) if spec.lifetime else None,
     }

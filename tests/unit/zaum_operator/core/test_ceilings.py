@@ -260,6 +260,27 @@ def test_every_clamp_is_enforced_and_shown_with_its_ceiling() -> None:
     assert world.condition("IdentityBound")[:2] == ("False", "CeilingExceeded")
 
 
+@pytest.mark.parametrize(
+    ("capped", "asked", "burst"),
+    [
+        ({"perMinute": 6}, {"perMinute": 6, "burst": 1000}, 6),
+        ({"perMinute": 6}, {"burst": 1000}, 6),
+        ({"perMinute": 6}, {}, 6),
+        ({"perMinute": 0}, {"burst": 1000}, 0),
+        ({"perMinute": 6, "burst": 20}, {"burst": 1000}, 20),
+        ({"burst": 20}, {"burst": 1000}, 20),
+        ({"perMinute": 600}, {}, 10),
+    ],
+)
+def test_a_burst_is_no_way_around_a_cap_on_the_rate(capped: dict[str, int], asked: dict[str, int], burst: int) -> None:
+    world = Planned()
+    world.ceiling("small", limits={"requests": capped})
+    world.policy(specs.agent() | {"limits": {"requests": asked}})
+    world.settle()
+    config = documents.WatchdogConfig.parse(world.api.all(kinds.CONFIG_MAP)[0]["data"]["config.v2.json"].encode())
+    assert config.requests.burst == burst
+
+
 def test_a_ceiling_that_allows_more_changes_nothing() -> None:
     world, free = Planned(), Planned()
     world.ceiling("large", replicas=100, limits={"requests": {"perMinute": 6000, "burst": 200}, "connections": 300},
