@@ -9,7 +9,7 @@ from zaum_operator.core.actions import Action
 from zaum_operator.core.effective import Effective
 from zaum_operator.core.intent import Intent
 from zaum_operator.core.kinds import Kind, Object
-from zaum_operator.core.render import account, claim, config, network, quota, service
+from zaum_operator.core.render import account, claim, config, metadata, network, quota, service
 from zaum_operator.core.snapshot import Site, Snapshot
 
 
@@ -76,7 +76,11 @@ def of_absence(snapshot: Snapshot) -> tuple[Action, ...]:
 
 
 def stale(snapshot: Snapshot, *, uid: str) -> tuple[Action, ...]:
-    """Delete children of a policy with another uid than this, in the order of `kinds.CHILDREN`."""
+    """Delete children of a policy with another uid than this, in the order of `kinds.CHILDREN`.
+
+    No uid: the policy is gone, and what was made for it goes even where nothing owns it any more. A deletion with
+    `--cascade=orphan` leaves it so, and nobody but us may delete it. Claims stay then: they hold somebody's work.
+    """
     name = contract.child_name(snapshot.key.name)
     held: dict[Kind, Iterable[Object | None]] = {
         kinds.NETWORK_POLICY: [snapshot.network_policy(name)],
@@ -91,7 +95,9 @@ def stale(snapshot: Snapshot, *, uid: str) -> tuple[Action, ...]:
         actions.delete(kind, child)
         for kind in kinds.CHILDREN
         for child in held[kind]
-        if child is not None and _is_stale(child, uid) and not child["metadata"].get("deletionTimestamp")
+        if child is not None
+        and (_is_stale(child, uid) or (not uid and kind is not kinds.CLAIM and _is_orphan(child, snapshot.key.name)))
+        and not child["metadata"].get("deletionTimestamp")
     ]
     if not uid and snapshot.priority_class is not None:
         gone.append(actions.delete(kinds.PRIORITY_CLASS, snapshot.priority_class))
@@ -116,6 +122,13 @@ def _is_stale(child: Object, uid: str) -> bool:
     """Tell whether an AgentPolicy of another uid owns a child. One without owner is adopted, not deleted."""
     reference = keys.owner(child)
     return reference is not None and reference.get("uid") != uid
+
+
+def _is_orphan(child: Object, policy: str) -> bool:
+    """Tell whether we made a child for this policy and nothing owns it; its name alone would not say who made it."""
+    labels = child["metadata"].get("labels") or {}
+    made_by_us = labels.get(metadata.MANAGED_BY) == contract.FIELD_MANAGER or contract.LABEL_AGENT in labels
+    return keys.owner(child) is None and labels.get(contract.LABEL_POLICY) == policy and made_by_us
 
 
 def _pruned(draft: Draft) -> list[Action]:

@@ -146,6 +146,28 @@ def test_a_claim_goes_with_its_policy() -> None:
     assert world.api.all(kinds.CLAIM) == []
 
 
+def test_i08_a_policy_that_is_deleted_without_its_children_leaves_no_agent_behind() -> None:
+    world = settled(persistent() | {"ingress": [WEB]})
+    foreign = {"metadata": {"name": "zaum-other", "namespace": NAMESPACE, "labels": {"app": "other"}}}
+    world.api.put(kinds.CONFIG_MAP, foreign)
+    for kind in kinds.CHILDREN:  # kubectl delete --cascade=orphan: the garbage collector takes the owner off
+        for child in world.api.all(kind):
+            child["metadata"].pop("ownerReferences", None)
+    world.api.remove(kinds.POLICY, NAMESPACE, "researcher")
+    world.step()
+    world.api.finish_deletions()
+    left = {kind.plural: [item["metadata"]["name"] for item in world.api.all(kind)] for kind in kinds.CHILDREN}
+    assert left == {
+        "networkpolicies": ["zaum--guard"],
+        "services": [],
+        "pods": [],
+        "resourcequotas": [],
+        "configmaps": ["zaum-other"],
+        "serviceaccounts": [],
+        "persistentvolumeclaims": ["zaum-researcher-0"],
+    }
+
+
 def test_what_the_cluster_writes_into_a_claim_is_no_drift() -> None:
     world = settled(persistent())
     filled = {"storageClassName": "standard", "volumeName": "pv-1", "volumeMode": "Filesystem"}
