@@ -16,7 +16,7 @@ def isolated(plan: Plan, failure: Failure | None) -> Finding:
     if failure is not None and failure.action.kind not in {kinds.POD, kinds.CLAIM}:
         return no(Reason.NOT_GUARDED, f"Not all that isolates is in place: {troubles.failed(failure).message}")
     if plan.effective is None:
-        return no(Reason.NOT_GUARDED, "Only the guard is in place.")
+        return no(Reason.NOT_GUARDED, "No more than the guard is in place.")
     return yes(Reason.GUARDED, "Guard, NetworkPolicy, quota and ServiceAccount are as planned; pods are restricted.")
 
 

@@ -1,8 +1,9 @@
 """From one snapshot to the requests that make it right. Isolation comes first, pods last, nothing is written twice."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from zaum_api import contract
 from zaum_operator.core import ceiling, children, foreign, intent, kinds, live, pods, replacement, tasks
@@ -18,6 +19,9 @@ from zaum_operator.core.pods import Pod
 from zaum_operator.core.render import claim, config, guard, installation, pod
 from zaum_operator.core.snapshot import Site, Snapshot
 
+MISPLACED: Final = (
+    "No agent runs in the namespace of Zaum's own parts, beside what guards it: make the policy in another namespace."
+)
 stale_children = children.stale
 of_absence = children.of_absence
 
@@ -74,6 +78,10 @@ def of_policy(
     """
     wanted = readers.policy(policy)
     before = tasks.recorded(policy.get("status"))
+    if wanted.key.namespace == site.release_namespace:
+        # Its children would take over the chart's own objects, which have such names: zaum-gateway, zaum-operator.
+        misplaced = replace(wanted, spec=None, problem=MISPLACED)
+        return Plan(misplaced, (), outcome=before, namespaced=site.namespaced)
     if stale := children.stale(snapshot, uid=wanted.uid):
         return Plan(wanted, stale, stale=True, namespaced=site.namespaced)
     held = ceilings_for(snapshot.ceilings, snapshot.namespace, site, readers)

@@ -1,12 +1,13 @@
 """Services, claims, tokens, lifetimes: what comes with a field, what goes with it, and what stays."""
 
 import copy
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.support import specs
+from tests.support import rendered, specs
 from tests.support.planned import Planned
 from tests.support.world import NAMESPACE
 from zaum_api import contract
@@ -166,6 +167,22 @@ def test_i08_a_policy_that_is_deleted_without_its_children_leaves_no_agent_behin
         "serviceaccounts": [],
         "persistentvolumeclaims": ["zaum-researcher-0"],
     }
+
+
+@pytest.mark.parametrize("name", ["gateway", "operator", "researcher"])
+def test_i12_a_policy_beside_our_own_parts_takes_none_of_them_over(name: str) -> None:
+    world = Planned(site=replace(rendered.SITE, release_namespace=NAMESPACE))
+    ours = {"metadata": {"name": f"zaum-{name}", "namespace": NAMESPACE}, "spec": {"selector": {"app": "ours"}}}
+    world.api.put(kinds.SERVICE, ours)
+    world.policy(persistent() | {"ingress": [WEB]}, name)
+    for _ in range(3):
+        world.step(name)
+    world.sweep()
+    assert {kind.plural for kind in kinds.CHILDREN if world.api.all(kind)} == {"services"}
+    assert service(world)["spec"] == ours["spec"]
+    status, reason, message = world.condition(name=name)
+    assert (status, reason) == ("False", "InvalidSpec")
+    assert "another namespace" in message
 
 
 def test_what_the_cluster_writes_into_a_claim_is_no_drift() -> None:
