@@ -110,6 +110,14 @@ def recorded(status: dict[str, Any] | None) -> Outcome | None:
     return None
 
 
+def unstarted() -> Outcome:
+    """Say that the pod could not be made after all. Said to run, a task without a pod would be lost for good.
+
+    Where the answer alone was lost, the pod is there under the one name that it can have, and is found next time.
+    """
+    return _unknown(Reason.PROGRESSING, "The task has not started: its pod, or what it needs, could not be made.")
+
+
 def suffix(uid: str) -> str:
     """Give the five hex digits of a task's pod: always the same, so that two operators cannot both make it."""
     return reading.digest(uid.encode()).rpartition(":")[2][:5]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from zaum_api import contract
 from zaum_api.conditions import ConditionType, Reason, Status
-from zaum_operator.core import degraded, isolation, pods, replacement, troubles
+from zaum_operator.core import degraded, isolation, pods, replacement, tasks, troubles
 from zaum_operator.core.finding import Failure, Finding, Verdict, no, yes
 from zaum_operator.core.plan import Plan
 from zaum_operator.core.snapshot import Snapshot
@@ -22,7 +22,8 @@ def conclude(snapshot: Snapshot, plan: Plan, failure: Failure | None) -> tuple[V
         ConditionType.DEGRADED: degraded.find(plan),
     }
     if plan.outcome is not None:
-        found[ConditionType.SUCCEEDED] = Finding(plan.outcome.status, plan.outcome.reason, plan.outcome.message)
+        outcome = tasks.unstarted() if failure is not None and plan.decision.start else plan.outcome
+        found[ConditionType.SUCCEEDED] = Finding(outcome.status, outcome.reason, outcome.message)
     return tuple(finding.about(kind) for kind, finding in found.items())
 
 

@@ -13,6 +13,7 @@ from tests.support.planned import Planned
 from tests.support.world import NAMESPACE, START
 from zaum_api import contract
 from zaum_api.conditions import Reason, Status
+from zaum_operator import errors
 from zaum_operator.core import kinds, pods, tasks
 from zaum_operator.core.tasks import Outcome, Recorded, Seen, Step
 
@@ -160,6 +161,37 @@ def test_a_task_that_is_stopped_before_it_started_waits() -> None:
     world.policy(specs.task())
     world.settle()
     assert len(world.pods()) == 1
+
+
+@pytest.mark.parametrize("plural", ["pods", "configmaps", "networkpolicies"])
+def test_a_task_whose_pod_could_not_be_made_has_not_run_and_runs_later(plural: str) -> None:
+    world = Planned()
+    world.policy(specs.task())
+    down = errors.UnavailableError(f"write {plural}", 0, "timeout")
+    world.api.refuse = lambda _, refused, __: down if refused == plural else None
+    for _ in range(3):
+        world.step()
+        assert (world.pods(), outcome(world)) == ([], ("Unknown", "Progressing"))
+    world.api.refuse = lambda *_: None
+    world.settle()
+    assert (len(world.pods()), outcome(world)) == (1, ("Unknown", "TaskRunning"))
+
+
+def test_a_task_whose_pod_was_made_unheard_runs_once() -> None:
+    world = Planned()
+    world.policy(specs.task())
+    create = world.api.create
+
+    async def unheard(kind: kinds.Kind, body: kinds.Object) -> kinds.Object:
+        made = await create(kind, body)
+        if kind is kinds.POD:
+            raise errors.UnavailableError("create pods", 0, "timeout")
+        return made
+
+    world.api.create = unheard  # type: ignore[method-assign]
+    world.step()
+    world.settle()
+    assert (len(world.pods()), outcome(world)) == (1, ("Unknown", "TaskRunning"))
 
 
 def test_a_task_waits_for_the_gateway() -> None:
