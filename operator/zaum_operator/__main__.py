@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gc
 import logging
 import os
 import sys
@@ -17,7 +18,7 @@ from zaum_operator.cluster.client import Client
 from zaum_operator.cluster.gate import Gate
 from zaum_operator.cluster.gateway import GatewayLook
 from zaum_operator.cluster.store import Store
-from zaum_operator.core import access, watched
+from zaum_operator.core import access, freshness, watched
 from zaum_operator.core.pace import Pacer
 from zaum_operator.leadership import Leadership
 from zaum_operator.metrics import Metrics
@@ -52,7 +53,7 @@ async def run(settings: Settings) -> None:
         workers.tasks.append(asyncio.create_task(leadership.run(), name="lease"))
         workers.tasks.append(asyncio.create_task(health.watch_loop(metrics, clock), name="loop lag"))
         runners += await health.serve(workers, metrics, clock)
-        await handlers.watch(workers, settings.watch_namespaces, rest=leadership.rest)
+        await handlers.watch(workers, settings.watch_namespaces, rest=leadership.rest, resume=leadership.resume)
     finally:
         await workers.drain()
         await leadership.release()
@@ -66,7 +67,8 @@ def _workers(api: Client, gate: Gate, settings: Settings, clock: Clock, metrics:
     site = dataclasses.replace(settings.site, api_audiences=identity.audiences())
     store = Store(api, watched.of_site(namespaced=settings.namespaced), settings.watch_namespaces)
     gateway = GatewayLook(api, settings.namespace, settings.gateway_ca_file)
-    reconciler = Reconciler(store, site, gateway, clock, Pacer(settings.rollout_max))
+    memory = freshness.Memory(freshness.NEIGHBOURS_MAX if settings.namespaced else freshness.READ_MAX)
+    reconciler = Reconciler(store, site, gateway, clock, Pacer(settings.rollout_max), memory)
     return Workers(reconciler, clock, metrics, gate, resync_seconds=settings.resync_seconds)
 
 
@@ -90,6 +92,9 @@ def main() -> int:
         sys.stderr.write(f"zaum-operator: {error}\n")
         return 2
     log.to_standard_error(settings.log_level)
+    # What the imports made stays for good: the cyclic collector need not walk it again, with the loop stopped.
+    gc.collect()
+    gc.freeze()
     logger.info("operator starts in namespace %s with %d workers", settings.namespace, settings.workers)
     asyncio.run(run(settings))
     return 0

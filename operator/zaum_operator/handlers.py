@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import Any, Final
 
 import kopf
+from kopf._core.reactor import inventory
 
 from zaum_api import contract
 from zaum_operator.core.kinds import Kind
@@ -72,6 +73,21 @@ class NoProgress(kopf.ProgressStorage):
     def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
         """Change nothing."""
         return essence
+
+
+class NoMemories(inventory.ResourceMemories):
+    """Forgets each object at once: kopf keeps a kilobyte for each that it has seen, for daemons that nobody has."""
+
+    async def recall(  # the arguments are kopf's
+        self,
+        raw_body: kopf.RawBody,
+        *,
+        memobase: Any = None,  # noqa: ANN401
+        noticed_by_listing: bool = False,
+        ephemeral: bool = True,
+    ) -> inventory.ResourceMemory:
+        """Give an empty memory that is kept nowhere."""
+        return await super().recall(raw_body, memobase=memobase, noticed_by_listing=noticed_by_listing, ephemeral=True)
 
 
 def settings(watched: Watched) -> kopf.OperatorSettings:
@@ -136,10 +152,13 @@ def _by_address(inside: kopf.ConnectionInfo) -> kopf.ConnectionInfo:
     return dataclasses.replace(inside, server=f"https://{f'[{host}]' if ':' in host else host}:{port}")
 
 
-async def watch(workers: Workers, namespaces: Collection[str] = (), *, rest: Rest = _nothing) -> None:
+async def watch(
+    workers: Workers, namespaces: Collection[str] = (), *, rest: Rest = _nothing, resume: Rest = _nothing
+) -> None:
     """Watch until cancelled or told to stop by a signal; empty `namespaces` means all.
 
-    `rest` is awaited as soon as kopf begins to end: another replica may lead from there on.
+    `rest` is awaited as soon as kopf begins to end: another replica may lead from there on. `resume` is awaited when
+    kopf is about to begin anew.
 
     When kopf gives up (a CRD is gone, a watch shows an error that it does not know), everything is listed again until
     that works, and kopf is started anew. Nothing is lost: what matters is in the cluster, and the cache stays.
@@ -156,6 +175,7 @@ async def watch(workers: Workers, namespaces: Collection[str] = (), *, rest: Res
         workers.reconciler.store.unfill()
         await workers.fill()
         workers.queue_everything()
+        await resume()
 
 
 class WatchError(Exception):
@@ -198,6 +218,7 @@ async def _kopf(workers: Workers, namespaces: Collection[str], rest: Rest) -> No
     await kopf.operator(
         registry=registry(workers, rest),
         settings=settings(workers.reconciler.store.watched),
+        memories=NoMemories(),
         standalone=True,
         clusterwide=everywhere,
         namespaces=list(namespaces),

@@ -81,6 +81,11 @@ class Leadership:
         self._rests_until = self.clock.seconds() + REST_SECONDS
         await self.release()
 
+    async def resume(self) -> None:
+        """End the rest: our watches are back, and where nobody else leads nobody else undoes what is done by hand."""
+        self._rests_until = 0.0
+        await self.tick()
+
     async def release(self) -> None:
         """Give the Lease back, so that another replica need not wait for its end."""
         led = self.gate.leads

@@ -12,7 +12,7 @@ from zaum_operator.cluster import act, observe
 from zaum_operator.cluster.gateway import GatewayLook
 from zaum_operator.cluster.store import AT_ONCE, Store
 from zaum_operator.core import actions, freshness, kinds, pace, plan, report, sweep, verdict
-from zaum_operator.core.keys import EVERY, Key, of_policy
+from zaum_operator.core.keys import EVERY, Key
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.pace import Pacer
 from zaum_operator.core.plan import Plan
@@ -59,8 +59,10 @@ class Reconciler:
         now, site = self.clock.now(), installation.digest(self.site)
         cache = self.store.cache
         standings = {}
-        for count, item in enumerate(cache.all(kinds.POLICY)):
-            key = of_policy(item)
+        for count, place in enumerate(cache.places(kinds.POLICY)):
+            key, item = Key(*place), cache.get(kinds.POLICY, *place)
+            if item is None:  # it went while the others had their turn
+                continue
             standings[key] = pace.observe(item, cache.of_policy(kinds.POD, key), site=site, now=now)
             if count % AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -69,8 +71,8 @@ class Reconciler:
     async def reconcile(self, key: Key) -> Result:
         """Bring what a key names to what it should be. Raises RequestError when it could not even look."""
         if key.name == EVERY:
-            policies = self.store.cache.all(kinds.POLICY, key.namespace)
-            return Result(backlog=tuple(of_policy(policy) for policy in policies))
+            places = self.store.cache.places(kinds.POLICY, key.namespace)
+            return Result(backlog=tuple(Key(*place) for place in places))
         if key.whole_namespace:
             return await self._namespace(key.namespace)
         if self._writing.get(key, 0) >= DOUBT:

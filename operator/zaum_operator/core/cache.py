@@ -8,7 +8,7 @@ Watches, lists and the answers to our own writes come in any order, doubled, lat
   back. What is said of it afterwards does: with a watch filtered by label "deleted" may mean "not selected any more".
 - A list takes away what it does not contain, unless that is newer than the list.
 
-Nothing that is given out may be changed by whoever gets it.
+Objects are kept packed: what is given out is a copy, and costs its unpacking.
 """
 
 from collections import OrderedDict
@@ -18,7 +18,7 @@ from enum import Enum
 from typing import Final
 
 from zaum_api import contract
-from zaum_operator.core import keys, kinds, trim
+from zaum_operator.core import keys, kinds, packed, trim
 from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Kind, Object
 
@@ -40,7 +40,8 @@ class Change(Enum):
 
 @dataclass(slots=True)
 class _Shelf:
-    objects: dict[Place, Object] = field(default_factory=dict)
+    objects: dict[Place, bytes] = field(default_factory=dict)
+    versions: dict[Place, int] = field(default_factory=dict)
     by_policy: dict[Key, set[Place]] = field(default_factory=dict)
     by_namespace: dict[str, set[Place]] = field(default_factory=dict)
     loose: dict[str, set[Place]] = field(default_factory=dict)
@@ -62,12 +63,13 @@ class Cache:
         if self._gone.get(metadata.get("uid", ""), -1) >= newer:
             return Change.NOTHING
         place = place_of(kind, obj)
-        known = self._shelf(kind).objects.get(place)
-        if known is not None and version(known) >= newer:
+        shelf = self._shelf(kind)
+        if shelf.versions.get(place, -1) >= newer:
             return Change.NOTHING
         kept = trim.of(kind, obj, self._words)
-        if known is not None and _same(known, kept):
-            known["metadata"]["resourceVersion"] = metadata.get("resourceVersion", "")
+        known = shelf.objects.get(place)
+        if known is not None and _same(packed.unpack(known), kept):
+            shelf.objects[place], shelf.versions[place] = packed.pack(kept), newer
             return Change.VERSION
         self._store(kind, place, kept)
         return Change.CONTENT
@@ -79,7 +81,7 @@ class Cache:
     def forget(self, kind: Kind, place: Place, *, uid: str, at: int = FOREVER) -> Change:
         """Take in that the object with this uid is gone since a version."""
         self._bury(uid, at)
-        known = self._shelf(kind).objects.get(place)
+        known = self._object(kind, place)
         if known is None or known["metadata"].get("uid", "") != uid or version(known) > at:
             return Change.NOTHING
         self._take(kind, place)
@@ -101,31 +103,32 @@ class Cache:
         shelf = self._shelf(kind)
         held = shelf.by_namespace.get(namespace, set()) if namespace else set(shelf.objects)
         for place in held - there:
-            known = shelf.objects[place]
-            if version(known) <= at:
+            if shelf.versions[place] <= at:
+                known = packed.unpack(shelf.objects[place])
                 self.forget(kind, place, uid=known["metadata"].get("uid", ""), at=at)
                 gone.append(known)
         return tuple(gone)
 
     def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
         """Give one object."""
-        return self._shelf(kind).objects.get((namespace or "" if kind.namespaced else "", name))
+        return self._object(kind, (namespace or "" if kind.namespaced else "", name))
+
+    def places(self, kind: Kind, namespace: str = "") -> list[Place]:
+        """Give where all objects of a kind stand, of one namespace or of all, in order, and unpack none."""
+        shelf = self._shelf(kind)
+        return sorted(shelf.by_namespace.get(namespace, ()) if namespace else shelf.objects)
 
     def all(self, kind: Kind, namespace: str = "") -> tuple[Object, ...]:
         """Give all objects of a kind, of one namespace or of all, in order of their names."""
-        shelf = self._shelf(kind)
-        places = shelf.by_namespace.get(namespace, ()) if namespace else shelf.objects
-        return tuple(shelf.objects[place] for place in sorted(places))
+        return self._unpacked(kind, self.places(kind, namespace))
 
     def of_policy(self, kind: Kind, key: Key) -> tuple[Object, ...]:
         """Give the objects that concern a policy, by owner or by label, in order of their names."""
-        shelf = self._shelf(kind)
-        return tuple(shelf.objects[place] for place in sorted(shelf.by_policy.get(key, ())))
+        return self._unpacked(kind, sorted(self._shelf(kind).by_policy.get(key, ())))
 
     def loose(self, kind: Kind, namespace: str) -> tuple[Object, ...]:
         """Give a namespace's objects that are not a policy's own under the name that it must have."""
-        shelf = self._shelf(kind)
-        return tuple(shelf.objects[place] for place in sorted(shelf.loose.get(namespace, ())))
+        return self._unpacked(kind, sorted(self._shelf(kind).loose.get(namespace, ())))
 
     def policies(self, kind: Kind) -> set[Key]:
         """Give the keys of all policies that objects of a kind concern."""
@@ -138,19 +141,28 @@ class Cache:
     def _shelf(self, kind: Kind) -> _Shelf:
         return self._shelves.setdefault(kind, _Shelf())
 
+    def _object(self, kind: Kind, place: Place) -> Object | None:
+        known = self._shelf(kind).objects.get(place)
+        return None if known is None else packed.unpack(known)
+
+    def _unpacked(self, kind: Kind, places: Iterable[Place]) -> tuple[Object, ...]:
+        objects = self._shelf(kind).objects
+        return tuple(packed.unpack(objects[place]) for place in places)
+
     def _store(self, kind: Kind, place: Place, obj: Object) -> None:
         self._take(kind, place)
         shelf = self._shelf(kind)
-        shelf.objects[place] = obj
+        shelf.objects[place], shelf.versions[place] = packed.pack(obj), version(obj)
         for index, entry in _entries(kind, obj):
             _index(shelf, index).setdefault(entry, set()).add(place)
 
     def _take(self, kind: Kind, place: Place) -> None:
         shelf = self._shelf(kind)
-        obj = shelf.objects.pop(place, None)
-        if obj is None:
+        known = shelf.objects.pop(place, None)
+        if known is None:
             return
-        for index, entry in _entries(kind, obj):
+        del shelf.versions[place]
+        for index, entry in _entries(kind, packed.unpack(known)):
             found = _index(shelf, index)
             found[entry].discard(place)
             if not found[entry]:

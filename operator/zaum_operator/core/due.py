@@ -41,6 +41,6 @@ def everything(cache: Cache, watched: Watched) -> set[Key]:
 
 
 def _guarded(cache: Cache) -> Iterable[Key]:
-    for policy in cache.all(kinds.NETWORK_POLICY):
-        if policy["metadata"]["name"] == contract.GUARD_NAME:
-            yield Key(policy["metadata"]["namespace"])
+    for namespace, name in cache.places(kinds.NETWORK_POLICY):
+        if name == contract.GUARD_NAME:
+            yield Key(namespace)

@@ -3,6 +3,7 @@
 Nothing here decides anything: forgetting all of it costs time, nothing else.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from zaum_operator.core import ceiling, intent
@@ -16,13 +17,18 @@ from zaum_operator.core.snapshot import Snapshot
 Mark = tuple[object, ...]
 """Equal for two snapshots that the same plan follows from, as long as time plays no part in it."""
 CEILINGS_MAX = 1_000
+READ_MAX = 256
+"""How many specs are kept as read: a policy is looked at a few times in a row, then not for long."""
+NEIGHBOURS_MAX = 100_000
+"""The same where each reconcile reads all policies of its namespace, which must not read each spec anew."""
 
 
 @dataclass(slots=True)
 class Memory:
     """What one operator process remembers of its policies and ceilings."""
 
-    _read: dict[Key, tuple[str, int, Intent]] = field(default_factory=dict)
+    read_max: int = READ_MAX
+    _read: OrderedDict[Key, tuple[str, int, Intent]] = field(default_factory=OrderedDict)
     _ceilings: dict[tuple[str, int], Ceiling] = field(default_factory=dict)
     _settled: dict[Key, Mark] = field(default_factory=dict)
 
@@ -49,9 +55,13 @@ class Memory:
         generation = int(policy["metadata"].get("generation", 0))
         known = self._read.get(key)
         if known is not None and known[:2] == (uid, generation):
+            self._read.move_to_end(key)
             return known[2]
         found = intent.read(policy)
         self._read[key] = (uid, generation, found)
+        self._read.move_to_end(key)
+        if len(self._read) > self.read_max:
+            self._read.popitem(last=False)
         return found
 
     def _ceiling(self, obj: Object) -> Ceiling:

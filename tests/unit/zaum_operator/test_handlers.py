@@ -91,8 +91,25 @@ def test_when_kopf_gives_up_it_is_started_again(world: World, monkeypatch: pytes
 
     monkeypatch.setattr(kopf, "operator", operator)
     monkeypatch.setattr(asyncio, "sleep", at_once)
-    asyncio.run(handlers.watch(world.workers))
+    resumed: list[bool] = []
+
+    async def resume() -> None:
+        resumed.append(world.workers.reconciler.store.filled)
+
+    asyncio.run(handlers.watch(world.workers, resume=resume))
     assert ends == []
+    assert resumed == [True], "it leads again with a filled cache, and does not rest for nothing"
+
+
+def test_kopf_keeps_nothing_of_an_object_that_it_has_seen() -> None:
+    memories = handlers.NoMemories()
+    body: Any = {"metadata": {"uid": "u"}}
+
+    async def seen() -> None:
+        await memories.recall(body, noticed_by_listing=True)
+
+    asyncio.run(seen())
+    assert list(memories.iter_all_memories()) == []
 
 
 def test_a_watch_that_failed_ends_kopf_even_if_the_other_watches_do_not_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,6 +169,32 @@ def test_who_rests_leaves_the_lease_to_others_and_comes_back_when_nobody_wants_i
     asyncio.run(go())
 
 
+def test_who_rested_leads_again_at_once_when_its_watches_are_back_and_nobody_else_leads() -> None:
+    async def go() -> None:
+        _, a, _ = pair()
+        await a.tick()
+        await a.leadership.rest()
+        rested = not a.leads
+        await a.leadership.resume()
+        assert (rested, a.leads) == (True, True)
+        await a.leadership.release()
+
+    asyncio.run(go())
+
+
+def test_who_rested_takes_nothing_from_the_one_that_leads_meanwhile() -> None:
+    async def go() -> None:
+        _, a, b = pair()
+        await a.tick()
+        await a.leadership.rest()
+        await b.tick()
+        await a.leadership.resume()
+        assert (a.leads, b.leads) == (False, True)
+        await b.leadership.release()
+
+    asyncio.run(go())
+
+
 def test_a_lease_that_another_took_meanwhile_is_not_released_by_us() -> None:
     async def go() -> None:
         _, a, b = pair()

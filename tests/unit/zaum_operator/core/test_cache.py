@@ -1,6 +1,7 @@
 """The cache: whatever comes in whatever order, it shows the newest that was said, and forgets what is gone."""
 
 import copy
+import gc
 from typing import Any
 
 import pytest
@@ -166,3 +167,33 @@ def test_in_whatever_order_events_come_the_last_word_of_the_server_stands(
         assert shown(cache) == truth
     cache.replace(kinds.CONFIG_MAP, [said[-1][1]] if said[-1][0] == "put" else [], at=version)
     assert shown(cache) == truth
+
+
+def test_who_changes_what_the_cache_gave_out_changes_nothing_in_it() -> None:
+    cache = Cache()
+    cache.put(kinds.CONFIG_MAP, config(10, value="mine"))
+    found = cache.get(kinds.CONFIG_MAP, "n", "zaum-a")
+    assert found is not None
+    found["data"]["config.json"] = "changed"
+    assert shown(cache) == "mine"
+
+
+def test_a_thousand_objects_give_the_cyclic_collector_next_to_nothing_to_walk() -> None:
+    """A walk stops the loop: it must not grow with all that is in every object."""
+    cache, count = Cache(), 1_000
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(count):
+        obj = config(1, name=f"zaum-{number}", uid=f"u{number}", annotations={str(n): [{"a": "b"}] for n in range(50)})
+        cache.put(kinds.CONFIG_MAP, obj)
+    del obj
+    gc.collect()
+    assert len(gc.get_objects()) - before < 5 * count
+
+
+def test_places_are_known_without_a_look_at_the_objects() -> None:
+    cache = Cache()
+    for name in ("zaum-b", "zaum-a"):
+        cache.put(kinds.CONFIG_MAP, config(1, name=name, uid=name))
+    assert cache.places(kinds.CONFIG_MAP) == [("n", "zaum-a"), ("n", "zaum-b")] == cache.places(kinds.CONFIG_MAP, "n")
+    assert cache.places(kinds.CONFIG_MAP, "other") == []

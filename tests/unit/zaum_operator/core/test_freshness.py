@@ -21,6 +21,18 @@ def test_a_spec_is_read_once_for_each_generation(world: World) -> None:
     assert memory.readers.policy(first) is not one
 
 
+def test_of_many_specs_only_the_latest_are_kept_as_read() -> None:
+    memory = freshness.Memory(read_max=2)
+    bodies = [
+        {"metadata": {"namespace": NAMESPACE, "name": name, "uid": name, "generation": 1}, "spec": specs.agent()}
+        for name in "abc"
+    ]
+    first, second, third = (memory.readers.policy(body) for body in bodies)
+    assert memory.readers.policy(bodies[2]) is third
+    assert memory.readers.policy(bodies[1]) is second
+    assert memory.readers.policy(bodies[0]) is not first
+
+
 def test_a_ceiling_is_read_once_for_each_generation() -> None:
     memory = freshness.Memory()
     body = {
