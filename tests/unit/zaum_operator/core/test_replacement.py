@@ -111,6 +111,7 @@ def shape(decision: Decision) -> dict[str, list[object]]:
         ("one that the cluster took", [dataclasses.replace(ended("a", failures=2), disrupted=True)], {},
          {"start": [(0, 2)]}),
         ("one on a lost node", [pod("a", terminating=True, deleted=START - timedelta(days=1))], {}, {}),
+        ("one that ended on a lost node", [dataclasses.replace(ended("a", ago=99), terminating=True)], {}, {}),
     ],
 )  # fmt: skip
 def test_a_situation_has_one_answer(
