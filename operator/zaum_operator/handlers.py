@@ -101,7 +101,7 @@ def settings(watched: Watched) -> kopf.OperatorSettings:
     result.watching.reconnect_backoff = 1
     # A live stream shows a bookmark each minute; one that shows nothing for longer is half open.
     result.watching.inactivity_timeout = 90
-    result.watching.chunk_size = 100
+    result.watching.chunk_size = 50
     result.networking.error_backoffs = Backoffs()
     result.networking.connect_timeout = 10
     # A handler takes microseconds: no task idles. No limit either: what waits for its turn is held whole in memory.

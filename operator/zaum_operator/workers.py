@@ -252,6 +252,8 @@ class Workers:
         while True:
             await self._ready.wait()
             if await self.step():
+                # One that finds nothing to do waits for nothing: without this a restart would be one long turn.
+                await asyncio.sleep(0)
                 continue
             self._wake.clear()
             next_time = self.queue.next_time()

@@ -238,3 +238,21 @@ def test_health_and_metrics_are_served(world: World, monkeypatch: pytest.MonkeyP
     assert status == 200
     assert '"trouble": ""' in body
     assert "zaum_operator_queue_depth 0.0" in metrics
+
+
+def test_a_worker_that_finds_nothing_to_do_lets_the_others_have_their_turn(world: World) -> None:
+    workers, count = world.workers, 20
+
+    async def go() -> int:
+        workers._ready.set()
+        for number in range(count):
+            workers.add(Key(f"n{number}", "x"))
+        working = asyncio.create_task(workers._work())
+        turns = 0
+        while workers.queue.depth() and turns < 100 * count:
+            await asyncio.sleep(0)
+            turns += 1
+        working.cancel()
+        return turns
+
+    assert count <= asyncio.run(go()) < 100 * count
