@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 SOON_SECONDS: Final = 1.0
 DOUBT: Final = 2
 """After so many reconciles in a row that wrote, the policy itself is looked at live."""
+SWEPT_MAX: Final = 10_000
 AGAIN_FIRST: Final = 0.5
 AGAIN_LONGEST: Final = 300.0
 
@@ -53,6 +54,8 @@ class Reconciler:
     memory: freshness.Memory = field(default_factory=freshness.Memory)
     _writing: dict[Key, int] = field(default_factory=dict)
     """How many reconciles in a row have written something."""
+    _swept: set[Key] = field(default_factory=set)
+    """Policies that are gone, and whose PriorityClass was there to be deleted or was looked for."""
 
     async def prime(self) -> None:
         """Take over what an operator before us left in the middle: once the cache is filled, before any reconcile."""
@@ -94,11 +97,24 @@ class Reconciler:
         self.pacer.forget(key)
         self.memory.forget(key)
         self._writing.pop(key, None)
+        if snapshot.priority_class is None:
+            snapshot = replace(snapshot, priority_class=await self._unlabelled_class(key))
         failure = await self._carry_out(key, plan.of_absence(snapshot))
+        if failure is None:
+            self._swept.add(key)
         return Result(failed=failure is not None, also=(Key(key.namespace), *self.pacer.next_up()))
+
+    async def _unlabelled_class(self, key: Key) -> Object | None:
+        """Look once for what no watch shows and nothing owns. Raises RequestError."""
+        if self.site.namespaced or key in self._swept:
+            return None
+        if len(self._swept) >= SWEPT_MAX:
+            self._swept.clear()
+        return await observe.unlabelled_class(self.store, key)
 
     async def _present(self, snapshot: Snapshot, policy: Object) -> Result:
         now, salt, key = self.clock.now(), self.clock.digits(5), snapshot.key
+        self._swept.discard(key)
         standing = pace.observe(policy, snapshot.pods, site=installation.digest(self.site), now=now)
         may_roll = self.pacer.may_roll(key, standing, now=now)
         mark = freshness.mark(snapshot, may_roll=may_roll)

@@ -8,7 +8,7 @@ from zaum_operator.cluster.store import Store
 from zaum_operator.core import kinds
 from zaum_operator.core.cache import Cache
 from zaum_operator.core.keys import Key
-from zaum_operator.core.kinds import Object
+from zaum_operator.core.kinds import Kind, Object
 from zaum_operator.core.render import quota
 from zaum_operator.core.snapshot import Gateway, NamespaceSnapshot, Site, Snapshot
 
@@ -29,7 +29,7 @@ async def policy(store: Store, key: Key, site: Site, gateway: Gateway | None) ->
         priority_class=cache.get(kinds.PRIORITY_CLASS, None, quota.priority_class_name(key)),
         pods=pods,
         gateway=gateway,
-        service=cache.get(kinds.SERVICE, namespace, name),
+        service=await _service(store, found, namespace, name),
         claims=cache.of_policy(kinds.CLAIM, key),
         namespace=cache.get(kinds.NAMESPACE, None, namespace),
         ceilings=cache.all(kinds.CEILING),
@@ -37,6 +37,14 @@ async def policy(store: Store, key: Key, site: Site, gateway: Gateway | None) ->
         namespace_quota=_namespace_quota(cache, site, namespace),
         missing_files=missing,
     )
+
+
+async def unlabelled_class(store: Store, key: Key) -> Object | None:
+    """Look live for the PriorityClass of a policy that is gone. Raises RequestError.
+
+    Without its label it is in no watch, and nothing owns it.
+    """
+    return await _looked_up(store, kinds.PRIORITY_CLASS, None, quota.priority_class_name(key))
 
 
 async def namespace(store: Store, name: str, site: Site) -> NamespaceSnapshot:
@@ -54,6 +62,28 @@ async def namespace(store: Store, name: str, site: Site) -> NamespaceSnapshot:
         ceilings=cache.all(kinds.CEILING),
         quota=_namespace_quota(cache, site, name),
     )
+
+
+async def _service(store: Store, found: Object | None, namespace: str, name: str) -> Object | None:
+    """Give the policy's Service. For each new generation one that is not held is looked for live.
+
+    One that somebody took our label off is in no watch, and a policy that wants none any more would leave it there.
+    """
+    held = store.cache.get(kinds.SERVICE, namespace, name)
+    if held is not None or found is None or not _is_new(found):
+        return held
+    return await _looked_up(store, kinds.SERVICE, namespace, name)
+
+
+async def _looked_up(store: Store, kind: Kind, namespace: str | None, name: str) -> Object | None:
+    for obj in await store.api.list(kind, namespace, name=name):
+        store.cache.put(kind, obj)
+    return store.cache.get(kind, namespace, name)
+
+
+def _is_new(found: Object) -> bool:
+    """Tell whether nothing has been said yet about the policy's spec as it is."""
+    return (found.get("status") or {}).get("observedGeneration") != found["metadata"].get("generation")
 
 
 def _network_policies(cache: Cache, namespace: str, name: str) -> tuple[Object, ...]:

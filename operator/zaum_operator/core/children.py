@@ -134,9 +134,16 @@ def _is_orphan(child: Object, policy: str) -> bool:
 def _pruned(draft: Draft) -> list[Action]:
     """Take away the Service of a policy that nobody may reach any more. Claims stay: they hold somebody's work."""
     live = draft.snapshot.service
-    if live is None or draft.effective.ingress or keys.owner(live) is None or live["metadata"].get("deletionTimestamp"):
+    if live is None or draft.effective.ingress or live["metadata"].get("deletionTimestamp"):
         return []
-    return [actions.delete(kinds.SERVICE, live)]
+    return [actions.delete(kinds.SERVICE, live)] if _is_our_service(live, draft.intent.key.name) else []
+
+
+def _is_our_service(live: Object, policy: str) -> bool:
+    """Tell whether we made the Service of this name. Owner or label may have been taken off; another's has neither."""
+    labels = live["metadata"].get("labels") or {}
+    leads_to_us = (live.get("spec") or {}).get("selector") == metadata.pod_selector(policy)
+    return leads_to_us or keys.owner(live) is not None or labels.get(contract.LABEL_POLICY) == policy
 
 
 def _quota(draft: Draft) -> list[tuple[Kind, Object]]:

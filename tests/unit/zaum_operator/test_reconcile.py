@@ -1,6 +1,7 @@
 """The operator against a simulated API server: what a person or a kubelet does, and what stands there afterwards."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -180,6 +181,92 @@ def test_i13_leftovers_of_a_policy_that_is_gone_are_swept_at_the_start(world: Wo
     world.api.listeners.append(world.on_event)
     world.resync()
     assert [place for place in world.api.objects if place[0] not in {"services", "events"}] == []
+
+
+INGRESS = [{"port": 8080, "from": [{"podSelector": {"matchLabels": {"app": "web"}}}]}]
+UNLABELLED = {"metadata": {"labels": None}}
+
+
+def reads(world: World, kind: kinds.Kind) -> list[str]:
+    """Note the names that are looked for live from now on."""
+    seen: list[str] = []
+    listing = world.api.list
+
+    async def noted(each: kinds.Kind, namespace: str | None = None, *, selector: str = "", name: str = "") -> Any:
+        if each is kind and name:
+            seen.append(name)
+        return await listing(each, namespace, selector=selector, name=name)
+
+    world.api.list = noted  # type: ignore[method-assign]
+    return seen
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        UNLABELLED,
+        {"metadata": {"ownerReferences": None}},
+        {"metadata": {"labels": None, "ownerReferences": None}},
+    ],
+    ids=["label", "owner", "both"],
+)
+def test_i01_a_service_that_no_watch_shows_goes_with_the_ingress(world: World, patch: dict[str, object]) -> None:
+    world.policy(spec=specs.spec(ingress=INGRESS))
+    world.settle()
+    world.watching = False  # as between two leaders
+    world.api.edit(kinds.SERVICE, NAMESPACE, "zaum-researcher", patch)
+    world.api.edit(kinds.POLICY, NAMESPACE, "researcher", {"spec": {"ingress": None}})
+    world.watching = True
+    after = World(world.ca_file, api=world.api)
+    after.settle()
+    assert after.api.names(kinds.SERVICE) == [contract.GATEWAY_SERVICE]
+    assert after.look() == []
+
+
+def test_somebody_elses_service_of_that_name_stays(world: World) -> None:
+    foreign = {"metadata": {"name": "zaum-researcher", "namespace": NAMESPACE}, "spec": {"selector": {"app": "other"}}}
+    world.api.put(kinds.SERVICE, foreign)
+    world.policy()
+    world.settle()
+    assert "zaum-researcher" in world.api.names(kinds.SERVICE)
+
+
+def test_a_service_is_looked_for_once_per_spec_and_never_by_an_unchanged_restart(world: World) -> None:
+    looked = reads(world, kinds.SERVICE)
+    world.policy()
+    world.settle()
+    world.start_pods()
+    assert set(looked) == {"zaum-researcher"}, "the control: a spec that nobody has answered yet"
+    looked.clear()
+    World(world.ca_file, api=world.api).settle()
+    assert world.look() == []
+    assert looked == []
+
+
+def test_i13_a_priority_class_that_no_watch_shows_goes_with_its_policy(world: World) -> None:
+    world.policy()
+    world.settle()
+    name = quota.priority_class_name(Key(NAMESPACE, "researcher"))
+    world.watching = False  # as between two leaders
+    world.api.edit(kinds.PRIORITY_CLASS, None, name, UNLABELLED)
+    world.watching = True
+    after = World(world.ca_file, api=world.api)
+    after.watching = False
+    looked = reads(after, kinds.PRIORITY_CLASS)
+    after.workers.on_event(kinds.POLICY, after.api.all(kinds.POLICY)[0], gone=True)
+    after.settle()
+    assert after.api.names(kinds.PRIORITY_CLASS) == []
+    after.look()
+    assert looked == [name], "one look is enough"
+
+
+def test_a_priority_class_that_is_held_is_deleted_without_another_look(world: World) -> None:
+    world.policy()
+    world.settle()
+    looked = reads(world, kinds.PRIORITY_CLASS)
+    world.api.remove(kinds.POLICY, NAMESPACE, "researcher")
+    world.settle()
+    assert (world.api.names(kinds.PRIORITY_CLASS), looked) == ([], [])
 
 
 def test_i12_two_policies_share_nothing_but_the_guard(world: World) -> None:
