@@ -83,7 +83,7 @@ async def _looked_up(store: Store, kind: Kind, namespace: str | None, name: str)
 
 def _is_new(found: Object) -> bool:
     """Tell whether nothing has been said yet about the policy's spec as it is."""
-    return (found.get("status") or {}).get("observedGeneration") != found["metadata"].get("generation")
+    return bool((found.get("status") or {}).get("observedGeneration") != found["metadata"].get("generation"))
 
 
 def _network_policies(cache: Cache, namespace: str, name: str) -> tuple[Object, ...]:
