@@ -164,17 +164,28 @@ def test_nobody_grants_by_the_guards_annotation(people: dict[str, Api], agents: 
     )
 
 
+@pytest.mark.parametrize("sub", ["", "status", "finalize"])
 @pytest.mark.parametrize("labels", [{"team": "free"}, LABELLED], ids=["out of a ceiling", "into relaxation"])
 def test_nobody_leaves_a_ceiling_by_a_label(
-    api: Api, people: dict[str, Api], namespace: str, request: pytest.FixtureRequest, labels: dict[str, str]
+    api: Api,
+    people: dict[str, Api],
+    namespace: str,
+    request: pytest.FixtureRequest,
+    *,
+    labels: dict[str, str],
+    sub: str,
 ) -> None:
     """A Role with every right in a namespace reaches the Namespace object too; Kubernetes' own `admin` does not."""
     api.merge("namespaces", "", namespace, {"metadata": {"labels": {"team": "research"}}})
     ceiling(api, request, namespace, [], {"team": "research"})
 
     def label(who: Api, labels: dict[str, str]) -> object:
-        return who.send("PATCH", url("namespaces", "", namespace), {"metadata": {"labels": labels}}, query=DRY,
-                        content="application/merge-patch+json")  # fmt: skip
+        target, patch = url("namespaces", "", namespace, sub), {"metadata": {"labels": labels}}
+        if sub != "finalize":
+            return who.send("PATCH", target, patch, query=DRY, content="application/merge-patch+json")
+        body = api.get("namespaces", "", namespace)  # this one takes whole objects only
+        body["metadata"]["labels"] |= labels
+        return who.send("PUT", target, body, query=DRY)
 
     admission.eventually_refused(lambda: label(people["owner"], labels), "which ceilings hold")
     label(people["owner"], {"mood": "good"})
