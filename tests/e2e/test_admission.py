@@ -101,6 +101,19 @@ def test_nobody_makes_a_pod_ours_by_a_label(api: Api, namespace: str, kept: Call
     api.merge("pods", namespace, foreign, {"metadata": {"labels": {"example.com/agent": "true"}}})
 
 
+def test_nobody_makes_a_pod_ours_by_a_report(people: dict[str, Api], namespace: str, kept: Callable[..., str]) -> None:
+    foreign = kept("pods", "probe")
+
+    def report(who: Api, label: str) -> object:
+        patch = {"metadata": {"labels": {label: "true"}}}
+        target = url("pods", namespace, foreign, "status")
+        return who.send("PATCH", target, patch, query=DRY, content="application/merge-patch+json")
+
+    for who in people.values():
+        refused(lambda who=who: report(who, "zaum.dev/agent"), "report on agent pods")  # type: ignore[misc]
+        report(who, "example.com/agent")
+
+
 @pytest.mark.parametrize(("who", "kind"), PEOPLE)
 def test_nobody_but_the_operator_deletes_an_object_of_ours(
     people: dict[str, Api], namespace: str, who: str, kind: str, kept: Callable[..., str]
