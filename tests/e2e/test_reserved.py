@@ -51,11 +51,17 @@ def test_nobody_but_the_operator_holds_its_lease(api: Api) -> None:
         spec = {"holderIdentity": "somebody", "leaseDurationSeconds": 15}
         return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec}
 
+    def sweep(who: Api, name: str) -> object:
+        chosen = {"fieldSelector": f"metadata.name={name}", **DRY}
+        return who.send("DELETE", url("leases", "zaum-system"), query=chosen)
+
     owner = admission.owner_of(api, "zaum-system")
     for who in (api, owner):
         refused(lambda who=who: who.apply("leases", lease("zaum-operator"), dry_run=True), "holds its Lease")  # type: ignore[misc]
         refused(lambda who=who: create(who, "leases", lease("zaum-operator")), "holds its Lease")  # type: ignore[misc]
         refused(lambda who=who: who.delete("leases", "zaum-system", "zaum-operator"), "holds its Lease")  # type: ignore[misc]
+        refused(lambda who=who: sweep(who, "zaum-operator"), "holds its Lease")  # type: ignore[misc]
+        sweep(who, "probe")
         who.apply("leases", lease("probe"), dry_run=True)
     api.as_user(OPERATOR_AS_ADMIN).apply("leases", lease("zaum-operator"), dry_run=True)
 
