@@ -11,7 +11,7 @@ from zaum_operator.clock import Clock
 from zaum_operator.cluster import act, observe
 from zaum_operator.cluster.gateway import GatewayLook
 from zaum_operator.cluster.store import AT_ONCE, Store
-from zaum_operator.core import actions, freshness, kinds, pace, plan, report, sweep, verdict
+from zaum_operator.core import actions, freshness, kinds, lagging, pace, plan, report, sweep, verdict
 from zaum_operator.core.keys import EVERY, Key
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.pace import Pacer
@@ -54,6 +54,8 @@ class Reconciler:
     memory: freshness.Memory = field(default_factory=freshness.Memory)
     _writing: dict[Key, int] = field(default_factory=dict)
     """How many reconciles in a row have written something."""
+    _lagging: dict[Key, int] = field(default_factory=dict)
+    """How often in a row a policy's own quota has refused a pod because it counts late."""
     _swept: set[Key] = field(default_factory=set)
     """Policies that are gone, and whose PriorityClass was there to be deleted or was looked for."""
 
@@ -97,6 +99,7 @@ class Reconciler:
         self.pacer.forget(key)
         self.memory.forget(key)
         self._writing.pop(key, None)
+        self._lagging.pop(key, None)
         if snapshot.priority_class is None:
             snapshot = replace(snapshot, priority_class=await self._unlabelled_class(key))
         failure = await self._carry_out(key, plan.of_absence(snapshot))
@@ -127,6 +130,11 @@ class Reconciler:
         if planned.unseen and await self._is_there(key, planned.unseen):
             return Result(again_after=SOON_SECONDS, also=(Key(key.namespace),))
         failure = await self._carry_out(key, planned.actions)
+        if lagging.passes(key, failure, before=self._lagging.get(key, 0)):
+            self._lagging[key] = self._lagging.get(key, 0) + 1
+            return Result(failed=True)
+        if failure is None:
+            self._lagging.pop(key, None)
         verdicts = verdict.conclude(snapshot, planned, failure)
         status = report.status(snapshot, planned, verdicts, now=now, failure=failure)
         said = report.changed(snapshot, status)

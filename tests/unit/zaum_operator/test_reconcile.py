@@ -599,6 +599,21 @@ def test_a_refused_pod_is_said_with_its_reason_and_tried_again(
     assert len(world.live()) == 1
 
 
+@pytest.mark.parametrize(("times", "warnings"), [(2, 0), (50, 1)])
+def test_the_policys_own_quota_that_counts_late_warns_nobody_unless_it_lasts(
+    world: World, times: int, warnings: int
+) -> None:
+    left = [errors.QuotaError("create pods", 403, "exceeded quota: zaum-researcher, requested: pods=1")] * times
+    world.api.refuse = lambda verb, plural, name: left.pop() if (verb, plural) == ("create", "pods") and left else None
+    world.policy()
+    world.settle()
+    for _ in range(6):
+        world.pass_time(seconds=5)
+    said = [event for event in world.api.all(kinds.EVENT) if event.get("reason") == "QuotaExceeded"]
+    assert bool(said) is bool(warnings)
+    assert len(world.live()) == (0 if warnings else 1)
+
+
 def test_i02_no_pod_starts_while_the_guard_cannot_be_written(world: World) -> None:
     refused = errors.UnavailableError("apply", 500, "etcd is slow")
     world.api.refuse = lambda verb, plural, name: refused if name == contract.GUARD_NAME else None
