@@ -197,7 +197,7 @@ def reads(world: World, kind: kinds.Kind) -> list[str]:
             seen.append(name)
         return await listing(each, namespace, selector=selector, name=name)
 
-    world.api.list = noted  # type: ignore[method-assign]
+    world.api.list = noted  # type: ignore[method-assign,assignment]
     return seen
 
 
