@@ -283,5 +283,5 @@ def brief(seen: Object) -> Object:
 
 def condition(seen: Object, kind: str) -> Object:
     """Give one condition of an object's status, {} where it has none."""
-    listed = seen.get("status", {}).get("conditions", [])
+    listed = seen.get("status", {}).get("conditions") or []
     return next((item for item in listed if item["type"] == kind), {})
