@@ -19,7 +19,8 @@ from zaum_operator.cluster.client import Client
 from zaum_operator.cluster.gate import Gate
 from zaum_operator.cluster.gateway import GatewayLook
 from zaum_operator.cluster.store import Store
-from zaum_operator.core import access, freshness, watched
+from zaum_operator.core import access, freshness, kinds, watched
+from zaum_operator.core.cache import Cache
 from zaum_operator.core.pace import Pacer
 from zaum_operator.leadership import Leadership
 from zaum_operator.metrics import Metrics
@@ -70,7 +71,9 @@ async def run(settings: Settings) -> None:
 
 def _workers(api: Client, gate: Gate, settings: Settings, clock: Clock, metrics: Metrics) -> Workers:
     site = dataclasses.replace(settings.site, api_audiences=identity.audiences())
-    store = Store(api, watched.of_site(namespaced=settings.namespaced), settings.watch_namespaces)
+    # Policies of a namespace share one quota there, so each look at one adds up all.
+    cache = Cache(frozenset({kinds.POLICY}) if settings.namespaced else frozenset())
+    store = Store(api, watched.of_site(namespaced=settings.namespaced), settings.watch_namespaces, cache)
     gateway = GatewayLook(api, settings.namespace, settings.gateway_ca_file)
     memory = freshness.Memory(freshness.NEIGHBOURS_MAX if settings.namespaced else freshness.READ_MAX)
     reconciler = Reconciler(store, site, gateway, clock, Pacer(settings.rollout_max), memory)

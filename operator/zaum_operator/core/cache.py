@@ -8,7 +8,8 @@ Watches, lists and the answers to our own writes come in any order, doubled, lat
   back. What is said of it afterwards does: with a watch filtered by label "deleted" may mean "not selected any more".
 - A list takes away what it does not contain, unless that is newer than the list.
 
-Objects are kept packed: what is given out is a copy, and costs its unpacking.
+Objects are kept packed: what is given out costs its unpacking. Nothing that is given out may be changed by whoever
+gets it: of the kinds that are kept plain it is the cache's own.
 """
 
 from collections import OrderedDict
@@ -40,7 +41,7 @@ class Change(Enum):
 
 @dataclass(slots=True)
 class _Shelf:
-    objects: dict[Place, bytes] = field(default_factory=dict)
+    objects: dict[Place, bytes | Object] = field(default_factory=dict)
     versions: dict[Place, int] = field(default_factory=dict)
     by_policy: dict[Key, set[Place]] = field(default_factory=dict)
     by_namespace: dict[str, set[Place]] = field(default_factory=dict)
@@ -52,6 +53,8 @@ class _Shelf:
 class Cache:
     """Objects by kind and place, with indexes by policy and by namespace."""
 
+    plain: frozenset[Kind] = frozenset()
+    """Kinds that are not packed, because each look at one object looks at all of its namespace."""
     _shelves: dict[Kind, _Shelf] = field(default_factory=dict)
     _gone: OrderedDict[str, int] = field(default_factory=OrderedDict)
     _words: trim.Words = field(default_factory=dict)
@@ -68,8 +71,8 @@ class Cache:
             return Change.NOTHING
         kept = trim.of(kind, obj, self._words)
         known = shelf.objects.get(place)
-        if known is not None and _same(packed.unpack(known), kept):
-            shelf.objects[place], shelf.versions[place] = packed.pack(kept), newer
+        if known is not None and _same(_read(known), kept):
+            shelf.objects[place], shelf.versions[place] = self._kept(kind, kept), newer
             return Change.VERSION
         self._store(kind, place, kept)
         return Change.CONTENT
@@ -104,7 +107,7 @@ class Cache:
         held = shelf.by_namespace.get(namespace, set()) if namespace else set(shelf.objects)
         for place in held - there:
             if shelf.versions[place] <= at:
-                known = packed.unpack(shelf.objects[place])
+                known = _read(shelf.objects[place])
                 self.forget(kind, place, uid=known["metadata"].get("uid", ""), at=at)
                 gone.append(known)
         return tuple(gone)
@@ -141,18 +144,21 @@ class Cache:
     def _shelf(self, kind: Kind) -> _Shelf:
         return self._shelves.setdefault(kind, _Shelf())
 
+    def _kept(self, kind: Kind, obj: Object) -> bytes | Object:
+        return obj if kind in self.plain else packed.pack(obj)
+
     def _object(self, kind: Kind, place: Place) -> Object | None:
         known = self._shelf(kind).objects.get(place)
-        return None if known is None else packed.unpack(known)
+        return None if known is None else _read(known)
 
     def _unpacked(self, kind: Kind, places: Iterable[Place]) -> tuple[Object, ...]:
         objects = self._shelf(kind).objects
-        return tuple(packed.unpack(objects[place]) for place in places)
+        return tuple(_read(objects[place]) for place in places)
 
     def _store(self, kind: Kind, place: Place, obj: Object) -> None:
         self._take(kind, place)
         shelf = self._shelf(kind)
-        shelf.objects[place], shelf.versions[place] = packed.pack(obj), version(obj)
+        shelf.objects[place], shelf.versions[place] = self._kept(kind, obj), version(obj)
         for index, entry in _entries(kind, obj):
             _index(shelf, index).setdefault(entry, set()).add(place)
 
@@ -162,7 +168,7 @@ class Cache:
         if known is None:
             return
         del shelf.versions[place]
-        for index, entry in _entries(kind, packed.unpack(known)):
+        for index, entry in _entries(kind, _read(known)):
             found = _index(shelf, index)
             found[entry].discard(place)
             if not found[entry]:
@@ -172,6 +178,10 @@ class Cache:
         self._gone[uid] = max(at, self._gone.pop(uid, at))
         while len(self._gone) > TOMBSTONES:
             self._gone.popitem(last=False)
+
+
+def _read(kept: bytes | Object) -> Object:
+    return packed.unpack(kept) if isinstance(kept, bytes) else kept
 
 
 class _Index(Enum):

@@ -197,3 +197,12 @@ def test_places_are_known_without_a_look_at_the_objects() -> None:
         cache.put(kinds.CONFIG_MAP, config(1, name=name, uid=name))
     assert cache.places(kinds.CONFIG_MAP) == [("n", "zaum-a"), ("n", "zaum-b")] == cache.places(kinds.CONFIG_MAP, "n")
     assert cache.places(kinds.CONFIG_MAP, "other") == []
+
+
+def test_a_kind_that_is_kept_plain_is_given_out_as_it_is() -> None:
+    cache = Cache(frozenset({kinds.CONFIG_MAP}))
+    assert cache.put(kinds.CONFIG_MAP, config(10)) is Change.CONTENT
+    assert cache.put(kinds.CONFIG_MAP, config(11)) is Change.VERSION
+    assert cache.put(kinds.CONFIG_MAP, config(12, value="new")) is Change.CONTENT
+    assert cache.get(kinds.CONFIG_MAP, "n", "zaum-a") is cache.get(kinds.CONFIG_MAP, "n", "zaum-a")
+    assert shown(cache) == "new"
