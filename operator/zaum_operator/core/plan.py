@@ -12,7 +12,7 @@ from zaum_operator.core import effective as effective_values
 from zaum_operator.core.actions import Action
 from zaum_operator.core.ceiling import Ceiling
 from zaum_operator.core.ceilings import Ceilings
-from zaum_operator.core.effective import Effective
+from zaum_operator.core.effective import Effective, NoToken
 from zaum_operator.core.intent import Intent
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.pods import Pod
@@ -102,6 +102,7 @@ def of_policy(
         images=pods.images(template),
         site=installation.digest(site),
         lifetime=effective.lifetime,
+        revoked=isinstance(effective.token, NoToken),
         may_roll=may_roll,
     )
     seen = tuple(pods.read(item) for item in snapshot.pods)

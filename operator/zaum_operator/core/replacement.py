@@ -67,6 +67,8 @@ class Want:
     """Digest of the installation's part."""
     lifetime: int | None = None
     """Seconds that a pod lives at most: one that has less already cannot get more."""
+    revoked: bool = False
+    """Whether something was taken away that running pods may still hold: those of another template go at once."""
     may_roll: bool = True
     """Whether it is this policy's turn to have pods replaced that only the installation has made outdated."""
 
@@ -186,7 +188,9 @@ def _roll(decision: Decision, want: Want) -> Decision:
     ready = [pod for pod in decision.keep if pod.ready and pod not in decision.end]
     broken = [pod for pod in due if not pod.ready] + [pod for pod in paced if not pod.ready and pod.waiting]
     working = [pod for pod in due if pod in ready]
-    goes = broken + (working[-1:] if len(ready) == want.replicas else [])
+    # An agent could hold on to what it has lost by never letting another replica get ready.
+    held = [pod for pod in working if want.revoked and kinds[pod.name] is Outdated.BY_AUTHOR]
+    goes = broken + (held or (working[-1:] if len(ready) == want.replicas else []))
     return Decision(
         delete=decision.delete + tuple(Gone(pod, _why(kinds[pod.name])) for pod in goes),
         end=tuple(pod for pod in decision.end if pod not in goes),

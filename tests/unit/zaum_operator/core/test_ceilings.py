@@ -260,6 +260,24 @@ def test_every_clamp_is_enforced_and_shown_with_its_ceiling() -> None:
     assert world.condition("IdentityBound")[:2] == ("False", "CeilingExceeded")
 
 
+def test_i03_an_audience_that_is_forbidden_later_is_taken_from_running_agents_whatever_their_replicas_do() -> None:
+    world = Planned()
+    world.policy(specs.agent(replicas=2) | {"identity": {"token": {"audience": "https://tools.example"}}})
+    world.settle()
+    world.run_pods()
+    world.settle()
+    holding, broken = world.pods()
+    world.end(broken, code=1)
+    world.ceiling("c", identity={"audiences": []})
+    world.step()
+    world.api.finish_deletions()
+    left = {pod["metadata"]["uid"] for pod in world.pods()}
+    assert holding["metadata"]["uid"] not in left
+    world.settle()
+    assert world.pods()
+    assert "zaum-identity" not in str(world.pods())
+
+
 @pytest.mark.parametrize(
     ("capped", "asked", "burst"),
     [
