@@ -13,6 +13,8 @@ from tests.support.e2e.api import Api, NotSeenError, Object, RefusedError, User,
 POLICY: Final = "prey"
 KEEPER: Final = "keeper"
 """A policy of its own for the claim: no storage class of that name exists, so its pod waits and the claim is free."""
+IDLE: Final = ["python3", "-c", "import signal, sys; signal.signal(15, lambda *_: sys.exit()); signal.pause()"]
+"""Ends when it is asked to: a container's first process that does not listen is only ended by force, seconds later."""
 NOT_COMPARED: Final = ("status", "resourceVersion")
 KINDS: Final = {
     "": ["pods", "configmaps", "serviceaccounts", "resourcequotas", "services", "persistentvolumeclaims"],
@@ -55,7 +57,7 @@ def policies(namespace: str, image: str) -> list[Object]:
     """Give policies that between them have every child."""
     peer = {"podSelector": {"matchLabels": {"app": "caller"}}}
     prey = {
-        "agent": {"image": image, "command": ["python3", "-c", "import time; time.sleep(36000)"]},
+        "agent": {"image": image, "command": IDLE},
         "ingress": [{"port": 8080, "from": [peer]}],
         "egress": {"hosts": [{"host": "docs.example.com"}]},
     }
