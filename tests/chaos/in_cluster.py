@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import urllib3.exceptions
+
 from tests.chaos import judge, normal, presence
 from tests.chaos.calm import Impediment
 from tests.chaos.history import Object, Place
@@ -29,12 +31,12 @@ from tests.support import edits
 from tests.support.e2e import admission, install
 from tests.support.e2e.agents import RESTRICTED
 from tests.support.e2e.api import Api, NotSeenError, RefusedError, condition
+from tests.support.e2e.tampering import IDLE
 
 SETTLED_SECONDS: Final = 120.0
 QUIET_SECONDS: Final = 3.0
 GONE_SECONDS: Final = 90.0
 POLICIES: Final = (("a-b", "c"), ("a", "b-c"), ("a", "pair"))
-IDLE: Final = ["python3", "-c", "import time; time.sleep(36000)"]
 FORCED: Final = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}
 
 
@@ -112,7 +114,7 @@ class Field:
             except RefusedError as error:
                 if error.status < 429 or time.monotonic() > deadline:
                     raise
-            except OSError:
+            except (OSError, urllib3.exceptions.HTTPError):
                 if time.monotonic() > deadline:
                     raise
             time.sleep(0.2)
@@ -307,7 +309,7 @@ def storm(made: Field, count: int, seed: int) -> int:
     made.settle()
     for number, (title, strike) in enumerate(faults(made, count), start=1):
         say(f"{number:>3} {title}")
-        strike()
+        made.insist(strike)
         time.sleep(made.dice.uniform(0.2, 3.0))
         note(made)
     for component in install.COMPONENTS:
