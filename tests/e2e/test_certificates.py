@@ -73,17 +73,14 @@ def test_i15_the_operator_may_write_its_secrets_and_read_none(api: Api) -> None:
 )
 def test_an_upgrade_takes_no_data_away(api: Api, how: list[str]) -> None:
     before = everything(api)
-    words = ["upgrade", install.RELEASE, str(install.ROOT / "charts/zaum"), "--namespace", install.NAMESPACE]
-    install.helm(*words, "--reuse-values", *how)
+    install.upgrade(how=how)
     assert everything(api) == before
 
 
 def test_a_tool_that_renders_again_takes_no_data_away(api: Api) -> None:
     before = everything(api)
     values = ["--set", "images.operator.tag=x", "--set", "operator.replicas=1"]
-    rendered = install.helm(
-        "template", install.RELEASE, str(install.ROOT / "charts/zaum"), "--namespace", install.NAMESPACE, *values
-    )
+    rendered = install.helm("template", install.RELEASE, install.CHART, "--namespace", install.NAMESPACE, *values)
     items = [item for item in yaml.safe_load_all(rendered) if item and item["kind"] == "Secret"]
     assert {item["metadata"]["name"] for item in items} == set(SECRETS)
     for item in items:

@@ -1,6 +1,7 @@
 """Install and remove the chart as a user would: by helm, with values."""
 
 import subprocess
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,9 @@ NAMESPACE: Final = "zaum-system"
 RELEASE: Final = "zaum"
 COMPONENTS: Final = ("operator", "authorizer", "gateway")
 READY_SECONDS: Final = 120
+CHART: Final = str(ROOT / "charts/zaum")
+TAKING: Final = ("--take-ownership", "--server-side=true", "--force-conflicts")
+"""What tests edited by hand, and CRDs from elsewhere on a cluster that was kept, belong to the release again."""
 INSTALLED: Final = "ZAUM_E2E_INSTALLED"
 """Set in the environment: the chart is installed already and must be left as it is, also where something is missing."""
 
@@ -27,11 +31,14 @@ def install(api: Api, refs: dict[str, str], *more: str) -> None:
         "namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
     )
     values = [*(f"{key}={value}" for key, value in recipes.chart_values(refs).items()), *more]
-    # A cluster that was kept may have CRDs from elsewhere: the release takes them over.
-    taking = ["--take-ownership", "--server-side=true", "--force-conflicts"]
-    helm("upgrade", "--install", RELEASE, str(ROOT / "charts/zaum"), "--namespace", NAMESPACE, *taking, *sets(values))
+    helm("upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE, *TAKING, *sets(values))
     for name in COMPONENTS:
         available(api, f"zaum-{name}")
+
+
+def upgrade(*more: str, how: Sequence[str] = TAKING) -> None:
+    """Upgrade the release to the values that it has and these, and wait for nothing."""
+    helm("upgrade", RELEASE, CHART, "--namespace", NAMESPACE, "--reuse-values", *how, *sets(more))
 
 
 def found(api: Api) -> None:
@@ -66,7 +73,7 @@ def uninstall(*, seconds: int) -> str:
     return helm("uninstall", RELEASE, "--namespace", NAMESPACE, *bounds)
 
 
-def sets(values: list[str]) -> list[str]:
+def sets(values: Iterable[str]) -> list[str]:
     """Spell values as helm's flags."""
     return [word for value in values for word in ("--set", value)]
 
