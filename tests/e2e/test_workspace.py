@@ -86,6 +86,11 @@ def keeper(agents: Agents, storage: str, **spec: Any) -> None:
     agents.api.apply("agentpolicies", body)
 
 
+def noted_as_used(claim: Object) -> bool:
+    """Read the condition that Kubernetes 1.37 keeps by a controller of its own, which admission must let."""
+    return bool(condition(claim, "Unused").get("status") == "False")
+
+
 @pytest.mark.node
 @pytest.mark.world
 def test_what_an_agent_keeps_outlives_its_pod_and_goes_with_its_policy(
@@ -110,6 +115,9 @@ def test_what_an_agent_keeps_outlives_its_pod_and_goes_with_its_policy(
     assert next(agents.lines(second))["before"] == [first["metadata"]["name"]]
     names = [first["metadata"]["name"], second["metadata"]["name"]]
     assert (folder / "kept").read_text().split() == names, "on the volume itself"
+
+    what = "its protection noted that the claim is used"
+    api.until("persistentvolumeclaims", agents.namespace, CLAIM, noted_as_used, seconds=20, what=what)
 
     api.delete("agentpolicies", agents.namespace, "keeper")
     api.until_gone("persistentvolumeclaims", agents.namespace, CLAIM, seconds=30)

@@ -23,7 +23,7 @@ system:serviceaccount:{{ .Release.Namespace }}:zaum-operator
 {{- /* Who writes the status of quotas, claims and Services: the quota's own admission in the API server, and controllers. */ -}}
 {{- define "zaum.cel.accountants" -}}
 {{- $users := list "system:apiserver" "system:kube-controller-manager" }}
-{{- range list "resourcequota-controller" "persistent-volume-binder" "expand-controller" }}
+{{- range list "resourcequota-controller" "persistent-volume-binder" "pvc-protection-controller" "expand-controller" }}
 {{- $users = append $users (printf "system:serviceaccount:kube-system:%s" .) }}
 {{- end }}
 {{- include "zaum.cel.list" (concat $users .Values.admission.trustedUsers) }}
