@@ -132,7 +132,8 @@ class Agent(model.Model):
     runtime_class_name: scalars.ObjectName | None = None
     """RuntimeClass for the pods, such as gvisor. Default the cluster's."""
     host_users: bool | None = None
-    """false runs the pods in a user namespace of their own, where node and runtime can. Default the installation's."""
+    """false runs the pods in a user namespace of their own, where node and runtime can. Default the installation's,
+    which true does not loosen."""
     node_selector: scheduling.NodeSelector | None = None
     """Labels of the nodes that may run the agent. Default any node. A ceiling must grant each label."""
     tolerations: Annotated[list[scheduling.Toleration], lists.bounded(most=16)] | None = None

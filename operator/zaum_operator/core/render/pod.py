@@ -56,7 +56,7 @@ def digest(pod: Object, agent: agent_api.Agent, effective: Effective, site: Site
         "runtimeClass": agent.runtime_class_name or "",
         "nodeSelector": spec.get("nodeSelector", {}),
         "tolerations": spec.get("tolerations", []),
-        "hostUsers": effective.host_users if effective.host_users != site.host_users else None,
+        "hostUsers": False if effective.host_users is False and site.host_users else None,
         "sizes": [effective.sizes.cpu_millis, effective.sizes.memory, effective.sizes.ephemeral],
         "tunnels": sizes.tunnels(effective),
         "workspace": [effective.workspace_path, None if effective.persistent else effective.sizes.workspace],
@@ -138,7 +138,8 @@ def _spec(intent: Intent, agent: agent_api.Agent, effective: Effective, site: Si
 
 def _scheduling(agent: agent_api.Agent, effective: Effective, site: Site) -> dict[str, Any]:
     """Give what the spec says about nodes, runtime and registry; what it does not say is absent."""
-    host_users = site.host_users if effective.host_users is None else effective.host_users
+    # A policy may only tighten: where the installation gives user namespaces, every agent gets one.
+    host_users = site.host_users and effective.host_users is not False
     secrets = sorted(secret.name for secret in agent.image_pull_secrets or ())
     tolerated = [
         tolerations.write(tolerations.read(item.model_dump(by_alias=True))) for item in agent.tolerations or ()

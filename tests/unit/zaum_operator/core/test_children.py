@@ -389,6 +389,13 @@ def test_a_pod_that_the_cluster_ended_is_made_again_without_a_pause() -> None:
     assert len(world.pods()) == 1
 
 
+def test_no_policy_leaves_the_user_namespace_that_the_installation_gives() -> None:
+    world = Planned(site=replace(rendered.SITE, host_users=False))
+    world.policy(specs.agent(hostUsers=True))
+    world.settle()
+    assert world.pods()[0]["spec"]["hostUsers"] is False
+
+
 def test_host_users_are_as_the_policy_says_or_as_the_installation_has_them() -> None:
     assert settled(specs.agent(hostUsers=False)).pods()[0]["spec"]["hostUsers"] is False
     assert "hostUsers" not in settled(specs.agent(hostUsers=True)).pods()[0]["spec"]
