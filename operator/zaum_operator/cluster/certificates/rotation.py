@@ -112,7 +112,9 @@ class Rotation:
         self.gauge(sight)
         seen, now = sight.state(), self.clock.now()
         missing = await self._missing(seen, sight)
-        self.steadiness = self.steadiness.seen(seen.mark, complete=not missing, now=now)
+        # Where our own kubelet is late, those of gateway and authorizer may be: the time to settle starts with ours.
+        everywhere = not missing and not self.eyes.waiting
+        self.steadiness = self.steadiness.seen(seen.mark, complete=everywhere, now=now)
         step = rotation.decide(seen, now=now, lives=self.lives, steady=self.steadiness.since)
         match step:
             case rotation.MakeAuthority(revision, keep):

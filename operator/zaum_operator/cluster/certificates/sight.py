@@ -72,6 +72,11 @@ class Eyes:
         """Remember what the API server answered to a write of ours; `at` is in monotonic seconds."""
         self._written[name] = (data, at)
 
+    @property
+    def waiting(self) -> bool:
+        """Say whether the last look found the volume behind what was written: the kubelets are at work still."""
+        return bool(self._written)
+
     def look(self, *, at: float) -> Sight:
         """See each Secret as the volume shows it, or as it was written where the volume is behind."""
         return Sight({name: self._seen(name, at) for name in stored.SHOWN})

@@ -111,6 +111,20 @@ def test_an_authority_is_followed_by_the_next_with_overlapping_trust(rig: Rig) -
     assert rig.data(AUTHORIZER)["ca.crt"] == rig.data(CA)["ca.crt"]
 
 
+def test_a_change_settles_only_once_the_kubelet_has_brought_it(rig: Rig) -> None:
+    rig.one.turn()
+    age(rig)
+    assert rig.one.turn()
+    rig.pass_time(290, sync=False)
+    rig.one.turn()
+    rig.pass_time(60)
+    rig.one.turn()
+    assert issued_by(rig, GATEWAY, 0), "made 350 s ago, brought 60 s ago at the earliest"
+    rig.pass_time(300)
+    rig.one.turn()
+    assert issued_by(rig, GATEWAY, 1)
+
+
 def test_leafs_wait_for_a_watchdog_that_has_not_been_told(rig: Rig) -> None:
     rig.one.turn()
     labels = {contract.LABEL_AGENT: contract.LABEL_AGENT_VALUE, contract.LABEL_POLICY: "slow"}
