@@ -20,7 +20,7 @@ from tests.support.e2e.api import Api, NotSeenError, Object, RefusedError, condi
 from tests.support.e2e.tampering import IDLE
 from zaum_api import conditions, contract
 
-SPECS = 30
+SPECS = 60
 UPDATES, LAST_RATE = 100, 777
 FUZZ_SEED = 20261
 SAID_SECONDS = 60.0

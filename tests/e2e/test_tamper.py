@@ -46,11 +46,17 @@ def herds(api: Api, images: dict[str, str]) -> Iterator[list[Prey]]:
 
 
 def settled(prey: Prey) -> None:
-    """Wait until the policy is ready and the claim of the other one is there."""
+    """Wait until the policy and its pod are ready and the claim of the other one is there."""
     prey.api.until(
         "agentpolicies", prey.namespace, tampering.POLICY,
         lambda seen: condition(seen, "Ready").get("status") == "True",
         seconds=SETTLED_SECONDS, what="the policy is ready",
+    )  # fmt: skip
+    # The policy's word may be of a moment ago, when the pod of the edit before had not gone yet.
+    prey.api.until_any(
+        "pods", prey.namespace, "",
+        lambda _: [condition(pod, "Ready").get("status") for pod in prey.pods()] == ["True"],
+        seconds=SETTLED_SECONDS, what="the policy's pod is ready",
     )  # fmt: skip
     resource, where, name = edits.place("claim", prey.namespace, tampering.KEEPER)
     prey.api.until(resource, where, name, lambda _: True, seconds=SETTLED_SECONDS, what="the claim is there")
