@@ -132,7 +132,7 @@ class Reconciler:
         failure = await self._carry_out(key, planned.actions)
         if lagging.passes(key, failure, before=self._lagging.get(key, 0)):
             self._lagging[key] = self._lagging.get(key, 0) + 1
-            return Result(failed=True)
+            return Result(again_after=SOON_SECONDS)
         if failure is None:
             self._lagging.pop(key, None)
         verdicts = verdict.conclude(snapshot, planned, failure)

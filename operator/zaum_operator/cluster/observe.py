@@ -65,7 +65,7 @@ async def namespace(store: Store, name: str, site: Site) -> NamespaceSnapshot:
 
 
 async def _service(store: Store, found: Object | None, namespace: str, name: str) -> Object | None:
-    """Give the policy's Service. For each new generation one that is not held is looked for live.
+    """Give the policy's Service. For each new generation but the first, one that is not held is looked for live.
 
     One that somebody took our label off is in no watch, and a policy that wants none any more would leave it there.
     """
@@ -82,8 +82,9 @@ async def _looked_up(store: Store, kind: Kind, namespace: str | None, name: str)
 
 
 def _is_new(found: Object) -> bool:
-    """Tell whether nothing has been said yet about the policy's spec as it is."""
-    return bool((found.get("status") or {}).get("observedGeneration") != found["metadata"].get("generation"))
+    """Tell whether nothing has been said yet about the policy's spec as it is, and there was another before."""
+    generation = found["metadata"].get("generation")
+    return bool(generation != 1 and (found.get("status") or {}).get("observedGeneration") != generation)
 
 
 def _network_policies(cache: Cache, namespace: str, name: str) -> tuple[Object, ...]:

@@ -11,8 +11,9 @@ from zaum_operator import errors
 from zaum_operator.core.finding import Failure
 from zaum_operator.core.keys import Key
 
-TIMES: Final = 3
-"""How many refusals in a row are kept quiet: with the queue's pauses some three seconds."""
+TIMES: Final = 10
+"""How many refusals in a row are kept quiet, a second each: the quota controller may just have begun anew itself, and
+pauses that grow would keep the policy without its pod for longer than that takes."""
 
 
 def passes(key: Key, failure: Failure | None, *, before: int) -> bool:

@@ -236,6 +236,10 @@ def test_a_service_is_looked_for_once_per_spec_and_never_by_an_unchanged_restart
     world.policy()
     world.settle()
     world.start_pods()
+    assert looked == [], "there was no spec before that could have wanted one"
+    world.policy(spec=specs.agent(replicas=2))
+    world.settle()
+    world.start_pods()
     assert set(looked) == {"zaum-researcher"}, "the control: a spec that nobody has answered yet"
     looked.clear()
     World(world.ca_file, api=world.api).settle()
@@ -607,8 +611,8 @@ def test_the_policys_own_quota_that_counts_late_warns_nobody_unless_it_lasts(
     world.api.refuse = lambda verb, plural, name: left.pop() if (verb, plural) == ("create", "pods") and left else None
     world.policy()
     world.settle()
-    for _ in range(6):
-        world.pass_time(seconds=5)
+    for _ in range(20):
+        world.pass_time(seconds=1)
     said = [event for event in world.api.all(kinds.EVENT) if event.get("reason") == "QuotaExceeded"]
     assert bool(said) is bool(warnings)
     assert len(world.live()) == (0 if warnings else 1)
