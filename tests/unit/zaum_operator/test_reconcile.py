@@ -228,6 +228,9 @@ def test_somebody_elses_service_of_that_name_stays(world: World) -> None:
     world.api.put(kinds.SERVICE, foreign)
     world.policy()
     world.settle()
+    world.policy(spec=specs.agent(replicas=2))
+    world.settle()
+    assert world.cache.get(kinds.SERVICE, NAMESPACE, "zaum-researcher") is not None, "the control: it was looked at"
     assert "zaum-researcher" in world.api.names(kinds.SERVICE)
 
 
