@@ -230,8 +230,8 @@ def test_somebody_elses_service_of_that_name_stays(world: World) -> None:
     world.settle()
     world.policy(spec=specs.agent(replicas=2))
     world.settle()
-    assert world.cache.get(kinds.SERVICE, NAMESPACE, "zaum-researcher") is not None, "the control: it was looked at"
     assert "zaum-researcher" in world.api.names(kinds.SERVICE)
+    assert world.cache.get(kinds.SERVICE, NAMESPACE, "zaum-researcher") is not None, "the control: it was looked at"
 
 
 def test_a_service_is_looked_for_once_per_spec_and_never_by_an_unchanged_restart(world: World) -> None:
