@@ -14,6 +14,7 @@ word for why ("" where nobody said). Each attempt ends within BOUND_SECONDS. The
 """
 
 import argparse
+import concurrent.futures
 import errno
 import http.client
 import json
@@ -227,12 +228,12 @@ def try_one(attempt: Attempt) -> Finding:
     }
 
 
-def report(attempts: Sequence[Attempt]) -> Iterator[Finding]:
-    """Make the attempts one after the other; print each finding as a line and give it."""
-    for attempt in attempts:
-        finding = try_one(attempt)
-        print(json.dumps(finding), flush=True)
-        yield finding
+def report(attempts: Sequence[Attempt], *, together: bool = False) -> Iterator[Finding]:
+    """Make the attempts one after the other, or all at once; print each finding as a line and give it, in order."""
+    with concurrent.futures.ThreadPoolExecutor(max(1, len(attempts) if together else 1)) as threads:
+        for finding in threads.map(try_one, attempts):
+            print(json.dumps(finding), flush=True)
+            yield finding
 
 
 def read_attempts(text: str) -> list[Attempt]:
@@ -248,6 +249,7 @@ def main() -> None:
     """Make the attempts; then end, stay, or go on through SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("attempts", type=read_attempts, help="a JSON list, or @FILE")
+    parser.add_argument("--together", action="store_true", help="make all attempts at once")
     parser.add_argument("--stay", action="store_true", help="stay after the attempts, until SIGTERM")
     parser.add_argument(
         "--trap", action="store_true", help="stay, and answer SIGTERM with the attempts again and again until killed"
@@ -256,7 +258,7 @@ def main() -> None:
     woken, waker = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, frame: _wake(waker, received, frame))
-    for _ in report(arguments.attempts):
+    for _ in report(arguments.attempts, together=arguments.together):
         pass
     if not (arguments.stay or arguments.trap):
         return

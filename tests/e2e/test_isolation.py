@@ -158,7 +158,7 @@ def test_i04_no_direct_way_leads_out_of_the_pod(agents: Agents, free: Agents, wo
     broken = [attempt for attempt, control in zip(wanted, controls, strict=True) if not attempts.passed(control)]
     assert broken == [], "a control that fails proves nothing"
     mark = world.mark()
-    pod, outcomes = agents.probes("direct", wanted, egress=HOSTS)
+    pod, outcomes = agents.probes("direct", wanted, together=True, egress=HOSTS)
     assert [outcome for outcome in outcomes if attempts.passed(outcome)] == []
     assert world.seen_from(pod_addresses(pod), mark) == []
 

@@ -43,7 +43,8 @@ def test_an_agent_runs_caged_under_roles_alone(scoped: str, agents: Agents, free
     # Elsewhere nobody looks: no guard, no pod.
     free.api.apply("agentpolicies", free.policy("ignored", command=["sleep", "3600"]))
     tried = [attempts.tunnel(addresses.WEBSITE_NAME), *attempts.everywhere()]
-    _, outcomes = agents.probes("scoped", tried, egress={"hosts": [{"host": addresses.WEBSITE_NAME}]})
+    hosts = {"hosts": [{"host": addresses.WEBSITE_NAME}]}
+    _, outcomes = agents.probes("scoped", tried, together=True, egress=hosts)
     assert attempts.passed(outcomes[0]), outcomes[0]
     assert [outcome for outcome in outcomes[1:] if attempts.passed(outcome)] == []
 

@@ -62,10 +62,13 @@ class Agents:
         self.api.apply("agentpolicies", self.policy(name, command=command, files=files, **spec))
         return self.running(name)
 
-    def probes(self, name: str, attempts: list[Object], **spec: Any) -> tuple[Object, list[Object]]:
-        """Run attempts from inside an agent pod; give the pod and one outcome for each, in order."""
+    def probes(
+        self, name: str, attempts: list[Object], *, together: bool = False, **spec: Any
+    ) -> tuple[Object, list[Object]]:
+        """Run attempts from inside an agent pod, all at once if told; give the pod and their outcomes, in order."""
         files = self.files(name)
-        command = ["python3", "-u", f"{FILES}/probe.py", json.dumps(attempts), "--stay"]
+        how = ["--together"] if together else []
+        command = ["python3", "-u", f"{FILES}/probe.py", json.dumps(attempts), "--stay", *how]
         self.api.apply("agentpolicies", self.policy(name, command=command, files=files, **spec))
         pod = self.running(name)
         return pod, self.outcomes(pod, len(attempts))

@@ -139,3 +139,18 @@ def test_each_door_has_its_own_label_and_a_known_kind() -> None:
     labels = [attempt["label"] for attempt in attempts]
     assert len(labels) == len(set(labels)) >= 10
     assert probe.read_attempts(json.dumps(attempts)) == attempts
+
+
+def test_attempts_that_are_made_together_are_told_in_their_order(capsys: pytest.CaptureFixture[str]) -> None:
+    meeting = threading.Barrier(3, timeout=10)
+
+    def meets(attempt: probe.Attempt) -> probe.Finding:
+        meeting.wait()
+        return {"outcome": "open"}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(probe.KINDS, "meet", meets)
+        attempts = [{"probe": "meet", "address": str(number)} for number in range(3)]
+        found = list(probe.report(attempts, together=True))
+    assert [(line["target"], line["outcome"]) for line in found] == [("0", "open"), ("1", "open"), ("2", "open")]
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == found
