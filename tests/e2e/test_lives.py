@@ -1,11 +1,13 @@
 """The lives that the API offers, on a real cluster: a Task to its outcome, a lifetime, a token, a door, a ceiling."""
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 import pytest
 
-from tests.support.e2e.agents import Agents, free_pod
+from tests.support.e2e.agents import RESTRICTED, Agents, free_pod
 from tests.support.e2e.api import Api, Object, condition
 from zaum_api import contract
 
@@ -28,6 +30,16 @@ print(json.dumps({"aud": claims["aud"], "life": claims["exp"] - claims["iat"],
 time.sleep(600)
 """
 AUDIENCE = "https://tools.example"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mayfly(api: Api, images: dict[str, str], world_ca: str) -> Iterator[tuple[Agents, Object]]:
+    """A service of the shortest life that there is, a minute: it passes while the other tests here run."""
+    name = f"t-mayfly-{uuid.uuid4().hex[:5]}"
+    api.apply("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
+    agents = Agents(api, name, image=images["demo-agent"], world_ca=world_ca)
+    yield agents, agents.run("mayfly", "import time; time.sleep(600)", lifetime={"max": "1m"})
+    api.delete("namespaces", "", name)
 
 
 def settled(kind: str, status: str) -> Callable[[Object], bool]:
@@ -94,17 +106,6 @@ def test_a_door_is_open_to_whom_it_names_and_shut_to_others(agents: Agents) -> N
     agents.api.until_gone("services", agents.namespace, contract.child_name("helpdesk"), seconds=20)
 
 
-def test_a_service_gets_a_new_pod_when_its_life_is_over(agents: Agents) -> None:
-    pod = agents.run("mayfly", "import time; time.sleep(600)", lifetime={"max": "1m"})
-    first = pod["metadata"]["name"]
-    assert pod["spec"]["activeDeadlineSeconds"] == 60
-    label = f"{contract.LABEL_POLICY}=mayfly"
-    second = agents.api.until_any(
-        "pods", agents.namespace, label, lambda seen: seen["metadata"]["name"] != first, seconds=100, what="a new pod"
-    )
-    assert second["metadata"]["annotations"][contract.ANNOTATION_FAILURES] == "0", "it is no failure"
-
-
 @pytest.fixture
 def strict(api: Api, namespace: str) -> Iterator[Object]:
     """A ceiling for the test's namespace alone, under which no image of the tests may run. Not applied yet."""
@@ -123,3 +124,18 @@ def test_i01_a_ceiling_takes_down_what_it_forbids_and_lets_it_run_again(agents: 
     agents.api.until_gone("pods", agents.namespace, pod["metadata"]["name"], seconds=30)
     agents.api.delete(contract.PLURAL_CEILING, "", strict["metadata"]["name"])
     agents.ready("guest")
+
+
+def test_a_service_gets_a_new_pod_when_its_life_is_over(mayfly: tuple[Agents, Object]) -> None:
+    agents, pod = mayfly
+    first = pod["metadata"]["name"]
+    assert pod["spec"]["activeDeadlineSeconds"] == 60
+    label = f"{contract.LABEL_POLICY}=mayfly"
+    second = agents.api.until_any(
+        "pods", agents.namespace, label, lambda seen: seen["metadata"]["name"] != first, seconds=100, what="a new pod"
+    )
+    lived = datetime.fromisoformat(second["metadata"]["creationTimestamp"]) - datetime.fromisoformat(
+        pod["metadata"]["creationTimestamp"]
+    )
+    assert lived >= timedelta(seconds=60), "nothing else ended it before"
+    assert second["metadata"]["annotations"][contract.ANNOTATION_FAILURES] == "0", "it is no failure"
