@@ -21,7 +21,7 @@ CA, GATEWAY, AUTHORIZER = contract.CA_SECRET, contract.GATEWAY_TLS_SECRET, contr
 SECRETS = (CA, GATEWAY, AUTHORIZER)
 LEAFS = ((GATEWAY, "tls"), (GATEWAY, "client"), (AUTHORIZER, "tls"))
 SHORT = {"ca": 31536000, "leaf": 36, "settle": 3}
-"""Seconds. A leaf is renewed 24 s after it was signed: by then the usual installation is back, and gives it a long life."""
+"""Seconds. A leaf is due 24 s after it was signed: by then the usual installation is back, and gives it a long life."""
 STEP_SECONDS = 60
 """A bound for each step, of which none takes longer than a leaf's life when all is well."""
 USUAL_LIFE = timedelta(days=1)
