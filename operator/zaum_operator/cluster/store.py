@@ -33,6 +33,8 @@ class Store:
     problems: dict[Kind, str] = field(default_factory=dict)
     """Kinds whose last list failed, and why."""
     _filled: set[Kind] = field(default_factory=set)
+    _listed: dict[tuple[Kind, str], int] = field(default_factory=dict)
+    """The version of the newest list, by kind and namespace."""
 
     @property
     def filled(self) -> bool:
@@ -78,6 +80,13 @@ class Store:
 
         selector = dict(self.watched)[kind]
         listed = await self.api.listing(kind, namespace or None, selector=selector, take=take)
+        before, self._listed[kind, namespace] = self._listed.get((kind, namespace), 0), listed.version
+        if listed.version < before:
+            # Only a restored etcd goes back. What we hold looks newer than the truth: it is dropped, and listed again.
+            logger.warning("%s: the API server went back from version %d to %d", kind.name, before, listed.version)
+            held = self.cache.all(kind)
+            self.cache.start_over(kind)
+            return [*held, *await self._list(kind, namespace)]
         return [*changed, *self.cache.retain(kind, there, at=listed.version, namespace=namespace)]
 
     async def refresh(self, kind: Kind, namespace: str | None, name: str) -> None:

@@ -112,6 +112,11 @@ class Cache:
                 gone.append(known)
         return tuple(gone)
 
+    def start_over(self, kind: Kind) -> None:
+        """Forget all objects of a kind, and every deletion: versions have begun anew."""
+        self._shelves.pop(kind, None)
+        self._gone.clear()
+
     def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
         """Give one object."""
         return self._object(kind, (namespace or "" if kind.namespaced else "", name))
