@@ -225,7 +225,7 @@ class Field:
                 for item in self.api.items(resource, namespace):
                     live = (item.get("status") or {}).get("phase") not in {"Failed", "Succeeded"}
                     if resource != "pods" or live:
-                        objects[resource, namespace, item["metadata"]["name"]] = _without_times(item)
+                        objects[resource, namespace, item["metadata"]["name"]] = _without_times(resource, item)
         return normal.state(objects)
 
     def clear(self) -> None:
@@ -236,9 +236,9 @@ class Field:
             self.api.until_gone("namespaces", "", name, seconds=GONE_SECONDS)
 
 
-def _without_times(obj: Object) -> Object:
+def _without_times(resource: str, obj: Object) -> Object:
     """Leave out a pod's status: containers start when they start."""
-    return {key: value for key, value in obj.items() if key != "status" or obj["kind"] == "AgentPolicy"}
+    return {key: value for key, value in obj.items() if key != "status" or resource == "agentpolicies"}
 
 
 def faults(field_: Field, count: int) -> list[tuple[str, Callable[[], None]]]:
