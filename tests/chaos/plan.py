@@ -115,7 +115,8 @@ def draw(*, seed: int, faults: int) -> tuple[Fault, ...]:
 
 def _kinds(dice: random.Random, faults: int) -> list[Kind]:
     every = [kind for kind in WEIGHTS if faults >= len(Kind) or kind not in HEAVY]
-    kinds = every if faults >= len(every) else dice.sample(every, faults)
+    # A small storm has half of its faults of different kinds; the other half falls as in a large one.
+    kinds = every if faults >= len(every) else dice.sample(every, faults - faults // 2)
     rest = dice.choices(every, weights=[WEIGHTS[kind] for kind in every], k=faults - len(kinds))
     drawn = [*kinds, *rest]
     dice.shuffle(drawn)

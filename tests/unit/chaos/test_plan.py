@@ -22,9 +22,10 @@ def test_a_large_storm_has_every_kind_of_fault_and_every_kind_of_child(seed: int
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_small_storm_has_nothing_that_takes_long(seed: int) -> None:
+def test_a_small_storm_is_mixed_and_has_nothing_that_takes_long(seed: int) -> None:
     storm = plan.draw(seed=seed, faults=20)
-    assert len({fault.kind for fault in storm}) == 20
+    assert len(storm) == 20
+    assert len({fault.kind for fault in storm}) >= 10
     assert not {fault.kind for fault in storm} & plan.HEAVY
 
 
