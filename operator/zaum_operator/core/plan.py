@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from zaum_api import contract
+from zaum_api.v1alpha1.agent import Agent
 from zaum_operator.core import ceiling, children, foreign, intent, kinds, live, pods, replacement, tasks
 from zaum_operator.core import ceilings as ceilings_of
 from zaum_operator.core import effective as effective_values
@@ -94,17 +95,11 @@ def of_policy(
         )  # fmt: skip
     effective = effective_values.resolve(wanted.spec, held, api_audiences=site.api_audiences)
     template = pod.template(wanted, wanted.spec.agent, effective, site)
-    want = replacement.Want(
-        replicas=effective.replicas,
-        run=not _against(effective, found),
-        start=not _against(effective, found) and _startable(snapshot, effective, held),
-        template=pod.digest(template, wanted.spec.agent, effective, site),
-        images=pods.images(template),
-        site=installation.digest(site),
-        lifetime=effective.lifetime,
-        revoked=isinstance(effective.token, NoToken),
-        may_roll=may_roll,
-    )
+    runs = not _against(effective, found)
+    want = _want(
+        wanted.spec.agent, effective, site, template,
+        runs=runs, start=runs and _startable(snapshot, effective, held), may_roll=may_roll,
+    )  # fmt: skip
     seen = tuple(pods.read(item) for item in snapshot.pods)
     decision, outcome = _decide(effective, seen, want, before, found, now=now)
     written = config.write(wanted, effective, snapshot.gateway) if snapshot.gateway else None
@@ -130,6 +125,22 @@ def of_policy(
         stuck=children.stuck(draft),
         namespaced=site.namespaced,
         again_at=_again(decision, seen, now=now),
+    )
+
+
+def _want(
+    agent: Agent, effective: Effective, site: Site, template: Object, *, runs: bool, start: bool, may_roll: bool
+) -> replacement.Want:
+    return replacement.Want(
+        replicas=effective.replicas,
+        run=runs,
+        start=start,
+        template=pod.digest(template, agent, effective, site),
+        images=pods.images(template),
+        site=installation.digest(site),
+        lifetime=effective.lifetime,
+        revoked=isinstance(effective.token, NoToken),
+        may_roll=may_roll,
     )
 
 
