@@ -127,8 +127,7 @@ class Run:
         self._assert_ours()
         finals = fleet.finals(self.seed)
         await asyncio.to_thread(self._clear)
-        # Left by operators that were killed: the next ones would wait until it expires.
-        await asyncio.to_thread(self.api.delete, *presence.LEASE)
+        await asyncio.to_thread(self._free)
         installation = await asyncio.to_thread(localoperator.install, self.api, self.folder)
         began = time.monotonic()
         self.store.start()
@@ -168,6 +167,7 @@ class Run:
 
     async def _calm(self, finals: list[Object], operators: Operators, hands: Hands) -> dict[str, Any]:
         """Make the same final specs anew, with nothing in the way, and give the state."""
+        await asyncio.to_thread(self._free)
         operators.refill(1)
         await asyncio.to_thread(self._clear)
         hands.specs = [dict(spec) for spec in finals]
@@ -203,6 +203,10 @@ class Run:
                 for name in left:
                     self.api.delete("priorityclasses", "", name)
             time.sleep(0.2)
+
+    def _free(self) -> None:
+        """Remove the lease of operators that were killed: the next ones would wait until it expires."""
+        self.api.delete(*presence.LEASE)
 
     def _classes(self) -> list[Object]:
         return [item for item in self.api.items("priorityclasses") if item["metadata"]["name"].startswith("zaum-")]

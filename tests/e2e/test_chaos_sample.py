@@ -12,9 +12,10 @@ from tests.cluster import local
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTANCE = "stormlet"
-FAULTS, SEED = 20, 20261122
+FAULTS, SEED = 12, 1442
+"""Of a seed whose storm has a bit of everything: an operator killed, others beside, edits, bad specs, bad answers."""
 SECONDS = 300
-"""A bound, not an aim: it takes about a minute."""
+"""A bound, not an aim: it takes less than a minute."""
 
 
 def run(*words: str, check: bool = True) -> str:
