@@ -32,6 +32,7 @@ from tests.support.e2e import admission, install
 from tests.support.e2e.agents import RESTRICTED
 from tests.support.e2e.api import Api, NotSeenError, RefusedError, condition
 from tests.support.e2e.tampering import IDLE
+from zaum_api import contract
 
 SETTLED_SECONDS: Final = 120.0
 QUIET_SECONDS: Final = 3.0
@@ -237,8 +238,19 @@ class Field:
 
 
 def _without_times(resource: str, obj: Object) -> Object:
-    """Leave out a pod's status: containers start when they start."""
-    return {key: value for key, value in obj.items() if key != "status" or resource == "agentpolicies"}
+    """Leave out a pod's status, containers start when they start, and how often pods before it failed.
+
+    That number is history: a kubelet that is restarted may fail a pod, and ten healthy minutes forgive it.
+    """
+    kept = {key: value for key, value in obj.items() if key != "status" or resource == "agentpolicies"}
+    if resource == "pods":
+        notes = kept["metadata"].get("annotations") or {}
+        failed = int(notes.get(contract.ANNOTATION_FAILURES) or 0)
+        if failed:
+            say(f"    {obj['metadata']['name']}: {failed} failed before it")
+        notes = {key: value for key, value in notes.items() if key != contract.ANNOTATION_FAILURES}
+        kept["metadata"] = kept["metadata"] | {"annotations": notes}
+    return kept
 
 
 def faults(field_: Field, count: int) -> list[tuple[str, Callable[[], None]]]:
