@@ -79,8 +79,10 @@ class Workers:
         self.last_events[kind] = now
         self.silent.pop(kind, None)
         self.metrics.events.labels(kind.name).inc()
+        before = self.reconciler.store.known(kind, obj)
         if self.reconciler.store.notice(kind, obj, gone=gone) is Change.CONTENT:
-            self.notice(due.by(kind, obj, gone=gone))
+            for each in (obj, *before):
+                self.notice(due.by(kind, each, gone=gone))
 
     def notice(self, keys: tuple[Key, ...]) -> None:
         """Make keys due now, because something has changed. Whoever does not lead will look at everything anyway."""

@@ -50,6 +50,16 @@ class Store:
         """Ask for every kind to be listed once more before the cache counts as filled."""
         self._filled.clear()
 
+    def known(self, kind: Kind, obj: Object) -> tuple[Object, ...]:
+        """Give the version that is held of a PriorityClass, where the next one may hide whose it is.
+
+        Nothing owns one, and it says by labels alone to which policy it belongs: edited, they name another.
+        """
+        if kind is not kinds.PRIORITY_CLASS:
+            return ()
+        held = self.cache.get(kind, None, obj["metadata"]["name"])
+        return () if held is None else (held,)
+
     def notice(self, kind: Kind, obj: Object, *, gone: bool) -> Change:
         """Take in what a watch shows."""
         return self.cache.drop(kind, obj) if gone else self.cache.put(kind, obj)
@@ -75,8 +85,10 @@ class Store:
 
         def take(page: list[Object]) -> None:
             there.update(place_of(kind, obj) for obj in page)
-            found = [obj for obj in page if self.cache.put(kind, obj) is Change.CONTENT]
-            changed.extend(() if first else found)
+            for obj in page:
+                before = () if first else self.known(kind, obj)
+                if self.cache.put(kind, obj) is Change.CONTENT and not first:
+                    changed.extend((obj, *before))
 
         selector = dict(self.watched)[kind]
         listed = await self.api.listing(kind, namespace or None, selector=selector, take=take)

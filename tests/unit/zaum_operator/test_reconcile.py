@@ -1,5 +1,6 @@
 """The operator against a simulated API server: what a person or a kubelet does, and what stands there afterwards."""
 
+import asyncio
 import random
 from typing import Any
 
@@ -79,6 +80,21 @@ def test_i11_a_child_deleted_by_hand_comes_back(world: World, kind: kinds.Kind) 
     after = world.api.objects[(kind.plural, NAMESPACE, "zaum-researcher")]
     assert after["metadata"]["uid"] != before["metadata"]["uid"]
     assert {k: v for k, v in after.items() if k != "metadata"} == {k: v for k, v in before.items() if k != "metadata"}
+
+
+@pytest.mark.parametrize("label", [contract.LABEL_NAMESPACE, contract.LABEL_POLICY])
+@pytest.mark.parametrize("by_list", [False, True], ids=["seen by the watch", "seen by a list"])
+def test_i11_a_priority_class_that_names_another_policy_is_given_back(world: World, label: str, by_list: bool) -> None:
+    world.policy()
+    world.settle()
+    name = contract.cluster_name(NAMESPACE, "researcher")
+    world.watching = not by_list
+    world.api.edit(kinds.PRIORITY_CLASS, None, name, {"metadata": {"labels": {label: "other"}}})
+    if by_list:
+        asyncio.run(world.workers.heal([kinds.PRIORITY_CLASS]))
+        world.watching = True
+    world.settle()
+    assert world.api.objects["priorityclasses", "", name]["metadata"]["labels"][label] != "other"
 
 
 @pytest.mark.parametrize(
