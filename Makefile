@@ -40,8 +40,16 @@ demo: prerequisites ## Cluster, chart, an agent, a breach, the containment, the 
 	@$(LOADED)
 	@$(IN_CLUSTER) $(PY) -m tests.demo
 
+# These run on clusters of their own and mostly wait: beside the tests on the usual cluster they cost little time.
+BESIDE := tests/integration/nodes tests/integration/scale
+
 .PHONY: test
-test: prerequisites lint unit integration e2e ## All the tests, from nothing
+test: prerequisites lint unit ## All the tests, from nothing
+	@$(MAKE) integration INTEGRATION='$(BESIDE:%=--ignore=%)'
+	@$(PY) -m tests.cluster path kwok >/dev/null
+	@$(PY) -m pytest $(BESIDE) -q >$(CACHE)/beside.log 2>&1 & beside=$$!; failed=0; \
+	$(MAKE) e2e || failed=1; \
+	echo 'tests on clusters of their own:'; wait $$beside || failed=1; cat $(CACHE)/beside.log; exit $$failed
 
 .PHONY: unit
 unit: dev ## Pure and fast tests, with the coverage of the core packages
@@ -51,7 +59,7 @@ unit: dev ## Pure and fast tests, with the coverage of the core packages
 .PHONY: integration
 integration: prerequisites ## Real processes on loopback: watchdog, Envoy, authorizer; the rendered chart on the API server
 	@$(PY) -m tests.cluster up
-	@$(PY) -m pytest tests/integration -q
+	@$(PY) -m pytest tests/integration -q $(INTEGRATION)
 
 .PHONY: e2e
 e2e: prerequisites ## Tests on a real cluster
