@@ -6,7 +6,6 @@ the gateway's Service, and the CA file. Callers run inside the node's namespace 
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -36,10 +35,6 @@ TOKEN_SECONDS: Final = 6 * 3600
 READY_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 20.0
 TICKS: Final = os.sysconf("SC_CLK_TCK")
-MALLOC: Final = dict(
-    re.findall(r"\b(MALLOC_[A-Z_]+)=([0-9]+)", (ROOT / "images/operator.Containerfile").read_text(encoding="utf-8"))
-)
-"""How the image's allocator is set: memory is measured as it will be."""
 
 
 class OperatorError(AssertionError):
@@ -176,7 +171,6 @@ class LocalOperator:
             "PYTHONPATH": f"{ROOT / 'crds'}:{ROOT / 'operator'}",
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
-            **MALLOC,
             "KUBECONFIG": str(self.installation.kubeconfig(self.server)),
             "ZAUM_NAMESPACE": NAMESPACE,
             "ZAUM_WATCHDOG_IMAGE": WATCHDOG_IMAGE,
