@@ -269,7 +269,7 @@ def test_i08_without_the_lease_nothing_is_sent_and_no_request_outlives_it() -> N
     assert wire.sent[0]["_request_timeout"] == 6.0
     clock.at = 5.6
     with pytest.raises(errors.NotLeaderError):
-        ask(call=write, gate=gate)
+        ask(ok(), call=write, gate=gate)
     _, wire = ask(ok(), call=lambda c: c.get(kinds.LEASE, "zaum-system", "zaum-operator"), gate=gate)
     assert wire.sent[0]["_request_timeout"] == 4.0, "a look that takes longer would cost the Lease"
     ask(ok(), call=lambda c: c.merge(kinds.LEASE, "zaum-system", "zaum-operator", {}), gate=gate)

@@ -55,8 +55,10 @@ def test_i01_a_bad_ceiling_that_got_past_admission_starts_nothing(case: specs.Ca
 
 
 def test_the_least_cap_holds_and_names_its_ceiling() -> None:
-    found = meet(read("b", replicas=2), read("a", replicas=5), read("c", resources={"cpu": "1500m", "memory": "1Gi"}))
-    assert found.cap(Cap.REPLICAS) == ceilings.Stated("b", 2)
+    rest = read("c", resources={"cpu": "1500m", "memory": "1Gi"})
+    found = meet(read("b", replicas=5), read("a", replicas=2), rest)
+    assert found.cap(Cap.REPLICAS) == ceilings.Stated("a", 2)
+    assert meet(read("a", replicas=5), read("b", replicas=2)).cap(Cap.REPLICAS) == ceilings.Stated("b", 2)
     assert found.cap(Cap.CPU) == ceilings.Stated("c", 1500)
     assert found.cap(Cap.MEMORY) == ceilings.Stated("c", 2**30)
     assert found.cap(Cap.LIFETIME) is None
