@@ -11,7 +11,7 @@ from zaum_operator.clock import Clock
 from zaum_operator.cluster import act, observe
 from zaum_operator.cluster.gateway import GatewayLook
 from zaum_operator.cluster.store import AT_ONCE, Store
-from zaum_operator.core import actions, freshness, kinds, lagging, pace, plan, report, sweep, verdict
+from zaum_operator.core import actions, children, freshness, kinds, lagging, pace, plan, report, sweep, verdict
 from zaum_operator.core.keys import EVERY, Key
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.pace import Pacer
@@ -102,7 +102,7 @@ class Reconciler:
         self._lagging.pop(key, None)
         if snapshot.priority_class is None:
             snapshot = replace(snapshot, priority_class=await self._unlabelled_class(key))
-        failure = await self._carry_out(key, plan.of_absence(snapshot))
+        failure = await self._carry_out(key, children.of_absence(snapshot))
         if failure is None:
             self._swept.add(key)
         return Result(failed=failure is not None, also=(Key(key.namespace), *self.pacer.next_up()))

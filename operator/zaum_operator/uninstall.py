@@ -82,8 +82,6 @@ class Uninstall:
             self.say(f"guards: LEFT, they hold agents that are still there: {', '.join(sorted(held))}")
 
     async def _delete_classes(self) -> None:
-        if self.namespaces:
-            return
         classes = await self.api.list(kinds.PRIORITY_CLASS, selector=contract.LABEL_NAMESPACE)
         await self._delete(kinds.PRIORITY_CLASS, classes)
         self.say(f"priority classes: {len(classes)} deleted")
@@ -103,10 +101,6 @@ class Uninstall:
         """List in the namespaces with agents; across all of the cluster only where that is granted."""
         listed = [await self.api.list(kind, name, selector=selector) for name in self.namespaces or (None,)]
         return [obj for objects in listed for obj in objects]
-
-    async def _all(self, kind: Kind, selector: str) -> list[Object]:
-        places: tuple[str | None, ...] = self.namespaces or (None,)
-        return [obj for place in places for obj in await self.api.list(kind, place, selector=selector)]
 
     async def _delete(self, kind: Kind, objects: list[Object]) -> None:
         for obj in objects:

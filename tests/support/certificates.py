@@ -3,13 +3,14 @@
 import asyncio
 import base64
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import prometheus_client
 
 from tests.support.apiserver import ApiServer
 from tests.support.volume import Volume
+from tests.support.world import HandClock
 from zaum_operator.cluster.certificates.rotation import Time
 from zaum_operator.cluster.certificates.service import Certificates, Gauges
 from zaum_operator.core import kinds
@@ -17,27 +18,7 @@ from zaum_operator.core.certificates import options, stored
 from zaum_operator.core.kinds import Object
 
 NAMESPACE = "zaum-system"
-START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = 86400.0
-
-
-@dataclass
-class HandClock:
-    at: datetime = START
-    made: int = 0
-
-    def now(self) -> datetime:
-        return self.at
-
-    def seconds(self) -> float:
-        return (self.at - START).total_seconds()
-
-    async def sleep(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
-
-    def digits(self, count: int) -> str:
-        self.made += 1
-        return f"{self.made:0{count}x}"
 
 
 class Replica:

@@ -13,7 +13,7 @@ from tests.support.apiserver import ApiServer, Write
 from tests.support.world import NAMESPACE, START, stamp
 from zaum_api import contract
 from zaum_operator.cluster import act
-from zaum_operator.core import kinds, plan, report, sweep, verdict
+from zaum_operator.core import children, kinds, plan, report, sweep, verdict
 from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Kind, Object
 from zaum_operator.core.plan import Plan
@@ -170,7 +170,7 @@ class Planned:
         before = len(self.api.writes)
         snapshot = self.look(name)
         if snapshot.policy is None:
-            failure = await act.carry_out(self.api, plan.of_absence(snapshot))  # type: ignore[arg-type]
+            failure = await act.carry_out(self.api, children.of_absence(snapshot))  # type: ignore[arg-type]
             assert failure is None, failure
             return self.api.writes[before:]
         planned = self.plan(name)

@@ -90,16 +90,6 @@ class Cache:
         self._take(kind, place)
         return Change.CONTENT
 
-    def replace(self, kind: Kind, listed: Iterable[Object], *, at: int, namespace: str = "") -> tuple[Object, ...]:
-        """Take in a whole list, of one namespace or of all, that was made at a version; give what it changed."""
-        changed: list[Object] = []
-        there: set[Place] = set()
-        for obj in listed:
-            there.add(place_of(kind, obj))
-            if self.put(kind, obj) is Change.CONTENT:
-                changed.append(obj)
-        return (*changed, *self.retain(kind, there, at=at, namespace=namespace))
-
     def retain(self, kind: Kind, there: set[Place], *, at: int, namespace: str = "") -> tuple[Object, ...]:
         """Take away what a list that was made at a version did not contain; give what that was."""
         gone: list[Object] = []

@@ -23,8 +23,6 @@ from zaum_operator.core.snapshot import Site, Snapshot
 MISPLACED: Final = (
     "No agent runs in the namespace of Zaum's own parts, beside what guards it: make the policy in another namespace."
 )
-stale_children = children.stale
-of_absence = children.of_absence
 
 
 @dataclass(frozen=True, slots=True)

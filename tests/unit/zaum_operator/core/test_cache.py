@@ -27,6 +27,13 @@ def shown(cache: Cache) -> str | None:
     return None if found is None else found["data"]["config.json"]
 
 
+def replaced(cache: Cache, listed: list[dict[str, Any]], *, at: int, namespace: str = "") -> tuple[dict[str, Any], ...]:
+    """Take in a whole list as the store does, and give what it changed."""
+    changed = [obj for obj in listed if cache.put(kinds.CONFIG_MAP, obj) is Change.CONTENT]
+    there = {caching.place_of(kinds.CONFIG_MAP, obj) for obj in listed}
+    return (*changed, *cache.retain(kinds.CONFIG_MAP, there, at=at, namespace=namespace))
+
+
 def test_an_older_version_changes_nothing() -> None:
     cache = Cache()
     assert cache.put(kinds.CONFIG_MAP, config(10, value="new")) is Change.CONTENT
@@ -87,7 +94,7 @@ def test_a_list_takes_away_what_is_missing_but_not_what_is_newer_than_it() -> No
     cache = Cache()
     cache.put(kinds.CONFIG_MAP, config(10, name="zaum-b", uid="u2"))
     cache.put(kinds.CONFIG_MAP, config(30))
-    changed = cache.replace(kinds.CONFIG_MAP, [config(15, name="zaum-c", uid="u3")], at=20)
+    changed = replaced(cache, [config(15, name="zaum-c", uid="u3")], at=20)
     assert sorted(obj["metadata"]["name"] for obj in changed) == ["zaum-b", "zaum-c"]
     assert [obj["metadata"]["name"] for obj in cache.all(kinds.CONFIG_MAP)] == ["zaum-a", "zaum-c"]
 
@@ -95,8 +102,8 @@ def test_a_list_takes_away_what_is_missing_but_not_what_is_newer_than_it() -> No
 def test_a_list_of_one_namespace_says_nothing_of_others() -> None:
     cache = Cache()
     cache.put(kinds.CONFIG_MAP, config(1))
-    assert cache.replace(kinds.CONFIG_MAP, [], at=9, namespace="other") == ()
-    assert len(cache.replace(kinds.CONFIG_MAP, [], at=9, namespace="n")) == 1
+    assert replaced(cache, [], at=9, namespace="other") == ()
+    assert len(replaced(cache, [], at=9, namespace="n")) == 1
 
 
 def test_objects_are_found_by_owner_and_by_label_while_they_have_them() -> None:
@@ -165,7 +172,7 @@ def test_in_whatever_order_events_come_the_last_word_of_the_server_stands(
         cache.put(kinds.CONFIG_MAP, copy.deepcopy(obj)) if what == "put" else cache.drop(kinds.CONFIG_MAP, obj)
     if complete:
         assert shown(cache) == truth
-    cache.replace(kinds.CONFIG_MAP, [said[-1][1]] if said[-1][0] == "put" else [], at=version)
+    replaced(cache, [said[-1][1]] if said[-1][0] == "put" else [], at=version)
     assert shown(cache) == truth
 
 
