@@ -5,6 +5,7 @@ the cache shows (404, 409) looks at that one object live before anybody decides 
 """
 
 import logging
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -116,20 +117,12 @@ class Store:
     async def apply(self, kind: Kind, body: Object) -> None:
         """Apply an object server-side."""
         metadata = body["metadata"]
-        try:
-            self._learn(kind, await self.api.apply(kind, body))
-        except (errors.ConflictError, errors.NotFoundError):
-            await self.refresh(kind, metadata.get("namespace"), metadata["name"])
-            raise
+        await self._changed(kind, metadata.get("namespace"), metadata["name"], self.api.apply(kind, body))
 
     async def apply_status(self, kind: Kind, body: Object) -> None:
         """Apply the status of an object server-side."""
         metadata = body["metadata"]
-        try:
-            self._learn(kind, await self.api.apply_status(kind, body))
-        except (errors.ConflictError, errors.NotFoundError):
-            await self.refresh(kind, metadata.get("namespace"), metadata["name"])
-            raise
+        await self._changed(kind, metadata.get("namespace"), metadata["name"], self.api.apply_status(kind, body))
 
     async def create(self, kind: Kind, body: Object) -> None:
         """Create an object."""
@@ -142,11 +135,7 @@ class Store:
 
     async def merge(self, kind: Kind, namespace: str | None, name: str, patch: dict[str, Any]) -> None:
         """Merge-patch an object."""
-        try:
-            self._learn(kind, await self.api.merge(kind, namespace, name, patch))
-        except (errors.ConflictError, errors.NotFoundError):
-            await self.refresh(kind, namespace, name)
-            raise
+        await self._changed(kind, namespace, name, self.api.merge(kind, namespace, name, patch))
 
     async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str) -> None:
         """Delete the object that was seen."""
@@ -161,6 +150,14 @@ class Store:
         """Give a namespace's pods that lack our label: one that somebody took it off is in no watch of ours."""
         without = f"{contract.LABEL_AGENT}!={contract.LABEL_AGENT_VALUE}"
         return await self.api.list(kinds.POD, namespace, selector=without)
+
+    async def _changed(self, kind: Kind, namespace: str | None, name: str, request: Awaitable[Object]) -> None:
+        """Learn what a change led to, or look live at what it met instead."""
+        try:
+            self._learn(kind, await request)
+        except (errors.ConflictError, errors.NotFoundError):
+            await self.refresh(kind, namespace, name)
+            raise
 
     def _learn(self, kind: Kind, answer: Object) -> None:
         if answer.get("metadata") and any(kind is each for each, _ in self.watched):
