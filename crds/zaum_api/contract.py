@@ -72,9 +72,13 @@ CONTAINER_WATCHDOG: Final = "watchdog"
 PROXY_PORT: Final = 15001
 ROUTES_PORT: Final = 15002
 PROBE_PORT: Final = 15020
+GATEWAY_SIGNED_PORT: Final = 15442
+"""Envoy's listener for signed CONNECT heads: no TLS of its own, because what a tunnel carries is TLS end to end."""
 GATEWAY_PORT: Final = 15443
 LEDGER_PORT: Final = 15444
 AUTHORIZER_PORT: Final = 15445
+AUTHORIZER_REPORTS_PORT: Final = 15446
+"""HTTPS for the operator alone: what watchdogs have reported, and who spoke to the gateway without being one."""
 OPERATOR_METRICS_PORT: Final = 15450
 OPERATOR_HEALTH_PORT: Final = 15451
 AUTHORIZER_HEALTH_PORT: Final = 15452
@@ -87,6 +91,11 @@ CONFIG_DIGEST_PATH: Final = "/etc/zaum/digest"
 """The pod annotation by the downward API, in the same projected volume as the document: both change at once."""
 TOKEN_DIR: Final = "/var/run/zaum"  # noqa: S105 - a path
 TOKEN_PATH: Final = "/var/run/zaum/token"  # noqa: S105 - a path
+CREDENTIALS_DIR: Final = "/var/run/zaum-credentials"
+"""In the watchdog alone: <route>/credential holds the key of each route that has one; absent while the Secret is."""
+CREDENTIAL_FILE: Final = "credential"
+ENV_NODE_ADDRESSES: Final = "ZAUM_NODE_ADDRESSES"
+"""In the watchdog alone: its node's addresses, comma-separated (downward API, status.hostIPs), for the cage test."""
 TERMINATION_LOG: Final = "/dev/termination-log"
 """Where the kubelet reads a container's last word (terminationMessagePath's default). The watchdog leaves the `Breach`
 there when it latches; the operator finds it as the container's `terminated.message`."""
@@ -96,12 +105,14 @@ IDENTITY_TOKEN_PATH: Final = "/var/run/secrets/zaum.dev/token"  # noqa: S105 - a
 """The agent's own token, when `identity.token` asks for one."""
 ENV_IDENTITY_TOKEN_FILE: Final = "ZAUM_IDENTITY_TOKEN_FILE"  # noqa: S105 - a variable's name
 CONFIG_KEY: Final = "config.json"
-CONFIG_KEYS: Final[dict[str, str]] = {"v1": CONFIG_KEY, "v2": "config.v2.json"}
+CONFIG_KEYS: Final[dict[str, str]] = {"v2": "config.v2.json", "v3": "config.v3.json"}
 """Where each version of the watchdog's config stands in the policy's ConfigMap. A pod mounts one of them, always as
 CONFIG_PATH; its annotation ANNOTATION_CONFIG_VERSION says which."""
 
 AUDIENCE_EGRESS: Final = "zaum-egress"
 AUDIENCE_LEDGER: Final = "zaum-ledger"
+AUDIENCE_AUTHORIZER: Final = "zaum-authorizer"
+"""Of the operator's own token, by which it reads the reports."""
 AUDIENCE_PREFIX: Final = "zaum"
 TOKEN_SECONDS: Final = 600
 """The shortest life that the API server grants (TokenRequest, expirationSeconds)."""
@@ -109,6 +120,8 @@ TOKEN_SECONDS: Final = 600
 CA_SECRET: Final = "zaum-ca"  # noqa: S105 - a name
 GATEWAY_TLS_SECRET: Final = "zaum-gateway-tls"  # noqa: S105 - a name
 AUTHORIZER_TLS_SECRET: Final = "zaum-authorizer-tls"  # noqa: S105 - a name
+SESSION_SECRET: Final = "zaum-session-keys"  # noqa: S105 - a name
+"""The master keys from which session keys are derived; only the authorizers mount it, the operator rotates it."""
 GATEWAY_SERVICE: Final = "zaum-gateway"
 AUTHORIZER_SERVICE: Final = "zaum-authorizer"
 GATEWAY_TLS_NAME: Final = "gateway.zaum.dev"
@@ -116,6 +129,12 @@ AUTHORIZER_TLS_NAME: Final = "authorizer.zaum.dev"
 GATEWAY_CLIENT_TLS_NAME: Final = "gateway-client.zaum.dev"
 """The name in the certificate that Envoy shows to the authorizer."""
 CAGE_HOST: Final = "cage.invalid"
+PATH_SESSION: Final = "/v1/session"
+"""At the gateway, over TLS, with the pod's token: gives a session key for signed CONNECT heads."""
+PATH_REPORT: Final = "/v1/report"
+"""At the gateway, over TLS, with the pod's token: takes a `documents.Report`."""
+PATH_REPORTS: Final = "/v1/reports"
+"""At the authorizer's AUTHORIZER_REPORTS_PORT, with the operator's token."""
 
 HEADER_RULE: Final = "x-zaum-rule"
 """On every answer that Zaum itself gives: the rule that decided."""
@@ -156,6 +175,25 @@ class Rule(StrEnum):
     GATEWAY_UNAVAILABLE = "gateway.unavailable"
     UPSTREAM_UNAVAILABLE = "gateway.upstreamUnavailable"
     CONFIG_REMOVED = "config.removed"
+    EXPIRED = "egress.deadline"
+    """A tunnel reached its absolute deadline, or nothing moved in it for too long."""
+    SIGNATURE_INVALID = "identity.signatureInvalid"
+    REPLAYED = "identity.replayed"
+    NO_PROOF = "enforcement.notProven"
+    """`requireProof`, and the cage test does not pass."""
+    REQUEST_TOO_LARGE = "request.tooLarge"
+    HEAD_TOO_LARGE = "request.headTooLarge"
+    ROUTE_UNKNOWN = "routes.name"
+    ROUTE_NOT_ALLOWED = "routes.allow"
+    """No entry of the route's `allow` names this method and path."""
+    ROUTE_HEADER = "routes.headers"
+    ROUTE_CREDENTIAL = "routes.credential"
+    """The credential's Secret or key is not there, or cannot be used."""
+    ROUTE_ECHO = "routes.credentialEchoed"
+    """The upstream sent the injected credential back: the answer was cut."""
+    ROUTE_SERVICE = "routes.serviceRef"
+    UPSTREAM_TLS = "routes.upstreamTLS"
+    UPSTREAM_MALFORMED = "routes.upstreamMalformed"
 
 
 class Breach(StrEnum):
@@ -164,12 +202,16 @@ class Breach(StrEnum):
     RUNAWAY_CPU = "RunawayCPU"
     RUNAWAY_PROCESSES = "RunawayProcesses"
     RUNAWAY_DENIED = "RunawayDenied"
+    GATEWAY_CONTACT = "GatewayContact"
+    """Somebody in the pod spoke to the gateway without the watchdog's credential. The authorizer sees it, not the
+    watchdog; the operator ends the pod."""
 
 
 BREACH_STATUS: Final[dict[Breach, int]] = {
     Breach.RUNAWAY_CPU: 590,
     Breach.RUNAWAY_PROCESSES: 591,
     Breach.RUNAWAY_DENIED: 592,
+    Breach.GATEWAY_CONTACT: 594,
 }
 """What the agent's liveness probe answers per reason, so that the kubelet's event says why."""
 

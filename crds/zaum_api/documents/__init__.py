@@ -8,6 +8,7 @@ A version is added when a document gets a field, and the one before stays readab
 that follow each other always have one that both know (tests/unit/zaum_api/golden holds what was once written).
 """
 
+from zaum_api.documents.cage import Cage, CageTarget, Transport
 from zaum_api.documents.config import CONFIG_VERSION, CONFIG_VERSIONS, WatchdogConfig
 from zaum_api.documents.denial import Denial
 from zaum_api.documents.effective import (
@@ -16,12 +17,17 @@ from zaum_api.documents.effective import (
     EFFECTIVE_VERSIONS,
     Effective,
     EffectiveField,
+    EffectiveRoute,
     Source,
 )
 from zaum_api.documents.egress import GatewayPeer, HostRule, RequestRate
 from zaum_api.documents.last_word import LastWord
 from zaum_api.documents.liveness import Liveness, LivenessKind
+from zaum_api.documents.mode import Mode
+from zaum_api.documents.report import REPORT_MAX_BYTES, Escape, Report
+from zaum_api.documents.routes import Allowed, Credential, Route
 from zaum_api.documents.runaway import CpuDetector, DeniedDetector, ProcessDetector, Runaway
+from zaum_api.documents.tunnels import Tunnels
 
 __all__ = [
     "CONFIG_VERSION",
@@ -29,19 +35,31 @@ __all__ = [
     "EFFECTIVE_FIELDS_MAX",
     "EFFECTIVE_VERSION",
     "EFFECTIVE_VERSIONS",
+    "REPORT_MAX_BYTES",
+    "Allowed",
+    "Cage",
+    "CageTarget",
     "CpuDetector",
+    "Credential",
     "Denial",
     "DeniedDetector",
     "Effective",
     "EffectiveField",
+    "EffectiveRoute",
+    "Escape",
     "GatewayPeer",
     "HostRule",
     "LastWord",
     "Liveness",
     "LivenessKind",
+    "Mode",
     "ProcessDetector",
+    "Report",
     "RequestRate",
+    "Route",
     "Runaway",
     "Source",
+    "Transport",
+    "Tunnels",
     "WatchdogConfig",
 ]

@@ -5,14 +5,17 @@ from enum import StrEnum
 from typing import Any, Final
 
 from zaum_api.documents.egress import HostRule
+from zaum_api.documents.mode import Mode
+from zaum_api.documents.routes import ROUTES_MAX
 from zaum_api.reading import DocumentError, Fields
 
-EFFECTIVE_VERSION: Final = "v1"
+_V1: Final = "v1"
+EFFECTIVE_VERSION: Final = "v2"
 """The newest, and the one that is written."""
-EFFECTIVE_VERSIONS: Final = (EFFECTIVE_VERSION,)
-"""The versions that are read: once there is a newer one, the one before it stays here, because an authorizer may be
-upgraded before the operator has written each status again."""
-EFFECTIVE_FIELDS_MAX: Final = 64
+EFFECTIVE_VERSIONS: Final = (_V1, EFFECTIVE_VERSION)
+"""The versions that are read: the one before the newest too, because an authorizer may be upgraded before the operator
+has written each status again. v1 has neither mode nor routes."""
+EFFECTIVE_FIELDS_MAX: Final = 128
 
 
 class Source(StrEnum):
@@ -43,11 +46,43 @@ class EffectiveField:
 
 
 @dataclass(frozen=True, slots=True)
+class EffectiveRoute:
+    """Where one route leads: what the watchdog, and nobody else in the pod, asks the gateway for.
+
+    `service`: the host is a Service of the cluster, `<name>.<namespace>.svc.<cluster domain>`.
+    """
+
+    name: str
+    host: str
+    port: int
+    service: bool = False
+
+    @staticmethod
+    def read(value: object, place: str) -> "EffectiveRoute":
+        """Read one route."""
+        fields = Fields(value, place)
+        route = EffectiveRoute(
+            name=fields.text("name"),
+            host=fields.text("host"),
+            port=fields.whole("port", least=1, most=65535),
+            service=fields.truth("service"),
+        )
+        fields.end()
+        return route
+
+    def write(self) -> dict[str, Any]:
+        """Give the JSON shape."""
+        return {"name": self.name, "host": self.host, "port": self.port, "service": self.service}
+
+
+@dataclass(frozen=True, slots=True)
 class Effective:
     """`status.effective` of a policy: what is enforced. Written by the operator alone, trusted by the authorizer."""
 
     hosts: tuple[HostRule, ...]
     fields: tuple[EffectiveField, ...] = field(default=())
+    mode: Mode = Mode.ENFORCE
+    routes: tuple[EffectiveRoute, ...] = ()
 
     @staticmethod
     def read(value: object) -> "Effective":
@@ -60,6 +95,8 @@ class Effective:
         effective = Effective(
             hosts=fields.items("hosts", HostRule.read, most=256),
             fields=fields.items("fields", EffectiveField.read, most=EFFECTIVE_FIELDS_MAX),
+            mode=Mode.ENFORCE if version == _V1 else fields.one("mode", Mode.read),
+            routes=() if version == _V1 else fields.items("routes", EffectiveRoute.read, most=ROUTES_MAX),
         )
         fields.end()
         return effective
@@ -68,6 +105,8 @@ class Effective:
         """Give the JSON shape for the status."""
         return {
             "documentVersion": EFFECTIVE_VERSION,
+            "mode": self.mode.value,
             "hosts": [rule.write() for rule in self.hosts],
+            "routes": [route.write() for route in self.routes],
             "fields": [{"field": item.field, "value": item.value, "source": item.source.value} for item in self.fields],
         }
