@@ -21,6 +21,7 @@ from zaum_watchdog.shell import (
     files,
     gateway,
     heartbeat,
+    hop,
     liveness,
     log,
     probe,
@@ -61,7 +62,7 @@ class Supervisor:
         self._token.poll()
         self.watch = watch.Watch(loop, first, self._token, out, settings.termination_log)
         self._reactor = reactor.Reactor(loop)
-        self._dialler = gateway.Dialler(self._reactor)
+        self.hop = hop.Hop(self.watch, gateway.Dialler(self._reactor))
         self._table = processes.ProcessTable(settings.agent_uid)
         self._engine = engine.Engine()
         self._liveness = liveness.Relay(loop, self.watch)
@@ -84,7 +85,7 @@ class Supervisor:
             self._loop.add_signal_handler(number, self._stop.set)
         self._loop.set_exception_handler(self._fault)
         servers: list[reactor.Listening | asyncio.AbstractServer] = [
-            self._reactor.listen(data, lambda: proxy.AgentSide(self.watch, self._dialler)),
+            self._reactor.listen(data, lambda: proxy.AgentSide(self.watch, self.hop)),
             await self._loop.create_server(self._board.connect, sock=probes),
         ]
         self.watch.event("listening", proxy=data.getsockname()[1], probe=probes.getsockname()[1])

@@ -19,8 +19,8 @@ class Owner(Protocol):
     down: int
     held_down: bytes
 
-    def ask(self) -> bytes:
-        """Give the head that asks for the tunnel."""
+    def ask(self, over: asyncio.Transport) -> bytes:
+        """Give the head that asks for the tunnel on this connection."""
 
     def answered(self, answer: gateway_answer.Established | gateway_answer.Declined) -> None:
         """Take the gateway's answer."""
@@ -56,7 +56,7 @@ class GatewaySide(gateway.Upstream):
         if self._agent is None:
             transport.abort()
         else:
-            transport.write(self._agent.ask())
+            transport.write(self._agent.ask(transport))
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""

@@ -7,7 +7,7 @@ from zaum_api import contract
 from zaum_egress import client_hello, hosts
 from zaum_watchdog.core import answers, gateway_answer, heads, phases, policy, records
 from zaum_watchdog.core.phases import SECOND, Phase
-from zaum_watchdog.shell import clock, gateway, gateway_side, llhttp, watch, wire
+from zaum_watchdog.shell import clock, gateway_side, hop, llhttp, watch, wire
 
 SPARE_CONNECTIONS: Final = 64
 """Sockets beyond the policy's connections, for requests that are about to be refused."""
@@ -18,9 +18,9 @@ class AgentSide(asyncio.Protocol):
     """One connection of the agent, from its first byte to its last."""
 
     __slots__ = (
-        "_dialler",
         "_held",
         "_hello",
+        "_hop",
         "_moved",
         "_since",
         "_started",
@@ -35,9 +35,9 @@ class AgentSide(asyncio.Protocol):
         "upstream",
     )  # fmt: skip
 
-    def __init__(self, shared: watch.Watch, dialler: gateway.Dialler) -> None:
+    def __init__(self, shared: watch.Watch, way: hop.Hop) -> None:
         self._watch = shared
-        self._dialler = dialler
+        self._hop = way
         self._held = b""
         self._hello: client_hello.Reader | None = None
         self._since = self._started = clock.monotonic()
@@ -126,28 +126,24 @@ class AgentSide(asyncio.Protocol):
     def _open(self, authority: hosts.Authority) -> None:
         self.authority = authority
         shared = self._watch
-        peer = shared.policy.config.gateway
-        if not peer.unsafe_plaintext and not shared.token.header:
+        if not self._hop.usable:
             self._decline(contract.Rule.TOKEN_MISSING, "the pod's token for the gateway is not there")
             return
         shared.tunnels += 1
         self.counted = True
         self._enter(Phase.DIALLING)
         self.upstream = gateway_side.GatewaySide(self)
-        self._dialler.dial(peer, self.upstream, self._undialled)
+        self._hop.dial(self.upstream, self._undialled)
 
     def _undialled(self) -> None:
         if self.phase is Phase.DIALLING:
             self._decline(contract.Rule.GATEWAY_UNAVAILABLE, "no address of the gateway answers")
 
-    def ask(self) -> bytes:
-        """Give the head for the gateway, written anew from the decision: nothing of the agent's head is in it."""
+    def ask(self, over: asyncio.Transport) -> bytes:
+        """Give the head for the gateway: nothing of the agent's head is in it."""
         assert self.authority is not None
         self._enter(Phase.ASKED)
-        target = f"{self.authority.host.name}:{self.authority.port}".encode("ascii")
-        shared = self._watch
-        token = b"" if shared.policy.config.gateway.unsafe_plaintext else shared.token.header
-        return b"CONNECT " + target + b" HTTP/1.1\r\nHost: " + target + b"\r\n" + token + b"\r\n"
+        return self._hop.ask(self.authority, over)
 
     def answered(self, answer: gateway_answer.Established | gateway_answer.Declined) -> None:
         """Take the gateway's answer: pass a refusal on, or tell the agent that the tunnel stands."""

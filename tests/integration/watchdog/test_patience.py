@@ -13,7 +13,7 @@ from tests.integration.watchdog import rig
 from zaum_api import documents
 from zaum_watchdog.core import phases, policy
 from zaum_watchdog.core.phases import Phase
-from zaum_watchdog.shell import clock, files, gateway, log, proxy, watch
+from zaum_watchdog.shell import clock, files, gateway, hop, log, proxy, watch
 
 
 class Wire:
@@ -63,7 +63,7 @@ def side(
     token = files.TokenFile(tmp_path / "token")
     token.poll()
     shared = watch.Watch(loop, policy.Policy.of(config), token, log.Log(loop, pipe[1]), tmp_path / "last-word")
-    made = proxy.AgentSide(shared, Never())
+    made = proxy.AgentSide(shared, hop.Hop(shared, Never()))
     made.connection_made(Wire())  # type: ignore[arg-type]
     return made
 
