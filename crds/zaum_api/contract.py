@@ -40,7 +40,7 @@ ANNOTATION_SITE: Final = "zaum.dev/site-digest"
 """Digest of what the installation, not the policy's author, put into a pod (the watchdog's image): such a change is
 paced over all policies."""
 ANNOTATION_CONFIG_VERSION: Final = "zaum.dev/config-version"
-"""Which version of the document a pod's watchdog reads; absent means v1."""
+"""Which version of the document a pod's watchdog reads. Absent: nobody knows, and the pod is replaced."""
 ANNOTATION_CERTIFICATES: Final = "zaum.dev/certificates"
 """On our own pods; its change makes the kubelet bring changed Secrets at once."""
 ANNOTATION_ACCESS: Final = "zaum.dev/access"

@@ -7,8 +7,9 @@ Strings may name `{namespace}` and `{policy}`.
 from dataclasses import dataclass
 from typing import Any, Final
 
-from zaum_api import contract
+from zaum_api import contract, documents
 
+_DOCUMENT: Final = contract.CONFIG_KEYS[documents.CONFIG_VERSION]
 NOBODY: Final = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
@@ -121,8 +122,8 @@ QUOTA: Final = (
 )
 CONFIG: Final = (
     *_everywhere("config"),
-    Edit("document emptied", "config", {"data": {contract.CONFIG_KEY: ""}}),
-    Edit("document opened", "config", {"data": {contract.CONFIG_KEY: '{"hosts":[{"host":"evil.example.net"}]}'}}),
+    Edit("document emptied", "config", {"data": {_DOCUMENT: ""}}),
+    Edit("document opened", "config", {"data": {_DOCUMENT: '{"hosts":[{"host":"evil.example.net"}]}'}}),
     Edit("document taken away", "config", {"data": None}),
     Edit("key added", "config", {"data": {"other": "x"}}),
     Edit("binary key added", "config", {"binaryData": {"other": "eA=="}}),

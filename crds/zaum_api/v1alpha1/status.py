@@ -48,14 +48,31 @@ class EffectiveField(model.Model):
     """Where the value comes from: the policy, a default, or a ceiling."""
 
 
+class EffectiveRoute(model.Model):
+    """Where one route leads."""
+
+    name: Annotated[str, scalars.text(most=32)]
+    """The route's name."""
+    host: Annotated[str, scalars.text(most=253)]
+    """Canonical name of the upstream."""
+    port: _Port
+    """TCP port."""
+    service: bool
+    """Whether it is a Service of the cluster."""
+
+
 class Effective(model.Model):
     """What is enforced. The gateway's authorizer decides by this, never by the spec."""
 
     document_version: Annotated[str, scalars.text(most=16)]
     """Version of this document."""
+    mode: Literal[tuple(mode.value for mode in documents.Mode)] | None = None  # type: ignore[valid-type]
+    """Whether the policy is enforced, or only said what it would deny. Absent: enforced."""
     hosts: Annotated[list[EffectiveHost], pydantic.Field(max_length=256)]
     """What can be reached; a host of the spec that is missing here was refused."""
-    fields: Annotated[list[EffectiveField], pydantic.Field(max_length=128)]
+    routes: Annotated[list[EffectiveRoute], pydantic.Field(max_length=documents.ROUTES_MAX)] | None = None
+    """Where the routes lead; one of the spec that is missing here was refused."""
+    fields: Annotated[list[EffectiveField], pydantic.Field(max_length=documents.EFFECTIVE_FIELDS_MAX)]
     """Every other value in force, with its source."""
 
 

@@ -62,7 +62,7 @@ class Pod:
     template: str
     config_digest: str
     config_version: str
-    """Which version of the config document it mounts."""
+    """Which version of the config document it mounts; empty: nobody knows."""
     failures: int
     images: tuple[tuple[str, str], ...]
     labels: tuple[tuple[str, str], ...]
@@ -122,7 +122,7 @@ def read(pod: Object) -> Pod:
         ready=_condition(status, "Ready").get("status") == "True",
         template=annotations.get(contract.ANNOTATION_TEMPLATE, ""),
         config_digest=annotations.get(contract.ANNOTATION_CONFIG_DIGEST, ""),
-        config_version=annotations.get(contract.ANNOTATION_CONFIG_VERSION, documents.CONFIG_VERSIONS[0]),
+        config_version=annotations.get(contract.ANNOTATION_CONFIG_VERSION, ""),
         failures=_number(annotations.get(contract.ANNOTATION_FAILURES)) or 0,
         images=images(pod),
         labels=tuple(sorted(labels.items())),

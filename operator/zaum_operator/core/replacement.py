@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
 
-from zaum_api import contract
+from zaum_api import contract, documents
 from zaum_operator.core import backoff
 from zaum_operator.core.pods import Phase, Pod
 
@@ -122,7 +122,7 @@ def outdated(pod: Pod, want: Want) -> Outdated:
     """Compare a live pod with the plan. One that is older than the parting of digests cannot be compared in parts."""
     if not pod.site:
         return Outdated.BY_SITE if want.site else Outdated.NO
-    if pod.template != want.template or _tampered(pod, want) or _lives_too_short(pod, want):
+    if pod.template != want.template or _tampered(pod, want) or _lives_too_short(pod, want) or _deaf(pod, want):
         return Outdated.BY_AUTHOR
     return Outdated.NO if pod.site == want.site else Outdated.BY_SITE
 
@@ -132,6 +132,14 @@ def _tampered(pod: Pod, want: Want) -> bool:
     agent = contract.CONTAINER_AGENT
     edited = dict(pod.images).get(agent) != dict(want.images).get(agent)
     return edited or (pod.site == want.site and pod.images != want.images)
+
+
+def _deaf(pod: Pod, want: Want) -> bool:
+    """Find a pod of this installation that does not say which document it reads: no change of the policy reaches it.
+
+    One of another release has another site digest, and waits for its turn.
+    """
+    return bool(want.site) and pod.site == want.site and pod.config_version not in documents.CONFIG_VERSIONS
 
 
 def _lives_too_short(pod: Pod, want: Want) -> bool:

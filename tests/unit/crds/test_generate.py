@@ -104,10 +104,13 @@ def test_the_status_field_effective_takes_the_document_that_the_authorizer_reads
     written = documents.Effective(
         hosts=(documents.HostRule("docs.example.com"),),
         fields=(documents.EffectiveField("limits.connections", "32", documents.Source.DEFAULT),),
+        routes=(documents.EffectiveRoute("model", "api.example.com", 443),),
     ).write()
     assert set(fields) == set(written)
-    for key in ("hosts", "fields"):
+    for key in ("hosts", "routes", "fields"):
         assert set(fields[key]["items"]["properties"]) == set(written[key][0])
+    assert fields["mode"]["enum"] == [mode.value for mode in documents.Mode]
+    assert fields["fields"]["maxItems"] == documents.EFFECTIVE_FIELDS_MAX
     assert fields["fields"]["items"]["properties"]["source"]["enum"] == [source.value for source in documents.Source]
 
 

@@ -12,7 +12,7 @@ from zaum_api import contract, documents, reading
 from zaum_api.reading import DocumentError
 
 WHOLE: dict[str, Any] = {
-    "version": "v2",
+    "version": "v3",
     "namespace": "agents",
     "policy": "researcher",
     "gateway": {
@@ -39,11 +39,37 @@ WHOLE: dict[str, Any] = {
         "timeoutSeconds": 1,
         "failureThreshold": 3,
     },
+    "mode": "Enforce",
+    "signedPort": 15442,
+    "tunnels": {"idleSeconds": 60, "maxSeconds": 600},
+    "routes": [
+        {
+            "name": "model",
+            "host": "api.example.com",
+            "port": 443,
+            "base": "/v1",
+            "allow": [{"methods": ["POST"], "path": "/chat/*"}],
+            "credential": {"header": "authorization", "prefix": "Bearer "},
+            "tls": True,
+            "service": False,
+            "api": "OpenAI",
+            "models": ["large-1"],
+        }
+    ],
+    "upstreamCAPEM": "PEM",
+    "cage": {
+        "targets": [{"name": "metadata", "transport": "tcp", "address": "169.254.169.254", "port": 80}],
+        "periodSeconds": 60,
+        "required": False,
+    },
 }
-V1: dict[str, Any] = {key: value for key, value in WHOLE.items() if key != "liveness"} | {"version": "v1"}
+_LATER = ("mode", "signedPort", "tunnels", "routes", "upstreamCAPEM", "cage")
+V2: dict[str, Any] = {key: value for key, value in WHOLE.items() if key not in _LATER} | {"version": "v2"}
 EFFECTIVE: dict[str, Any] = {
-    "documentVersion": "v1",
+    "documentVersion": "v2",
+    "mode": "Report",
     "hosts": [{"host": "docs.example.com", "ports": [443, 8443]}],
+    "routes": [{"name": "model", "host": "api.example.com", "port": 443, "service": False}],
     "fields": [{"field": "limits.connections", "value": "32", "source": "Default"}],
 }
 
@@ -81,22 +107,24 @@ def test_a_whole_config_is_read_and_written_back_unchanged() -> None:
 
 
 def test_the_version_before_is_read_and_written_too() -> None:
-    config = parse(V1)
-    assert config.liveness is None
-    assert json.loads(config.dump("v1")) == V1
-    assert json.loads(config.dump("v2")) == WHOLE | {"liveness": None}
+    config = parse(V2)
+    assert (config.mode, config.signed_port, config.routes, config.cage) == (documents.Mode.ENFORCE, 0, (), None)
+    assert json.loads(config.dump("v2")) == V2
+    quiet = {"mode": "Enforce", "signedPort": 0, "routes": [], "upstreamCAPEM": "", "cage": None}
+    tunnels = {"tunnels": {"idleSeconds": 3600, "maxSeconds": 3600}}
+    assert json.loads(config.dump("v3")) == V2 | {"version": "v3"} | quiet | tunnels
 
 
-def test_v1_cannot_carry_what_came_with_v2() -> None:
-    assert json.loads(parse(WHOLE).dump("v1")) == V1
-    with pytest.raises(DocumentError, match=r"liveness.*not known"):
-        parse(WHOLE | {"version": "v1"})
-    with pytest.raises(DocumentError, match=r"liveness.*missing"):
-        parse(V1 | {"version": "v2"})
+def test_v2_cannot_carry_what_came_with_v3() -> None:
+    assert json.loads(parse(WHOLE).dump("v2")) == V2
+    with pytest.raises(DocumentError, match=r"cage.*not known"):
+        parse(WHOLE | {"version": "v2"})
+    with pytest.raises(DocumentError, match=r"mode.*missing"):
+        parse(V2 | {"version": "v3"})
 
 
 def test_a_version_that_is_not_known_is_neither_read_nor_written() -> None:
-    for version in ("v0", "v3", "V2", "2", ""):
+    for version in ("v1", "v4", "V3", "3", ""):
         with pytest.raises(DocumentError, match="version"):
             parse(WHOLE | {"version": version})
         with pytest.raises(ValueError, match="none of"):
@@ -107,6 +135,12 @@ def test_each_version_has_a_key_of_its_own_in_the_config_map() -> None:
     assert tuple(contract.CONFIG_KEYS) == documents.CONFIG_VERSIONS
     assert len(set(contract.CONFIG_KEYS.values())) == len(documents.CONFIG_VERSIONS)
     assert documents.CONFIG_VERSIONS[-1] == documents.CONFIG_VERSION
+
+
+def test_a_service_of_the_cluster_may_be_plain() -> None:
+    plain = copy.deepcopy(WHOLE)
+    plain["routes"][0] |= {"tls": False, "service": True, "credential": None, "base": ""}
+    assert json.loads(parse(plain).dump()) == plain
 
 
 def test_a_tcp_check_has_no_path() -> None:
@@ -132,7 +166,11 @@ def test_i01_no_field_of_a_config_may_be_absent(path: tuple[Any, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [(), *[p for p in paths(WHOLE) if p[-1] in ("gateway", "requests", "runaway", "cpu", "liveness")]]
+    "path",
+    [
+        (),
+        *[p for p in paths(WHOLE) if p[-1] in ("gateway", "requests", "runaway", "cpu", "liveness", "tunnels", "cage")],
+    ],
 )
 def test_a_config_with_an_unknown_field_is_refused_by_name(path: tuple[Any, ...]) -> None:
     with pytest.raises(DocumentError, match=r"misspelt.*not known"):
@@ -151,7 +189,7 @@ def test_a_number_of_another_type_or_size_is_refused(path: tuple[Any, ...], wron
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
-        (("version",), "v3", "reads v1 and v2"),
+        (("version",), "v4", "reads v2 and v3"),
         (("namespace",), "", "not empty"),
         (("policy",), None, "not empty"),
         (("gateway",), [], "must be an object"),
@@ -185,6 +223,35 @@ def test_a_number_of_another_type_or_size_is_refused(path: tuple[Any, ...], wron
         (("liveness", "timeoutSeconds"), 3601, "from 1 to 3600"),
         (("liveness", "failureThreshold"), 0, "from 1 to 100"),
         (("liveness", "initialDelaySeconds"), -1, "from 0 to 3600"),
+        (("mode",), "report", "not known to this version"),
+        (("mode",), None, "not known to this version"),
+        (("signedPort",), -1, "from 0 to 65535"),
+        (("tunnels", "idleSeconds"), 0, "from 1 to 86400"),
+        (("tunnels", "maxSeconds"), 86_401, "from 1 to 86400"),
+        (("routes",), {}, "must be a list"),
+        (("routes", 0, "name"), "Model", "a lower-case name"),
+        (("routes", 0, "name"), "a" * 33, "a lower-case name"),
+        (("routes", 0, "name"), "a-", "a lower-case name"),
+        (("routes", 0, "host"), "", "not empty"),
+        (("routes", 0, "port"), 0, "from 1 to 65535"),
+        (("routes", 0, "base"), "v1", "must be empty, or begin with /"),
+        (("routes", 0, "base"), "/v1/", "must be empty, or begin with /"),
+        (("routes", 0, "base"), "/v 1", "must be empty, or begin with /"),
+        (("routes", 0, "allow", 0, "methods"), [], "must be some of"),
+        (("routes", 0, "allow", 0, "methods"), ["CONNECT"], "must be some of"),
+        (("routes", 0, "allow", 0, "methods"), ["post"], "must be some of"),
+        (("routes", 0, "allow", 0, "path"), "chat", "must begin with /"),
+        (("routes", 0, "allow", 0, "path"), "/a\r\nb", "must begin with /"),
+        (("routes", 0, "credential", "header"), "Authorization", "lower case"),
+        (("routes", 0, "credential", "header"), "a:b", "lower case"),
+        (("routes", 0, "credential", "prefix"), "Bearer\n", "printable ASCII"),
+        (("routes", 0, "credential", "prefix"), "x" * 33, "printable ASCII"),
+        (("routes", 0, "tls"), False, "Services of the cluster alone"),
+        (("routes", 0, "api"), "openai", "not known to this version"),
+        (("cage", "targets", 0, "transport"), "udp", "not known to this version"),
+        (("cage", "targets", 0, "address"), "metadata.example", "must be an IP address"),
+        (("cage", "periodSeconds"), 4, "from 5 to 3600"),
+        (("cage", "required"), 1, "true or false"),
     ],
 )
 def test_what_is_out_of_range_is_refused_by_place(path: tuple[Any, ...], value: Any, problem: str) -> None:
@@ -238,16 +305,76 @@ def test_an_effective_policy_is_read_and_written_back_unchanged() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
-        (("documentVersion",), "v2", "this version reads v1"),
+        (("documentVersion",), "v3", "this version reads v1 and v2"),
         (("more",), 1, "not known"),
         (("hosts", 0, "paths"), [], "not known"),
         (("fields", 0, "source"), "Guess", "not known"),
         (("fields", 0, "value"), 32, "must be a string"),
+        (("mode",), "Off", "not known"),
+        (("routes", 0, "port"), 0, "from 1 to 65535"),
+        (("routes", 0, "service"), None, "true or false"),
+        (("routes", 0, "name"), "", "not empty"),
     ],
 )
 def test_an_effective_policy_that_is_not_understood_is_refused(path: tuple[Any, ...], value: Any, problem: str) -> None:
     with pytest.raises(DocumentError, match=problem):
         documents.Effective.read(changed(EFFECTIVE, path, lambda parent, key: parent.__setitem__(key, value)))
+
+
+REPORT: dict[str, Any] = {
+    "version": "v1",
+    "config": "sha256:00",
+    "problem": "",
+    "tested": 3,
+    "escapes": [{"target": "metadata", "address": "169.254.169.254:80", "outcome": "connected"}],
+    "requests": 12,
+    "denied": 3,
+    "wouldDeny": 1,
+    "missing": ["model"],
+}
+
+
+def test_a_report_is_read_and_written_back_unchanged() -> None:
+    report = documents.Report.parse(json.dumps(REPORT).encode())
+    assert json.loads(report.dump()) == REPORT
+
+
+@pytest.mark.parametrize(("tested", "escapes", "proven"), [(0, 0, False), (3, 0, True), (3, 1, False), (0, 1, False)])
+def test_a_cage_is_proven_by_a_test_that_ran_and_found_nothing(tested: int, escapes: int, proven: bool) -> None:
+    report = REPORT | {"tested": tested, "escapes": REPORT["escapes"] * escapes}
+    assert documents.Report.read(report, "").proven is proven
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        (("version",), "v2", "this version reads v1"),
+        (("more",), 1, "not known"),
+        (("tested",), -1, "from 0 to 1000"),
+        (("tested",), True, "must be an integer"),
+        (("denied",), 2**53 + 1, "must be an integer"),
+        (("escapes",), REPORT["escapes"] * 17, "at most 16"),
+        (("escapes", 0, "target"), "x" * 129, "more than 128"),
+        (("escapes", 0, "outcome"), "", "not empty"),
+        (("missing",), ["a"] * 33, "at most 32"),
+        (("missing",), [""], "not empty"),
+    ],
+)
+def test_a_report_that_is_not_understood_is_refused(path: tuple[Any, ...], value: Any, problem: str) -> None:
+    with pytest.raises(DocumentError, match=problem):
+        documents.Report.read(changed(REPORT, path, lambda parent, key: parent.__setitem__(key, value)), "")
+
+
+@pytest.mark.parametrize("path", paths(REPORT), ids=str)
+def test_no_field_of_a_report_may_be_absent(path: tuple[Any, ...]) -> None:
+    with pytest.raises(DocumentError, match="missing"):
+        documents.Report.read(changed(REPORT, path, lambda parent, key: parent.pop(key)), "")
+
+
+def test_a_report_is_bounded_and_so_is_what_it_says() -> None:
+    with pytest.raises(DocumentError, match="larger than"):
+        documents.Report.parse(b" " * (documents.REPORT_MAX_BYTES + 1))
+    assert len(documents.Report.read(REPORT | {"problem": "x" * 5000}, "").problem) == 512
 
 
 def test_a_denial_carries_the_rule_and_what_would_have_allowed_it() -> None:

@@ -30,6 +30,11 @@ FULL = documents.WatchdogConfig(
         documents.CpuDetector(90, 120, 500), documents.ProcessDetector(128, 5), documents.DeniedDetector(20, 60)
     ),
 )
+FIELDS = [
+    ("limits.connections", "32", "Default"),
+    ("agent.replicas", "2", "Policy"),
+    ("limits.requests.perMinute", "60", "Ceiling"),
+]
 LOCKED = documents.WatchdogConfig(
     namespace="agents",
     policy="locked",
@@ -39,6 +44,7 @@ LOCKED = documents.WatchdogConfig(
     connections=0,
     runaway=documents.Runaway(None, None, None),
 )
+LATER = ("mode", "signed_port", "tunnels", "routes", "upstream_ca_pem", "cage")
 CHECKED = documents.WatchdogConfig(
     **{name: getattr(FULL, name) for name in FULL.__dataclass_fields__ if name != "liveness"},
     liveness=documents.Liveness(documents.LivenessKind.HTTP, 8080, "/healthz?deep=1", 5, 10, 1, 3),
@@ -47,12 +53,34 @@ DIALLED = documents.WatchdogConfig(
     **{name: getattr(LOCKED, name) for name in LOCKED.__dataclass_fields__ if name != "liveness"},
     liveness=documents.Liveness(documents.LivenessKind.TCP, 5432, "", 0, 1, 60, 100),
 )
+ROUTED = documents.WatchdogConfig(
+    **{name: getattr(CHECKED, name) for name in CHECKED.__dataclass_fields__ if name not in LATER},
+    mode=documents.Mode.REPORT,
+    signed_port=15442,
+    tunnels=documents.Tunnels(60, 600),
+    routes=(
+        documents.Route(
+            "model", "api.example.com", 8443, "/v1", (documents.Allowed(("GET", "POST"), "/chat/*"),),
+            documents.Credential("x-api-key", ""), api="Anthropic", models=("large-1",),
+        ),
+        documents.Route("tools", "tools.team.svc.cluster.local", 80, "", (), tls=False, service=True),
+    ),
+    upstream_ca_pem="-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----\n",
+    cage=documents.Cage(
+        (
+            documents.CageTarget("apiServer", documents.Transport.TCP, "10.96.0.1", 443),
+            documents.CageTarget("dns", documents.Transport.DNS, "fd00:10:96::a", 53),
+        ),
+        60,
+        required=True,
+    ),
+)  # fmt: skip
 CONFIGS = {
-    "config.v1.full": FULL,
-    "config.v1.locked": LOCKED,
     "config.v2.full": FULL,
     "config.v2.http": CHECKED,
     "config.v2.tcp": DIALLED,
+    "config.v3.plain": FULL,
+    "config.v3.routed": ROUTED,
 }
 
 
@@ -73,20 +101,37 @@ def test_each_version_has_a_golden_file(version: str) -> None:
 
 
 def test_no_golden_file_is_left_out() -> None:
-    listed = {*CONFIGS, "effective.v1", "denial", "last-words"}
+    listed = {*CONFIGS, "effective.v1", "effective.v2", "report.v1", "denial", "last-words"}
     assert {path.stem for path in GOLDEN.iterdir()} == listed
 
 
+def test_an_effective_policy_of_the_version_before_is_read_as_what_it_meant() -> None:
+    effective = documents.Effective.read(json.loads((GOLDEN / "effective.v1.json").read_text()))
+    assert effective.hosts == HOSTS
+    assert [(item.field, item.value, item.source.value) for item in effective.fields] == FIELDS
+    assert (effective.mode, effective.routes) == (documents.Mode.ENFORCE, ()), "what v1 could not say"
+
+
 def test_an_effective_policy_that_was_written_is_read_and_written_back() -> None:
-    body = json.loads((GOLDEN / "effective.v1.json").read_text())
+    body = json.loads((GOLDEN / "effective.v2.json").read_text())
     effective = documents.Effective.read(body)
     assert effective.hosts == HOSTS
-    assert [(item.field, item.value, item.source.value) for item in effective.fields] == [
-        ("limits.connections", "32", "Default"),
-        ("agent.replicas", "2", "Policy"),
-        ("limits.requests.perMinute", "60", "Ceiling"),
-    ]
+    assert [(item.field, item.value, item.source.value) for item in effective.fields] == FIELDS
+    assert effective.mode is documents.Mode.REPORT
+    assert effective.routes == (
+        documents.EffectiveRoute("model", "api.example.com", 443),
+        documents.EffectiveRoute("tools", "tools.team.svc.cluster.local", 80, service=True),
+    )
     assert effective.write() == body
+
+
+def test_a_report_that_was_written_is_read_and_written_back() -> None:
+    raw = (GOLDEN / "report.v1.json").read_bytes()
+    found = documents.Report.parse(raw)
+    escapes = (documents.Escape("metadata", "169.254.169.254:80", "connected"),)
+    assert found == documents.Report("sha256:00", "", 7, escapes, 12, 3, 1, ("model",))
+    assert not found.proven
+    assert found.dump() == raw
 
 
 def test_a_denial_keeps_its_shape() -> None:
@@ -98,7 +143,8 @@ def test_the_last_words_of_a_watchdog_keep_their_meaning() -> None:
     words = (GOLDEN / "last-words.txt").read_text().splitlines(keepends=True)
     read = [documents.LastWord.read(word) for word in words]
     assert [word and word.write().decode() for word in read] == words
-    assert [word and word.breach for word in read] == [*contract.Breach, None]
+    said = [breach for breach in contract.Breach if breach is not contract.Breach.GATEWAY_CONTACT]
+    assert [word and word.breach for word in read] == [*said, None], "the authorizer sees a contact, not the watchdog"
     assert [word and word.unhealthy for word in read] == [False, False, False, True]
 
 

@@ -122,7 +122,7 @@ def test_before_the_first_list_nothing_was_heard() -> None:
     assert feed.heard is None
 
 
-def policy(host: str, uid: str = "u", version: str = "v1") -> dict[str, Any]:
+def policy(host: str, uid: str = "u", version: str = documents.EFFECTIVE_VERSION) -> dict[str, Any]:
     effective = documents.Effective(hosts=(documents.HostRule(host=host),)).write() | {"documentVersion": version}
     return {
         "metadata": {"namespace": "agents", "name": "demo", "uid": uid},

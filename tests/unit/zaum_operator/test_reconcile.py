@@ -14,6 +14,7 @@ from zaum_operator.core import kinds
 from zaum_operator.core.keys import Key
 from zaum_operator.core.render import quota
 
+DOCUMENT = contract.CONFIG_KEYS[documents.CONFIG_VERSION]
 FOREIGN = {
     "metadata": {"name": "wide-open", "namespace": NAMESPACE},
     "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]},
@@ -46,7 +47,7 @@ def test_i02_the_guard_comes_first_and_the_pods_last(world: World) -> None:
 def test_i01_a_policy_that_names_nothing_reaches_nothing(world: World) -> None:
     world.policy()
     world.settle()
-    config = documents.WatchdogConfig.parse(world.api.all(kinds.CONFIG_MAP)[0]["data"]["config.json"].encode())
+    config = documents.WatchdogConfig.parse(world.api.all(kinds.CONFIG_MAP)[0]["data"][DOCUMENT].encode())
     effective = documents.Effective.read(world.api.all(kinds.POLICY)[0]["status"]["effective"])
     assert (config.hosts, effective.hosts) == ((), ())
     assert config.requests == documents.RequestRate(per_minute=60, burst=10)
@@ -108,7 +109,7 @@ def test_i11_a_priority_class_that_names_another_policy_is_given_back(world: Wor
         (kinds.NETWORK_POLICY, {"metadata": {"ownerReferences": None}}),
         (kinds.SERVICE_ACCOUNT, {"automountServiceAccountToken": True}),
         (kinds.SERVICE_ACCOUNT, {"imagePullSecrets": [{"name": "stolen"}]}),
-        (kinds.CONFIG_MAP, {"data": {"config.json": "{}"}}),
+        (kinds.CONFIG_MAP, {"data": {DOCUMENT: "{}"}}),
         (kinds.CONFIG_MAP, {"data": {"more": "x"}}),
         (kinds.QUOTA, {"spec": {"hard": {"pods": "9"}}}),
         (kinds.QUOTA, {"spec": {"hard": {"limits.cpu": "64"}}}),
@@ -499,7 +500,7 @@ def test_a_config_change_reaches_running_pods_by_their_annotation(world: World) 
     world.policy(spec=specs.hosts("docs.example.com"))
     world.settle()
     (pod,) = world.live()
-    raw = world.api.all(kinds.CONFIG_MAP)[0]["data"]["config.v2.json"].encode()
+    raw = world.api.all(kinds.CONFIG_MAP)[0]["data"][DOCUMENT].encode()
     assert pod["metadata"]["name"] == name, "hosts and limits never cost a pod"
     assert pod["metadata"]["annotations"][contract.ANNOTATION_CONFIG_DIGEST] == reading.digest(raw)
 
@@ -569,7 +570,7 @@ def test_unknown_fields_of_a_newer_api_are_ignored_and_said(world: World) -> Non
     assert (status, reason) == ("True", "UnknownFields")
     assert "spec.limits.dreams" in message
     assert "spec.novelty" in message
-    config = documents.WatchdogConfig.parse(world.api.all(kinds.CONFIG_MAP)[0]["data"]["config.json"].encode())
+    config = documents.WatchdogConfig.parse(world.api.all(kinds.CONFIG_MAP)[0]["data"][DOCUMENT].encode())
     assert config.connections == 5
 
 

@@ -32,8 +32,8 @@ def write(intent: Intent, effective: Effective, gateway: Gateway) -> Written:
 def digest(written: Written, version: str) -> str | None:
     """Give the digest that belongs on a pod that mounts this version.
 
-    None: a version that this operator does not write (the pod was made by a later one). Such a pod keeps the document
-    that it has, and has to be replaced.
+    None: a version that this operator does not write (the pod was made by a later one), or none. Such a pod keeps the
+    document that it has, and has to be replaced.
     """
     raw = written.get(version)
     return None if raw is None else reading.digest(raw)

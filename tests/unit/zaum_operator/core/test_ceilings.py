@@ -16,6 +16,7 @@ from zaum_operator.core import ceiling, ceilings, kinds, refusals
 from zaum_operator.core.ceiling import Cap, Ceiling
 from zaum_operator.core.ceilings import Ceilings
 
+DOCUMENT = contract.CONFIG_KEYS[documents.CONFIG_VERSION]
 LABELS = {"team": "a"}
 DIGEST = "@sha256:" + "0" * 64
 POOL = {"scheduling": {"nodeSelector": [{"key": "pool", "values": ["agents", "spare"]}]}}
@@ -219,7 +220,7 @@ def test_i01_a_ceiling_that_cannot_be_read_starts_nothing_and_leaves_what_runs_w
     assert len(world.pods()) == 1
     assert world.condition()[:2] == ("False", "CeilingInvalid")
     assert "newer" in world.condition()[2]
-    config = documents.WatchdogConfig.parse(world.api.all(kinds.CONFIG_MAP)[0]["data"]["config.json"].encode())
+    config = documents.WatchdogConfig.parse(world.api.all(kinds.CONFIG_MAP)[0]["data"][DOCUMENT].encode())
     assert (config.hosts, config.requests.per_minute) == ((), 0)
 
 
@@ -237,7 +238,7 @@ def test_every_clamp_is_enforced_and_shown_with_its_ceiling() -> None:
     limits = pod["spec"]["containers"][0]["resources"]["limits"]
     assert limits == {"cpu": "250m", "memory": "64Mi", "ephemeral-storage": "64Mi"}
     assert pod["spec"]["activeDeadlineSeconds"] == 3600
-    config = documents.WatchdogConfig.parse(world.api.all(kinds.CONFIG_MAP)[0]["data"]["config.v2.json"].encode())
+    config = documents.WatchdogConfig.parse(world.api.all(kinds.CONFIG_MAP)[0]["data"][DOCUMENT].encode())
     assert (config.requests, config.connections) == (documents.RequestRate(6, 2), 3)
     assert config.runaway.cpu is not None
     assert config.runaway.cpu.limit_millis == 250
@@ -297,7 +298,7 @@ def test_a_burst_is_no_way_around_a_cap_on_the_rate(capped: dict[str, int], aske
     world.ceiling("small", limits={"requests": capped})
     world.policy(specs.agent() | {"limits": {"requests": asked}})
     world.settle()
-    config = documents.WatchdogConfig.parse(world.api.all(kinds.CONFIG_MAP)[0]["data"]["config.v2.json"].encode())
+    config = documents.WatchdogConfig.parse(world.api.all(kinds.CONFIG_MAP)[0]["data"][DOCUMENT].encode())
     assert config.requests.burst == burst
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.world import START
+from zaum_api import documents
 from zaum_operator.core import pods
 from zaum_operator.core.pods import Ending, Phase
 from zaum_operator.core.replacement import Decision, Want, Why, decide
@@ -18,10 +19,9 @@ WANT = Want(replicas=1, run=True, start=True, template="t1", images=IMAGES, site
 
 
 def pod(name: str, ordinal: int | None = 0, **fields: object) -> pods.Pod:
-    base = dataclasses.replace(
-        BLANK, name=name, uid=name, ordinal=ordinal, template="t1", site="s1", images=IMAGES, created=START
-    )
-    return dataclasses.replace(base, **fields)  # type: ignore[arg-type]
+    like_planned = {"template": "t1", "site": "s1", "images": IMAGES, "config_version": documents.CONFIG_VERSION}
+    mine = {"name": name, "uid": name, "ordinal": ordinal, "created": START}
+    return dataclasses.replace(BLANK, **mine | like_planned | fields)  # type: ignore[arg-type]
 
 
 def ended(name: str, ordinal: int = 0, *, ago: int = 0, failures: int = 0, template: str = "t1") -> pods.Pod:
@@ -58,6 +58,10 @@ def shape(decision: Decision) -> dict[str, list[object]]:
     [
         ("nothing there", [], {}, {"start": [(0, 0)]}),
         ("one lives", [pod("a", ready=True)], {}, {}),
+        ("one says not what it reads", [pod("a", ready=True, config_version="")], {}, {"delete": ["a"]}),
+        ("one reads what nobody writes", [pod("a", ready=True, config_version="v1")], {}, {"delete": ["a"]}),
+        ("an older one reads what nobody writes", [pod("a", ready=True, config_version="v1", site="s0")],
+         {"may_roll": False}, {}),
         ("one is leaving", [pod("a", terminating=True)], {}, {}),
         ("one ended just now", [ended("a")], {}, {"wait": ["a"]}),
         ("one ended ten seconds ago", [ended("a", ago=10)], {}, {"start": [(0, 1)]}),

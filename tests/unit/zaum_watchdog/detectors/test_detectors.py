@@ -79,7 +79,8 @@ def test_denials_further_apart_than_the_window_do_not_trip() -> None:
 def test_a_detector_that_is_switched_off_sees_nothing() -> None:
     wild = [Sample(s * SECOND, cpu=SECOND, elapsed=SECOND, processes=99, denied=(s,) * 9) for s in range(20)]
     assert breaches(wild, documents.Runaway(None, None, None)) == []
-    assert {breach for _, breach in breaches(wild)} == set(contract.Breach)
+    seen_by_others = {contract.Breach.GATEWAY_CONTACT}
+    assert {breach for _, breach in breaches(wild)} == set(contract.Breach) - seen_by_others
 
 
 def test_every_detector_is_fed_although_another_trips() -> None:
