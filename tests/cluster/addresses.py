@@ -41,15 +41,36 @@ LLM_IPV6: Final = "2001:db8:113::10"
 OUTLAW_IPV4: Final = "198.51.100.66"
 OUTLAW_IPV6: Final = "2001:db8:100::66"
 METADATA_IPV4: Final = "169.254.169.254"
+API_IPV4: Final = "203.0.113.20"
+API_IPV6: Final = "2001:db8:113::20"
+FORGE_IPV4: Final = "203.0.113.30"
+FORGE_IPV6: Final = "2001:db8:113::30"
 
-WORLD_ADDRESSES_IPV4: Final = (WORLD_DNS_IPV4, WEBSITE_IPV4, LLM_IPV4, OUTLAW_IPV4, METADATA_IPV4)
-WORLD_ADDRESSES_IPV6: Final = (WORLD_DNS_IPV6, WEBSITE_IPV6, LLM_IPV6, OUTLAW_IPV6)
+WORLD_ADDRESSES_IPV4: Final = (
+    WORLD_DNS_IPV4,
+    WEBSITE_IPV4,
+    LLM_IPV4,
+    OUTLAW_IPV4,
+    METADATA_IPV4,
+    API_IPV4,
+    FORGE_IPV4,
+)
+WORLD_ADDRESSES_IPV6: Final = (WORLD_DNS_IPV6, WEBSITE_IPV6, LLM_IPV6, OUTLAW_IPV6, API_IPV6, FORGE_IPV6)
 
 WEBSITE_NAME: Final = "docs.example.com"
 LLM_NAME: Final = "llm.example.com"
 OUTLAW_NAME: Final = "outlaw.example.net"
 INWARD_NAME: Final = "inward.example.com"
 """A public name that resolves to the node's private address."""
+API_NAME: Final = "api.example.com"
+PACKAGES_NAME: Final = "packages.example.com"
+GIT_NAME: Final = "git.example.com"
+LURE_PARENT: Final = "lure.example.com"
+"""Names below it resolve to where no gateway may go, each in its own way."""
+REBINDING_PARENT: Final = "rebind.example.com"
+"""Each name below it is public when it is first asked for, and the node's a moment later."""
+REBINDING: Final = ((WEBSITE_IPV4, WEBSITE_IPV6), (NODE_IPV4, NODE_IPV6))
+REBINDING_SECONDS: Final = 1.0
 
 WORLD_RECORDS: Final[dict[str, tuple[str, ...]]] = {
     WEBSITE_NAME: (WEBSITE_IPV4, WEBSITE_IPV6),
@@ -57,4 +78,24 @@ WORLD_RECORDS: Final[dict[str, tuple[str, ...]]] = {
     LLM_NAME: (LLM_IPV4, LLM_IPV6),
     OUTLAW_NAME: (OUTLAW_IPV4, OUTLAW_IPV6),
     INWARD_NAME: (NODE_IPV4, NODE_IPV6),
+    API_NAME: (API_IPV4, API_IPV6),
+    PACKAGES_NAME: (FORGE_IPV4, FORGE_IPV6),
+    GIT_NAME: (FORGE_IPV4, FORGE_IPV6),
+    f"node.{LURE_PARENT}": (NODE_IPV4, NODE_IPV6),
+    f"mixed.{LURE_PARENT}": (WEBSITE_IPV4, NODE_IPV4, WEBSITE_IPV6, NODE_IPV6),
+    f"loopback.{LURE_PARENT}": ("127.0.0.1", "::1"),
+    f"unspecified.{LURE_PARENT}": ("0.0.0.0", "::"),
+    f"metadata.{LURE_PARENT}": (METADATA_IPV4,),
+    f"service.{LURE_PARENT}": (API_SERVICE_IPV4,),
+    f"resolver.{LURE_PARENT}": (CLUSTER_DNS_IPV4,),
+    f"mapped.{LURE_PARENT}": (f"::ffff:{NODE_IPV4}",),
+    f"translated.{LURE_PARENT}": ("64:ff9b::a5a:1",),
+    f"sixtofour.{LURE_PARENT}": ("2002:a5a:1::1",),
+    f"linklocal.{LURE_PARENT}": ("fe80::1",),
 }
+WORLD_ALIASES: Final[dict[str, str]] = {
+    f"alias.{LURE_PARENT}": INWARD_NAME,
+    f"chain.{LURE_PARENT}": f"alias.{LURE_PARENT}",
+    f"cluster.{LURE_PARENT}": "kubernetes.default.svc.cluster.local",
+}
+"""Names that are other names (CNAME)."""

@@ -1,7 +1,7 @@
 """Run the world: `python -m tests.cluster.world --state DIR`, inside the world's network namespace.
 
 Writes into DIR: `ca.crt` (trust this), `log.jsonl` (what arrived), `places.json` (which socket stands for which
-place), and `ready` once every place answers. SIGTERM and SIGINT end it.
+place), and `ready` once every place answers. Files put into DIR/shelf are the website's. SIGTERM and SIGINT end it.
 """
 
 import argparse
@@ -13,8 +13,9 @@ import signal
 import socket
 import ssl
 import sys
+import time
 
-from tests.cluster.world import certificates, interfaces, listeners, plan, witness
+from tests.cluster.world import certificates, interfaces, listeners, names, plan, shelf, witness
 
 READY_NAME = "ready"
 CA_NAME = "ca.crt"
@@ -51,7 +52,8 @@ async def _run(state: pathlib.Path, *, loopback: bool) -> int:
     (state / CA_NAME).write_bytes(authority.certificate_pem())
     (state / PLACES_NAME).write_text(json.dumps([_described(*pair) for pair in bound], indent=1))
     record = witness.Witness(state)
-    serving = listeners.Listeners(record, _contexts(authority, loopback=loopback))
+    stage = listeners.Stage(names.Names(time.monotonic), shelf.Shelf(state / shelf.FOLDER))
+    serving = listeners.Listeners(record, _contexts(authority, loopback=loopback), stage)
     for place, sock in bound:
         await serving.start(place, sock)
     (state / READY_NAME).touch()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 TYPE_A: Final = 1
+TYPE_CNAME: Final = 5
 TYPE_SOA: Final = 6
 TYPE_AAAA: Final = 28
 TYPE_OPT: Final = 41
@@ -35,8 +36,12 @@ _POINTER_TO_QUESTION: Final = 0xC000 | _HEADER.size
 _MAX_LABEL: Final = 63
 _MAX_NAME: Final = 255
 
+CHAIN_MAX: Final = 4
+
 Records = Mapping[str, Sequence[str]]
 """Lower-case name without trailing dot → literal addresses of both families."""
+Aliases = Mapping[str, str]
+"""Lower-case name → the name that it is another name of (CNAME)."""
 
 
 class MalformedError(ValueError):
@@ -86,8 +91,8 @@ def parse(message: bytes) -> Question:
     )
 
 
-def answer(message: bytes, records: Records) -> bytes | None:
-    """Answer one message from `records`; None where the sender must get nothing."""
+def answer(message: bytes, records: Records, aliases: Aliases | None = None) -> bytes | None:
+    """Answer one message from `records` and `aliases`; None where the sender must get nothing."""
     try:
         question = parse(message)
     except MalformedError:
@@ -97,6 +102,8 @@ def answer(message: bytes, records: Records) -> bytes | None:
     if question.qclass != CLASS_IN:
         return _reply(question, REFUSED)
     name = question.name.lower()
+    if aliases and name in aliases:
+        return _reply(question, NOERROR, _chain(name, question.qtype, records, aliases))
     if name in records:
         return _reply(question, NOERROR, _addresses(records[name], question.qtype))
     return _reply(question, NOERROR if _has_children(name, records) else NXDOMAIN)
@@ -104,8 +111,11 @@ def answer(message: bytes, records: Records) -> bytes | None:
 
 def query(name: str, qtype: int, *, ident: int) -> bytes:
     """Write a question with recursion desired, as a stub resolver does."""
-    labels = b"".join(bytes([len(label)]) + label.encode("ascii") for label in name.rstrip(".").split("."))
-    return _HEADER.pack(ident, _RD, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", qtype, CLASS_IN)
+    return _HEADER.pack(ident, _RD, 1, 0, 0, 0) + _wire_name(name) + struct.pack("!2H", qtype, CLASS_IN)
+
+
+def _wire_name(name: str) -> bytes:
+    return b"".join(bytes([len(label)]) + label.encode("ascii") for label in name.rstrip(".").split(".")) + b"\0"
 
 
 def _name(message: bytes, start: int) -> tuple[str, int]:
@@ -123,10 +133,28 @@ def _name(message: bytes, start: int) -> tuple[str, int]:
     raise MalformedError("the name has no end")
 
 
-def _addresses(literals: Sequence[str], qtype: int) -> list[bytes]:
+def _addresses(literals: Sequence[str], qtype: int, *, owner: bytes = b"") -> list[bytes]:
+    """Write one record for each address of the asked family; `owner` is empty where it is the question's name."""
     version = {TYPE_A: 4, TYPE_AAAA: 6}.get(qtype)
     parsed = [ipaddress.ip_address(literal) for literal in literals]
-    return [address.packed for address in parsed if address.version == version]
+    return [_record(qtype, address.packed, owner=owner) for address in parsed if address.version == version]
+
+
+def _chain(name: str, qtype: int, records: Records, aliases: Aliases) -> list[bytes]:
+    """Write the aliases that lead on from a name, and the addresses at their end as far as they are known here."""
+    written, owner = [], b""
+    for _ in range(CHAIN_MAX):
+        if name not in aliases:
+            break
+        target = _wire_name(aliases[name])
+        written.append(_record(TYPE_CNAME, target, owner=owner))
+        name, owner = aliases[name], target
+    return written + ([] if qtype == TYPE_CNAME else _addresses(records.get(name, ()), qtype, owner=owner))
+
+
+def _record(rtype: int, data: bytes, *, owner: bytes) -> bytes:
+    head = owner or struct.pack("!H", _POINTER_TO_QUESTION)
+    return head + struct.pack("!2HIH", rtype, CLASS_IN, TTL_SECONDS, len(data)) + data
 
 
 def _has_children(name: str, records: Records) -> bool:
@@ -134,17 +162,13 @@ def _has_children(name: str, records: Records) -> bool:
     return not name or any(known.endswith(f".{name}") for known in records)
 
 
-def _reply(question: Question, code: int, addresses: Sequence[bytes] = ()) -> bytes:
+def _reply(question: Question, code: int, records: Sequence[bytes] = ()) -> bytes:
     flags = _QR | _AA | (question.flags & (_OPCODE | _RD)) | code
-    body = b"".join(
-        struct.pack("!3HIH", _POINTER_TO_QUESTION, question.qtype, CLASS_IN, TTL_SECONDS, len(packed)) + packed
-        for packed in addresses
-    )
-    negative = code in (NOERROR, NXDOMAIN) and not addresses
+    negative = code in (NOERROR, NXDOMAIN) and not records
     authority = _soa() if negative else b""
     option = b"\0" + struct.pack("!2HIH", TYPE_OPT, UDP_SIZE, 0, 0) if question.edns else b""
-    head = _HEADER.pack(question.ident, flags, 1, len(addresses), int(negative), int(question.edns))
-    return head + question.wire + body + authority + option
+    head = _HEADER.pack(question.ident, flags, 1, len(records), int(negative), int(question.edns))
+    return head + question.wire + b"".join(records) + authority + option
 
 
 def _soa() -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from tests.cluster import addresses
-from tests.cluster.world import dns, http1, llm, outsiders, plan, website, witness
+from tests.cluster.world import api, dns, forge, http1, llm, names, outsiders, plan, shelf, website, witness
 
 BACKLOG: Final = 512
 HANDSHAKE_SECONDS: Final = 10.0
@@ -20,7 +20,17 @@ RESPONDERS: Final[Mapping[plan.Service, http1.Responder]] = {
     plan.Service.LLM: llm.respond,
     plan.Service.OUTLAW: outsiders.outlaw,
     plan.Service.METADATA: outsiders.metadata,
+    plan.Service.API: api.respond,
+    plan.Service.FORGE: forge.respond,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What answers depend on beside the request: names that change, and the shelf of files."""
+
+    names: names.Names
+    shelf: shelf.Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,7 @@ class Arrival:
     witness: witness.Witness
     place: plan.Place
     source: tuple[str, int]
+    stage: "Stage"
 
     def saw(self, proto: str, **detail: str | int | bool) -> None:
         """Record one thing that this peer did."""
@@ -61,8 +72,9 @@ def bind(place: plan.Place, *, loopback: bool) -> socket.socket:
 class Listeners:
     """All of the world's sockets, and the tasks that serve them."""
 
-    def __init__(self, record: witness.Witness, contexts: Mapping[plan.Service, ssl.SSLContext]) -> None:
+    def __init__(self, record: witness.Witness, contexts: Mapping[plan.Service, ssl.SSLContext], stage: Stage) -> None:
         self._witness = record
+        self._stage = stage
         self._contexts = contexts
         self._tasks: set[asyncio.Task[None]] = set()
         self._transports: list[asyncio.DatagramTransport] = []
@@ -74,7 +86,7 @@ class Listeners:
         """Serve one place on its socket."""
         loop = asyncio.get_running_loop()
         if place.kind in plan.DATAGRAM_KINDS:
-            protocol = functools.partial(Datagrams, self._witness, place)
+            protocol = functools.partial(Datagrams, self._witness, place, self._stage)
             transport, _ = await loop.create_datagram_endpoint(protocol, sock=bound)
             self._transports.append(transport)
         else:
@@ -101,7 +113,7 @@ class Listeners:
         with bound:
             while True:
                 connection, peer = await loop.sock_accept(bound)
-                arrival = Arrival(self._witness, place, peer[:2])
+                arrival = Arrival(self._witness, place, peer[:2], self._stage)
                 arrival.saw("tcp")
                 self._spawn(self._converse(arrival, connection))
 
@@ -165,7 +177,11 @@ async def _http(arrival: Arrival, reader: asyncio.StreamReader, writer: asyncio.
             status=int(status),
         )
 
-    await http1.serve(reader, writer, RESPONDERS[arrival.place.service], saw)
+    def respond(request: http1.Request) -> http1.Answer:
+        return arrival.stage.shelf.find(request) or RESPONDERS[arrival.place.service](request)
+
+    shelved = arrival.place.service is plan.Service.WEBSITE
+    await http1.serve(reader, writer, respond if shelved else RESPONDERS[arrival.place.service], saw)
 
 
 async def _sink(arrival: Arrival, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -184,7 +200,7 @@ async def _dns(arrival: Arrival, reader: asyncio.StreamReader, writer: asyncio.S
 
 
 def _answer(arrival: Arrival, message: bytes, *, transport: str) -> bytes | None:
-    answer = dns.answer(message, addresses.WORLD_RECORDS)
+    answer = dns.answer(message, arrival.stage.names.records(message), addresses.WORLD_ALIASES)
     try:
         question = dns.parse(message)
     except dns.MalformedError as error:
@@ -198,9 +214,10 @@ def _answer(arrival: Arrival, message: bytes, *, transport: str) -> bytes | None
 class Datagrams(asyncio.DatagramProtocol):
     """Answer each datagram with itself, or with DNS."""
 
-    def __init__(self, record: witness.Witness, place: plan.Place) -> None:
+    def __init__(self, record: witness.Witness, place: plan.Place, stage: Stage) -> None:
         self._witness = record
         self._place = place
+        self._stage = stage
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -208,7 +225,7 @@ class Datagrams(asyncio.DatagramProtocol):
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        arrival = Arrival(self._witness, self._place, (addr[0], addr[1]))
+        arrival = Arrival(self._witness, self._place, (addr[0], addr[1]), self._stage)
         if self._place.kind is plan.Kind.DNS_UDP:
             answer = _answer(arrival, data, transport="udp")
         else:

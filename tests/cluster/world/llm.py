@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.cluster.world import http1
+from tests.cluster.world import anthropic, http1
 
 MODELS: Final = ("world-1", "world-1-mini")
 CREATED: Final = 1_700_000_000
@@ -49,7 +49,9 @@ class Chat:
 
 
 def respond(request: http1.Request) -> http1.Answer:
-    """Answer one request."""
+    """Answer one request, in the shape of the API that its path belongs to."""
+    if request.path == anthropic.PATH:
+        return anthropic.respond(request)
     try:
         return _respond(request)
     except RefusedError as refused:

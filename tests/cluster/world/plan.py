@@ -16,6 +16,8 @@ class Service(StrEnum):
     OUTLAW = "outlaw"
     DNS = "dns"
     METADATA = "metadata"
+    API = "api"
+    FORGE = "forge"
 
 
 class Kind(StrEnum):
@@ -80,6 +82,16 @@ _TABLE: Final[tuple[tuple[Service, tuple[str, ...], tuple[tuple[Kind, int], ...]
         (addresses.METADATA_IPV4,),
         ((Kind.HTTP, 80),),
     ),
+    (
+        Service.API,
+        (addresses.API_IPV4, addresses.API_IPV6),
+        ((Kind.HTTPS, 443),),
+    ),
+    (
+        Service.FORGE,
+        (addresses.FORGE_IPV4, addresses.FORGE_IPV6),
+        ((Kind.HTTPS, 443),),
+    ),
 )
 
 PLACES: Final[tuple[Place, ...]] = tuple(
@@ -90,9 +102,11 @@ PLACES: Final[tuple[Place, ...]] = tuple(
 )
 
 CERTIFICATE_NAMES: Final[dict[Service, tuple[str, ...]]] = {
-    Service.WEBSITE: (addresses.WEBSITE_NAME, "www.example.com"),
+    Service.WEBSITE: (addresses.WEBSITE_NAME, "www.example.com", f"*.{addresses.REBINDING_PARENT}"),
     Service.LLM: (addresses.LLM_NAME,),
     Service.OUTLAW: (addresses.OUTLAW_NAME,),
+    Service.API: (addresses.API_NAME,),
+    Service.FORGE: (addresses.PACKAGES_NAME, addresses.GIT_NAME),
 }
 """The DNS names in each service's certificate; its addresses stand there too."""
 

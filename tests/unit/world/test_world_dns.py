@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cluster import addresses
-from tests.cluster.world import dns
+from tests.cluster.world import dns, names
 
 RECORDS = {"docs.example.com": ("198.51.100.10", "2001:db8:100::10"), "four.example.com": ("198.51.100.11",)}
 TXT = 16
@@ -113,4 +113,43 @@ def test_every_record_of_the_world_answers_in_both_families() -> None:
             answer = dns.answer(dns.query(name, qtype, ident=1), addresses.WORLD_RECORDS)
             wanted = [ipaddress.ip_address(each).packed for each in literals]
             assert answer is not None
-            assert answer.endswith(next(packed for packed in wanted if len(packed) == (4 if version == 4 else 16)))
+            family = [packed for packed in wanted if len(packed) == (4 if version == 4 else 16)]
+            assert counts(answer)[0] == len(family)
+            assert all(packed in answer for packed in family)
+
+
+def test_an_alias_is_followed_to_the_addresses_at_its_end() -> None:
+    aliases = {"alias.example.com": "other.example.com", "other.example.com": "docs.example.com"}
+    answer = dns.answer(dns.query("alias.example.com", dns.TYPE_A, ident=1), RECORDS, aliases)
+    assert answer is not None
+    assert counts(answer) == (3, 0, 0)
+    assert answer.index(b"\x05other") < answer.index(b"\x04docs")
+    assert answer.endswith(ipaddress.ip_address("198.51.100.10").packed)
+
+
+def test_an_alias_that_leads_elsewhere_or_in_circles_ends() -> None:
+    aliases = {"away.example.com": "kubernetes.default.svc.cluster.local", "a.example.com": "a.example.com"}
+    for name, records in (("away.example.com", 1), ("a.example.com", dns.CHAIN_MAX)):
+        answer = dns.answer(dns.query(name, dns.TYPE_A, ident=1), RECORDS, aliases)
+        assert answer is not None
+        assert counts(answer)[0] == records
+
+
+def test_a_rebinding_name_is_public_at_first_and_the_node_s_a_moment_later() -> None:
+    now = [0.0]
+    changing = names.Names(lambda: now[0])
+    name = f"a.{addresses.REBINDING_PARENT}"
+    question = dns.query(name, dns.TYPE_A, ident=1)
+    assert changing.records(question)[name] == addresses.REBINDING[0]
+    now[0] = addresses.REBINDING_SECONDS
+    assert changing.records(question)[name] == addresses.REBINDING[0]
+    now[0] += 0.1
+    assert changing.records(question)[name] == addresses.REBINDING[1]
+    other = f"b.{addresses.REBINDING_PARENT}"
+    assert changing.records(dns.query(other, dns.TYPE_A, ident=1))[other] == addresses.REBINDING[0]
+
+
+def test_names_that_do_not_rebind_are_what_the_records_say() -> None:
+    changing = names.Names(lambda: 0.0)
+    assert changing.records(dns.query(addresses.WEBSITE_NAME, dns.TYPE_A, ident=1)) is addresses.WORLD_RECORDS
+    assert changing.records(b"no question") is addresses.WORLD_RECORDS
