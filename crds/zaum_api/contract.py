@@ -4,6 +4,7 @@ Standard library only. A part that spells one of these itself is wrong even whil
 """
 
 import hashlib
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -131,6 +132,8 @@ GATEWAY_CLIENT_TLS_NAME: Final = "gateway-client.zaum.dev"
 CAGE_HOST: Final = "cage.invalid"
 PATH_SESSION: Final = "/v1/session"
 """At the gateway, over TLS, with the pod's token: gives a session key for signed CONNECT heads."""
+LISTENER_EXTENSION: Final = "listener"
+"""By this context extension Envoy tells the authorizer which `Listener` a request came by."""
 PATH_REPORT: Final = "/v1/report"
 """At the gateway, over TLS, with the pod's token: takes a `documents.Report`."""
 PATH_REPORTS: Final = "/v1/reports"
@@ -147,6 +150,13 @@ PROBE_AGENT_READY: Final = "/agent/ready"
 PROBE_METRICS: Final = "/metrics"
 
 METRIC_PREFIX: Final = "zaum_"
+
+
+class Listener(StrEnum):
+    """A listener of the gateway, and with it what proves who speaks: a token over TLS, or a signed head in the plain."""
+
+    TLS = "tls"
+    SIGNED = "signed"
 
 
 class Rule(StrEnum):
@@ -265,3 +275,32 @@ def agent_environment() -> dict[str, str]:
         "no_proxy": bypass,
         "NODE_USE_ENV_PROXY": "1",
     }
+
+
+PLACEHOLDER_KEY: Final = "zaum-placeholder"
+"""What stands in a provider's variable for a key: clients ask for one, and the watchdog drops it."""
+
+
+def route_variable(route: str) -> str:
+    """Name the agent's variable that holds a route's base URL."""
+    return f"{route.upper().replace('-', '_')}_BASE_URL"
+
+
+def route_url(route: str) -> str:
+    """Give a route's base URL."""
+    return f"http://127.0.0.1:{ROUTES_PORT}/{route}"
+
+
+def route_environment(routes: Iterable[tuple[str, str]]) -> tuple[dict[str, str], dict[str, str]]:
+    """Give what routes put into the agent's environment, from (name, api): what is set, and what the author may set.
+
+    The second part is what the clients of known providers read; the first route of a provider counts.
+    """
+    ours: dict[str, str] = {}
+    theirs: dict[str, str] = {}
+    for name, api in routes:
+        ours[route_variable(name)] = route_url(name)
+        if api != "HTTP":
+            theirs.setdefault(f"{api.upper()}_BASE_URL", route_url(name))
+            theirs.setdefault(f"{api.upper()}_API_KEY", PLACEHOLDER_KEY)
+    return ours, theirs

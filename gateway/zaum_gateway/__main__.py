@@ -9,7 +9,7 @@ import sys
 
 from zaum_gateway import authorizer, settings
 from zaum_gateway.cluster import api, keys
-from zaum_gateway.shell import authorization, clock, health, journal, metrics
+from zaum_gateway.shell import authorization, clock, health, journal, masters, metrics
 
 log = logging.getLogger("zaum.gateway")
 
@@ -19,12 +19,15 @@ async def run(options: settings.Settings) -> None:
     cluster = await api.ClusterApi.open()
     figures = metrics.Metrics()
     ring = keys.Keys(cluster, clock.monotonic)
+    files = masters.Files(options.sessions_dir)
+    files.poll()
     judge = authorizer.Authorizer(
         ring=ring,
         clock=clock.now,
         since=clock.monotonic,
         domain=options.cluster_domain,
         namespaces=options.namespaces,
+        masters=lambda: files.masters,
     )
     service = authorization.Authorization(judge.decide, figures=figures, clock=clock.monotonic)
     server, port = await authorization.serve(service, address=options.grpc_address, tls_dir=options.tls_dir)
@@ -35,23 +38,33 @@ async def run(options: settings.Settings) -> None:
         stack.push_async_callback(cluster.close)
         stack.push_async_callback(server.stop, 1.0)
         stack.callback(pages.close)
-        await _follow(judge, ring, cluster, figures)
+        await _follow(judge, ring, cluster, figures, files)
 
 
 async def _follow(
-    judge: authorizer.Authorizer, ring: keys.Keys, cluster: api.ClusterApi, figures: metrics.Metrics
+    judge: authorizer.Authorizer,
+    ring: keys.Keys,
+    cluster: api.ClusterApi,
+    figures: metrics.Metrics,
+    files: masters.Files,
 ) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stopped.set)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(ring.run())]
+        tasks = [group.create_task(ring.run()), group.create_task(_poll(files))]
         for name, feed in judge.feeds.items():
             figures.follow(name, lambda name=name: judge.age(name))  # type: ignore[misc]
             tasks.append(group.create_task(feed.run(cluster)))
         await stopped.wait()
         for task in tasks:
             task.cancel()
+
+
+async def _poll(files: masters.Files) -> None:
+    while True:
+        await asyncio.sleep(masters.POLL_SECONDS)
+        files.poll()
 
 
 def main() -> int:

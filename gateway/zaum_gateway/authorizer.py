@@ -1,10 +1,15 @@
 """Bring key set, cluster state and decision together: one object that answers, and says whether it can."""
 
+import dataclasses
 from collections.abc import Callable
+from typing import Final
 
+from zaum_api import contract, documents
 from zaum_gateway import signatures
 from zaum_gateway.cluster import feeds, keys, mirror
-from zaum_gateway.core import credentials, decisions, records
+from zaum_gateway.core import credentials, decisions, nonces, records, sessions, signed
+
+_UNREAD: Final = credentials.Invalid("the authorizer has not read the cluster yet", contract.Rule.GATEWAY_UNAVAILABLE)
 
 
 class Authorizer:
@@ -21,8 +26,11 @@ class Authorizer:
         since: Callable[[], float],
         domain: str,
         namespaces: tuple[str, ...] = (),
+        masters: Callable[[], sessions.Masters] = lambda: sessions.Masters({}),
     ) -> None:
         self._ring = ring
+        self._masters = masters
+        self._nonces = nonces.Nonces()
         self._clock = clock
         self._since = since
         self._domain = domain
@@ -54,16 +62,46 @@ class Authorizer:
         heard = self.feeds[name].heard
         return float("inf") if heard is None else self._since() - heard
 
-    async def decide(self, request: decisions.Request, header: str | None) -> decisions.Decision:
-        """Decide one request; `header` is its Proxy-Authorization, None when it has none."""
+    async def decide(
+        self, request: decisions.Request, presented: credentials.Presented
+    ) -> tuple[decisions.Decision, documents.Session | None]:
+        """Decide one request; with a session where one was asked for and is granted."""
         ready = not self.missing()
-        credential = await self._credential(header) if ready or not header else credentials.Invalid("not judged yet")
+        credential: credentials.Credential | None = credentials.misplaced(presented, request.listener)
+        if credential is None:
+            credential = await self._credential(request, presented) if ready else _UNREAD
         snapshot = self._snapshot if ready else None
-        return decisions.decide(request, credential, snapshot, cluster_domain=self._domain)
+        decision = decisions.decide(request, credential, snapshot, cluster_domain=self._domain)
+        if not (request.for_session and decision.allowed and isinstance(credential, credentials.Identity)):
+            return decision, None
+        return self._session(request, decision, credential)
 
-    async def _credential(self, header: str | None) -> credentials.Credential:
-        if not header:
-            return credentials.Missing()
+    def _session(
+        self, request: decisions.Request, decision: decisions.Decision, identity: credentials.Identity
+    ) -> tuple[decisions.Decision, documents.Session | None]:
+        now = self._clock()
+        issued = sessions.issue(self._masters(), identity, source=request.source, until=identity.expires, now=now)
+        if issued is None:
+            problem = "there are no master keys yet, or the token is about to end"
+            return dataclasses.replace(decision, rule=contract.Rule.GATEWAY_UNAVAILABLE, message=problem), None
+        return decision, documents.Session(issued.key_id, issued.key, issued.seconds, int(now))
+
+    async def _credential(self, request: decisions.Request, presented: credentials.Presented) -> credentials.Credential:
+        match request.listener:
+            case contract.Listener.SIGNED:
+                return signed.identity(
+                    presented.signature_input or "",
+                    presented.signature or "",
+                    authority=request.authority,
+                    source=request.source,
+                    masters=self._masters(),
+                    seen=self._nonces,
+                    now=self._clock(),
+                )
+            case contract.Listener.TLS:
+                return await self._bearer(presented.authorization or "")
+
+    async def _bearer(self, header: str) -> credentials.Credential:
         token = credentials.bearer(header)
         ring = self._ring.current
         if token is None or ring is None:

@@ -19,12 +19,13 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`tls_dir` holds tls.crt, tls.key and ca.crt. Hosts and ports are where the two servers listen.
+    """`tls_dir` holds tls.crt, tls.key and ca.crt; `sessions_dir` the master keys.
 
-    `namespaces` are those that may have agents; none means all of the cluster.
+    Hosts and ports are where the two servers listen. `namespaces` are those that may have agents; none means all of the cluster.
     """
 
     tls_dir: Path
+    sessions_dir: Path
     log_level: str
     cluster_domain: str
     grpc_address: str
@@ -40,6 +41,7 @@ class Settings:
             raise SettingsError(f"ZAUM_LOG_LEVEL must be one of {', '.join(LEVELS)}, is {level!r}")
         return Settings(
             tls_dir=Path(environment.get("ZAUM_TLS_DIR", "/etc/zaum/tls")),
+            sessions_dir=Path(environment.get("ZAUM_SESSIONS_DIR", "/etc/zaum/sessions")),
             log_level=level,
             cluster_domain=environment.get("ZAUM_CLUSTER_DOMAIN", hosts.CLUSTER_DOMAIN),
             # `[::]` takes both families where the pod has both, and IPv4 where that is all there is.

@@ -27,6 +27,7 @@ from zaum_api.documents.mode import Mode
 from zaum_api.documents.report import REPORT_MAX_BYTES, Escape, Report
 from zaum_api.documents.routes import ROUTES_MAX, Allowed, Credential, Route
 from zaum_api.documents.runaway import CpuDetector, DeniedDetector, ProcessDetector, Runaway
+from zaum_api.documents.session import Session
 from zaum_api.documents.tunnels import Tunnels
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "RequestRate",
     "Route",
     "Runaway",
+    "Session",
     "Source",
     "Transport",
     "Tunnels",

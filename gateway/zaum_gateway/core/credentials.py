@@ -5,7 +5,7 @@ cluster's keys signed the token and hands over its claims; `identity` judges tho
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from zaum_api import contract
@@ -25,6 +25,7 @@ class Invalid:
     """Something was presented that proves nothing; `problem` is for our own log and the caller, without the token."""
 
     problem: str
+    rule: contract.Rule = contract.Rule.TOKEN_INVALID
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,39 @@ class Identity:
     service_account: str
     pod: str
     uid: str
+    expires: float = field(default=0.0, compare=False)
+    """When the token ends, in seconds since the epoch; a session ends with it."""
 
 
 Credential = Missing | Invalid | Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """The headers by which a caller may prove who it is, as they stand; None for one that is not there."""
+
+    authorization: str | None = field(default=None, repr=False)
+    signature_input: str | None = None
+    signature: str | None = None
+
+    @property
+    def signed(self) -> bool:
+        """Say whether the head claims to be signed."""
+        return self.signature_input is not None or self.signature is not None
+
+
+def misplaced(presented: Presented, listener: contract.Listener) -> Missing | Invalid | None:
+    """Refuse what does not belong on a listener; None where the right thing is there, to be looked at."""
+    if not presented.authorization and not presented.signed:
+        return Missing()
+    match listener:
+        case contract.Listener.TLS:
+            if presented.signed:
+                return Invalid("a signature belongs on the port for signed heads", contract.Rule.SIGNATURE_INVALID)
+        case contract.Listener.SIGNED:
+            if presented.authorization:
+                return Invalid("a token travels over TLS alone")
+    return None
 
 
 def bearer(header: str) -> str | None:
@@ -58,7 +89,8 @@ def identity(claims: Mapping[str, object], *, issuer: str, now: float) -> Identi
     service_account = _text(account.get("name"))
     if not (namespace and name and uid and service_account):
         return Invalid("the token is not bound to a pod")
-    return Identity(namespace=namespace, service_account=service_account, pod=name, uid=uid)
+    expires = _seconds(claims.get("exp")) or 0.0
+    return Identity(namespace=namespace, service_account=service_account, pod=name, uid=uid, expires=expires)
 
 
 def _issuing_problem(claims: Mapping[str, object], issuer: str) -> str:

@@ -6,22 +6,33 @@ whatever else the request says: a watchdog always has one, so somebody else is s
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from zaum_api import contract
 from zaum_egress import hosts
 from zaum_gateway.core import credentials, records
 
 CONNECT = "CONNECT"
+GET = "GET"
 Rule = contract.Rule
+_UNREAD: Final = "the authorizer has not read the cluster yet"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What Envoy saw: `source` is the address of the TCP peer, never of a header."""
+    """What Envoy saw: `source` is the address of the TCP peer, never of a header. `path` is empty for a CONNECT."""
 
     method: str
     authority: str
     source: str
+    path: str = ""
+    listener: contract.Listener = contract.Listener.TLS
+
+    @property
+    def for_session(self) -> bool:
+        """Say whether a session is asked for: over TLS alone, because the key is in the answer."""
+        asked = (self.method, self.path) == (GET, contract.PATH_SESSION)
+        return asked and self.listener is contract.Listener.TLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +63,37 @@ def decide(
     """Decide `request`; `snapshot` is None until the cluster has been read once."""
     if isinstance(credential, credentials.Missing):
         return _deny(Rule.TOKEN_MISSING, "the gateway speaks only to watchdogs, which present a token")
+    if request.for_session:
+        return _decide_session(request, credential, snapshot)
     if request.method != CONNECT:
         return _deny(Rule.REQUEST_MALFORMED, "the gateway answers CONNECT only", "CONNECT host:port")
     target = hosts.parse_authority(request.authority, cluster_domain=cluster_domain)
     if isinstance(target, hosts.Malformed):
         return _deny(target.rule, f"the target {target.problem}")
     if isinstance(credential, credentials.Invalid):
-        return _deny(Rule.TOKEN_INVALID, credential.problem)
+        return _deny(credential.rule, credential.problem)
     if snapshot is None:
-        return _deny(Rule.GATEWAY_UNAVAILABLE, "the authorizer has not read the cluster yet")
-    return _decide_pod(request, credential, target, snapshot)
+        return _deny(Rule.GATEWAY_UNAVAILABLE, _UNREAD)
+    found = _agent(request, credential, snapshot)
+    return found if isinstance(found, Decision) else _decide_host(*found, target)
 
 
-def _decide_pod(
-    request: Request, identity: credentials.Identity, target: hosts.Authority, snapshot: records.Snapshot
+def _decide_session(
+    request: Request, credential: credentials.Invalid | credentials.Identity, snapshot: records.Snapshot | None
 ) -> Decision:
+    """A session is for whoever might be granted a tunnel to some host."""
+    if isinstance(credential, credentials.Invalid):
+        return _deny(credential.rule, credential.problem)
+    if snapshot is None:
+        return _deny(Rule.GATEWAY_UNAVAILABLE, _UNREAD)
+    found = _agent(request, credential, snapshot)
+    return found if isinstance(found, Decision) else _about(found[0], Rule.ALLOWED, "a session")
+
+
+def _agent(
+    request: Request, identity: credentials.Identity, snapshot: records.Snapshot
+) -> tuple[records.Pod, records.Policy] | Decision:
+    """Find the live pod that speaks and its policy in force, or refuse."""
     pod = snapshot.pods.get(identity.uid)
     if pod is None or not _same(pod, identity):
         return _deny(Rule.POD_UNKNOWN, "the token's pod is no live agent pod")
@@ -77,6 +104,10 @@ def _decide_pod(
         return _about(pod, Rule.POLICY_GONE, "the pod's policy has been deleted")
     if pod.quarantined or policy.quarantined:
         return _about(pod, Rule.QUARANTINED, "the policy is quarantined")
+    return pod, policy
+
+
+def _decide_host(pod: records.Pod, policy: records.Policy, target: hosts.Authority) -> Decision:
     if policy.table is None:
         return _about(pod, Rule.POLICY_NOT_READY, "the policy has no status.effective that this version can read")
     verdict = policy.table.decide(target.host, target.port)

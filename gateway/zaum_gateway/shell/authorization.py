@@ -15,7 +15,8 @@ from envoy.type.v3 import http_status_pb2
 from google.rpc import code_pb2, status_pb2
 
 from zaum_api import contract, documents
-from zaum_gateway.core import decisions
+from zaum_egress import signed_head
+from zaum_gateway.core import credentials, decisions
 from zaum_gateway.shell import certificates, metrics
 
 log = logging.getLogger("zaum.gateway.decisions")
@@ -38,11 +39,12 @@ _OPTIONS: Final = (
     ("grpc.keepalive_permit_without_calls", 1),
 )
 
-Decide = Callable[[decisions.Request, str | None], Awaitable[decisions.Decision]]
+Answer = tuple[decisions.Decision, documents.Session | None]
+Decide = Callable[[decisions.Request, credentials.Presented], Awaitable[Answer]]
 
 
 class Authorization(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignore[misc]
-    """Ask `decide` (request facts, the token header or None), translate its answer, count and log it."""
+    """Ask `decide` (request facts, what the caller presents), translate its answer, count and log it."""
 
     def __init__(self, decide: Decide, *, figures: metrics.Metrics, clock: Callable[[], float]) -> None:
         self._decide = decide
@@ -54,16 +56,31 @@ class Authorization(external_auth_pb2_grpc.AuthorizationServicer):  # type: igno
         started = self._clock()
         if contract.GATEWAY_CLIENT_TLS_NAME.encode() not in context.auth_context().get(_NAMES, ()):
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "only the gateway may ask")
-        http = request.attributes.request.http
-        facts = decisions.Request(
-            method=http.method,
-            authority=http.host,
-            source=request.attributes.source.address.socket_address.address,
+        facts = _facts(request.attributes)
+        headers = request.attributes.request.http.headers
+        presented = credentials.Presented(
+            authorization=headers.get(HEADER_TOKEN),
+            signature_input=headers.get(signed_head.HEADER_INPUT),
+            signature=headers.get(signed_head.HEADER_SIGNATURE),
         )
-        decision = await self._decide(facts, http.headers.get(HEADER_TOKEN))
+        decision, session = await self._decide(facts, presented)
         self._figures.decided(decision.rule, self._clock() - started)
         log.info("decision", extra={"fields": _fields(facts, decision)})
+        if session is not None:
+            return _give(session)
         return _allow(decision) if decision.allowed else _refuse(decision)
+
+
+def _facts(attributes: Message) -> decisions.Request:
+    """Read what Envoy saw. A listener that names itself is one of ours: an older Envoy has but the one with TLS."""
+    http = attributes.request.http
+    return decisions.Request(
+        method=http.method,
+        authority=http.host,
+        source=attributes.source.address.socket_address.address,
+        path=http.path,
+        listener=contract.Listener(attributes.context_extensions.get(contract.LISTENER_EXTENSION, "tls")),
+    )
 
 
 async def serve(service: Authorization, *, address: str, tls_dir: Path) -> tuple[Message, int]:
@@ -97,9 +114,26 @@ def _allow(decision: decisions.Decision) -> Message:
         status=status_pb2.Status(code=code_pb2.OK),
         ok_response=external_auth_pb2.OkHttpResponse(
             headers=_headers(identity),
-            headers_to_remove=[HEADER_TOKEN],
+            headers_to_remove=[HEADER_TOKEN, signed_head.HEADER_INPUT, signed_head.HEADER_SIGNATURE],
             # Only where nothing else has decided since: a host that cannot be reached has a rule of its own.
             response_headers_to_add=_headers({contract.HEADER_RULE: decision.rule.value}, action=ABSENT),
+        ),
+    )
+
+
+def _give(session: documents.Session) -> Message:
+    """Answer with a session. To Envoy everything but "go on" is a refusal, whatever its status."""
+    headers = {
+        contract.HEADER_RULE: contract.Rule.ALLOWED.value,
+        "content-type": "application/json",
+        "cache-control": "no-store",
+    }
+    return external_auth_pb2.CheckResponse(
+        status=status_pb2.Status(code=code_pb2.PERMISSION_DENIED),
+        denied_response=external_auth_pb2.DeniedHttpResponse(
+            status=http_status_pb2.HttpStatus(code=http_status_pb2.OK),
+            headers=_headers(headers),
+            body=session.dump().decode("ascii"),
         ),
     )
 
@@ -130,6 +164,7 @@ def _fields(facts: decisions.Request, decision: decisions.Decision) -> dict[str,
     return {
         "rule": decision.rule.value,
         "method": facts.method[:16],
+        "listener": facts.listener.value,
         "authority": facts.authority[:300],
         "source": facts.source,
         "namespace": decision.namespace,

@@ -21,7 +21,7 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
-    tunnel: ssl.SSLSocket
+    tunnel: socket.socket
 
     @property
     def denial(self) -> dict[str, Any]:
@@ -66,7 +66,19 @@ def ask(
     return _read(connection)
 
 
-def _read(connection: ssl.SSLSocket) -> Answer:
+def ask_plain(
+    running: lab.Lab, authority: str, proof: bytes, *, source: str = "127.0.0.1", method: str = "CONNECT"
+) -> Answer:
+    """Send one head to the port for signed heads, `proof` being the header lines that shall prove something."""
+    address = ("127.0.0.1", running.signed_port)
+    connection = socket.create_connection(address, timeout=10, source_address=(source, 0))
+    running.connections.append(connection)
+    host = authority if method == "CONNECT" else "gateway"
+    connection.sendall(f"{method} {authority} HTTP/1.1\r\nHost: {host}\r\n".encode() + proof + b"\r\n")
+    return _read(connection)
+
+
+def _read(connection: socket.socket) -> Answer:
     raw = b""
     while b"\r\n\r\n" not in raw:
         chunk = connection.recv(65536)

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -84,6 +85,7 @@ class Lab:
     envoy: Process
     authorizer_port: int
     gateway_port: int
+    signed_port: int
     ready_port: int
     health_port: int
     volumes: "Volumes"
@@ -104,10 +106,11 @@ class Volumes:
 
     envoy: Volume
     authorizer: Volume
+    sessions: Volume
 
     @staticmethod
     def under(directory: Path) -> "Volumes":
-        return Volumes(Volume(directory / "envoy"), Volume(directory / "authorizer"))
+        return Volumes(Volume(directory / "envoy"), Volume(directory / "authorizer"), Volume(directory / "sessions"))
 
     def gateway_has(self, **files: bytes) -> None:
         """Bring files of the gateway's Secret into its volume: `tls_crt` is `tls.crt`."""
@@ -116,6 +119,10 @@ class Volumes:
             for path in SDS_FILES.iterdir()
         }
         self.envoy.write(sds | {f"tls/{name.replace('_', '.')}": content for name, content in files.items()})
+
+    def sessions_have(self, **masters: bytes) -> None:
+        """Bring master keys into the authorizer's other volume."""
+        self.sessions.write(masters)
 
     def authorizer_has(self, **files: bytes) -> None:
         """Bring files of the authorizer's Secret into its volume."""
@@ -148,7 +155,7 @@ def running(
         tls_port = stack.enter_context(loopback.echo(*outside))
         tcp_port = stack.enter_context(loopback.echo())
         names_port, asked = stack.enter_context(loopback.names(hosts))
-        authorizer = start_authorizer(directory, volumes.authorizer.root, cluster)
+        authorizer = start_authorizer(directory, volumes, cluster)
         stack.callback(authorizer.end)
         started = authorizer.await_line(event="started")
         envoy = _start_envoy(
@@ -164,6 +171,7 @@ def running(
             envoy=envoy,
             authorizer_port=started["grpc"],
             gateway_port=ports["egress"],
+            signed_port=ports["signed"],
             ready_port=ports["ready"],
             health_port=started["health"],
             volumes=volumes,
@@ -179,20 +187,27 @@ def _fill(volumes: Volumes, directory: Path) -> None:
     trusted = (directory / "ca.crt").read_bytes()
     volumes.gateway_has(**_pair(directory, "tls"), **_pair(directory, "client"), ca_crt=trusted)
     volumes.authorizer_has(**_pair(directory, "server", stem="tls"), ca_crt=trusted)
+    volumes.sessions_have(current=master("b", age=4000), previous=master("a", age=90_000))
+
+
+def master(name: str, *, age: int) -> bytes:
+    """Make a master key as the operator writes it, made `age` seconds ago."""
+    return f"{name} {int(time.time()) - age} {secrets.token_hex(32)}".encode()
 
 
 def _pair(directory: Path, name: str, *, stem: str = "") -> dict[str, bytes]:
     return {f"{stem or name}_{end}": (directory / f"{name}.{end}").read_bytes() for end in ("crt", "key")}
 
 
-def start_authorizer(directory: Path, tls: Path, cluster: simulated_cluster.SimulatedCluster) -> Process:
+def start_authorizer(directory: Path, volumes: Volumes, cluster: simulated_cluster.SimulatedCluster) -> Process:
     kubeconfig = directory / "kubeconfig"
     kubeconfig.write_text(cluster.kubeconfig())
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("crds", "sandbox", "gateway")),
         "KUBECONFIG": str(kubeconfig),
-        "ZAUM_TLS_DIR": str(tls),
+        "ZAUM_TLS_DIR": str(volumes.authorizer.root),
+        "ZAUM_SESSIONS_DIR": str(volumes.sessions.root),
         "ZAUM_GRPC_ADDRESS": "127.0.0.1:0",
         "ZAUM_HEALTH_HOST": "127.0.0.1",
         "ZAUM_HEALTH_PORT": "0",
@@ -267,7 +282,7 @@ def _listeners(admin: Path) -> dict[str, int]:
                 item["name"]: item["local_address"]["socket_address"]["port_value"]
                 for item in document["listener_statuses"]
             }
-            if {"egress", "ready"} <= found.keys():
+            if {"egress", "signed", "ready"} <= found.keys():
                 return found
         threading.Event().wait(0.02)
     raise AssertionError("Envoy did not get ready")

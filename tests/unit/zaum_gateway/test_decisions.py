@@ -76,7 +76,7 @@ def test_every_address_of_the_pod_is_its_own(source: str) -> None:
     ],
 )
 def test_i05_a_request_that_is_not_named(change: dict[str, str], rule: Rule) -> None:
-    decision = decide(replace(REQUEST, **change))
+    decision = decide(replace(REQUEST, **change))  # type: ignore[arg-type]
     assert decision.rule is rule
     assert decision.message
 
