@@ -3,14 +3,16 @@
 from typing import Final
 
 from zaum_api import contract, documents
-from zaum_watchdog.core import policy
+from zaum_watchdog.core import refusals
 
 ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 _REASONS: Final = {
     400: "Bad Request",
     403: "Forbidden",
+    413: "Content Too Large",
     429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
     502: "Bad Gateway",
     503: "Service Unavailable",
 }
@@ -22,7 +24,16 @@ _STATUS: Final = {
     contract.Rule.TOKEN_MISSING: 503,
     contract.Rule.GATEWAY_UNAVAILABLE: 503,
     contract.Rule.UPSTREAM_UNAVAILABLE: 503,
+    contract.Rule.REQUEST_TOO_LARGE: 413,
+    contract.Rule.HEAD_TOO_LARGE: 431,
+    contract.Rule.ROUTE_CREDENTIAL: 503,
+    contract.Rule.ROUTE_SERVICE: 503,
+    contract.Rule.ROUTE_ECHO: 502,
+    contract.Rule.UPSTREAM_TLS: 502,
+    contract.Rule.UPSTREAM_MALFORMED: 502,
 }
+_JSON: Final = "application/json"
+_TEXT: Final = "text/plain; charset=us-ascii"
 BODY_MAX: Final = 8 * 1024
 """Largest body of a gateway's answer that is relayed, in bytes."""
 
@@ -32,28 +43,33 @@ def status_of(rule: contract.Rule) -> int:
     return _STATUS.get(rule, 403)
 
 
-def refusal(refused: policy.Refusal, *, namespace: str, name: str) -> bytes:
-    """Write the whole answer to a request that is refused here; the connection ends with it."""
-    denial = documents.Denial(
-        rule=refused.rule.value,
-        message=refused.message,
-        allowed_by=refused.allowed_by,
-        policy=f"{namespace}/{name}",
-    )
-    seconds = -(-refused.retry_after // 1_000_000_000)
-    return write(status_of(refused.rule), refused.rule, denial.dump(), retry_after=seconds)
+def refusal(refused: refusals.Refusal, *, namespace: str, name: str, text: bool = False, bare: bool = False) -> bytes:
+    """Write the whole answer to a request that is refused here; the connection ends with it.
+
+    `text` asks for plain text instead of JSON; `bare` leaves the body out, as the answer to a HEAD must.
+    """
+    status, seconds = status_of(refused.rule), -(-refused.retry_after // 1_000_000_000)
+    policy = f"{namespace}/{name}"
+    if text:
+        would = f"\nwhat would allow it: {refused.allowed_by}" if refused.allowed_by else ""
+        body = f"{refused.rule.value}: {refused.message}{would}\npolicy: {policy}\n".encode("ascii", "replace")
+    else:
+        body = documents.Denial(refused.rule.value, refused.message, refused.allowed_by, policy).dump()
+    return write(status, refused.rule, body, retry_after=seconds, kind=_TEXT if text else _JSON, bare=bare)
 
 
-def write(status: int, rule: contract.Rule, body: bytes, *, retry_after: int = 0) -> bytes:
-    """Write one answer with a JSON body; `retry_after` in seconds, 0 for none."""
+def write(
+    status: int, rule: contract.Rule, body: bytes, *, retry_after: int = 0, kind: str = _JSON, bare: bool = False
+) -> bytes:
+    """Write one answer; `retry_after` in seconds, 0 for none; `bare` leaves out the body that the head tells of."""
     lines = [
         f"HTTP/1.1 {status} {_REASONS.get(status, 'Refused')}",
         f"{contract.HEADER_RULE}: {rule.value}",
-        "content-type: application/json",
+        f"content-type: {kind}",
         f"content-length: {len(body)}",
         "connection: close",
         "proxy-connection: close",
     ]
     if retry_after:
         lines.append(f"retry-after: {retry_after}")
-    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body
+    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + (b"" if bare else body)

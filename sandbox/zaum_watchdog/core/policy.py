@@ -1,11 +1,12 @@
 """A config document made ready to decide, and the one ordered chain by which a request is admitted."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from zaum_api import contract, documents, reading
 from zaum_egress import hosts
-from zaum_watchdog.core import heads, rate
+from zaum_watchdog.core import heads, rate, refusals, requests, routes
 
 DENIED: Final = frozenset(
     {
@@ -18,6 +19,11 @@ DENIED: Final = frozenset(
         contract.Rule.SNI_MISMATCH,
         contract.Rule.SNI_MALFORMED,
         contract.Rule.REQUEST_MALFORMED,
+        contract.Rule.REQUEST_TOO_LARGE,
+        contract.Rule.HEAD_TOO_LARGE,
+        contract.Rule.ROUTE_UNKNOWN,
+        contract.Rule.ROUTE_NOT_ALLOWED,
+        contract.Rule.ROUTE_HEADER,
     }
 )
 """What counts for the detector of denied requests: attempts at the forbidden. Throttling and outages do not."""
@@ -31,31 +37,23 @@ class Policy:
     table: hosts.HostTable
     digest: str = ""
     """Of the document as it was read, for the records."""
+    routed: Mapping[str, routes.Route] = field(default_factory=dict)
+    """The routes, by name."""
 
     @staticmethod
     def of(config: documents.WatchdogConfig, *, digest: str = "") -> "Policy":
-        """Prepare a document; raise DocumentError when a host is not in canonical form."""
+        """Prepare a document; raise DocumentError when a host is not in canonical form, or a route cannot be."""
         table = hosts.HostTable.of(config.hosts)
         for index, malformed in table.refused:
             raise reading.DocumentError(f"hosts[{index}].host", malformed.problem)
-        return Policy(config, table, digest)
+        return Policy(config, table, digest, routes.table(config))
 
     def allows(self, authority: hosts.Authority) -> bool:
         """Say whether a tunnel that is open may stay open."""
         return self.table.decide(authority.host, authority.port).allowed
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A request that is refused here: everything that the answer, the record and the counters need."""
-
-    rule: contract.Rule
-    message: str
-    allowed_by: str = ""
-    host: str = ""
-    port: int = 0
-    retry_after: int = 0
-    """Nanoseconds until it may succeed; 0 where waiting does not help."""
+Refusal = refusals.Refusal
 
 
 def admit(
@@ -74,10 +72,41 @@ def admit(
     decision = policy.table.decide(target.host, port)
     if not decision.allowed:
         return Refusal(decision.rule, decision.message, decision.allowed_by, name, port)
+    return over_limit(policy, target, meter=meter, tunnels=tunnels, now=now) or target
+
+
+def admit_routed(
+    policy: Policy,
+    request: requests.Request,
+    *,
+    unusable: Mapping[str, str],
+    meter: rate.Meter,
+    tunnels: int,
+    latched: contract.Breach | None,
+    now: int,
+) -> routes.Asked | Refusal:
+    """Decide one request on a route: latch, route, method and path, credential, connections, rate, in this order.
+
+    `unusable` says by a route's name what is wrong with its credential.
+    """
+    if latched is not None:
+        return latched_refusal(latched)
+    asked = routes.decide(policy.routed, request)
+    if isinstance(asked, Refusal):
+        return asked
+    problem = unusable.get(asked.route.name)
+    if problem:
+        return routes.no_credential(asked.route, problem)
+    return over_limit(policy, asked.route.authority, meter=meter, tunnels=tunnels, now=now) or asked
+
+
+def over_limit(policy: Policy, target: hosts.Authority, *, meter: rate.Meter, tunnels: int, now: int) -> Refusal | None:
+    """Refuse what is over the policy's connections or rate; what is not has spent one request of the rate."""
+    name, port = target.host.name, target.port
     if tunnels >= policy.config.connections:
         return _over_connections(policy, name, port)
     wait = meter.take(now)
-    return _over_rate(policy, name, port, wait) if wait else target
+    return _over_rate(policy, name, port, wait) if wait else None
 
 
 def latched_refusal(breach: contract.Breach) -> Refusal:

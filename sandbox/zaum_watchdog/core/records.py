@@ -1,8 +1,8 @@
 """Write log records: one JSON object per line, ASCII, every control character escaped.
 
-Decisions are written by hand, because they are on the hot path: all their texts are rule names, canonical host names
-or names of Kubernetes objects, and none of these holds a character that JSON escapes. Every other text goes through
-`json`, which escapes it.
+Decisions are written by hand, because they are on the hot path: all their texts are rule names, canonical host names,
+names of Kubernetes objects or paths in normal form, and none of these holds a character that JSON escapes. Every other
+text goes through `json`, which escapes it.
 """
 
 import datetime
@@ -14,6 +14,8 @@ from zaum_api import contract
 
 BY_WATCHDOG: Final = "watchdog"
 BY_GATEWAY: Final = "gateway"
+PATH_MAX: Final = 512
+"""Characters of a path that a record holds."""
 
 
 class Writer:
@@ -33,6 +35,48 @@ class Writer:
         return (
             f'{{"ts":"{self._time(wall)}","kind":"decision",{self._who},"rule":"{rule}",'
             f'"host":"{host}","port":{port},"status":{status},"by":"{by}"}}\n'
+        )
+
+    def routed(
+        self,
+        wall: int,
+        rule: contract.Rule,
+        host: str,
+        port: int,
+        *,
+        status: int,
+        by: str,
+        route: str,
+        method: str,
+        path: str,
+    ) -> str:
+        """Record one decision on a route; `status` 0: the answer is still to come. The path is in normal form.
+
+        All of these texts are empty where the request named none that is safe.
+        """
+        return (
+            f'{{"ts":"{self._time(wall)}","kind":"decision",{self._who},"rule":"{rule}","host":"{host}","port":{port},'
+            f'"status":{status},"by":"{by}","route":"{route}","method":"{method}","path":"{path[:PATH_MAX]}"}}\n'
+        )
+
+    def request(
+        self,
+        wall: int,
+        *,
+        route: str,
+        method: str,
+        path: str,
+        status: int,
+        up: int,
+        down: int,
+        millis: int,
+        rule: contract.Rule | None,
+    ) -> str:
+        """Record the end of an allowed request: content from and to the agent in bytes, the rule if one ended it."""
+        return (
+            f'{{"ts":"{self._time(wall)}","kind":"request",{self._who},"rule":"{rule or ""}","route":"{route}",'
+            f'"method":"{method}","path":"{path[:PATH_MAX]}","status":{status},"bytesOut":{up},"bytesIn":{down},'
+            f'"millis":{millis}}}\n'
         )
 
     def closed(

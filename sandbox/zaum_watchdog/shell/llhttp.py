@@ -1,8 +1,8 @@
-"""Parse request heads by llhttp, the parser of Node.js. What it lets through is judged by `core.heads`."""
+"""Parse request heads by llhttp, the parser of Node.js. What it lets through is judged by the core."""
 
 import httptools
 
-from zaum_watchdog.core import heads
+from zaum_watchdog.core import heads, requests
 
 
 class _Collector:
@@ -34,3 +34,9 @@ def parse(raw: bytes) -> heads.Head | None:
     except httptools.HttpParserError:
         return None
     return heads.Head(parser.get_method(), collector.target, parser.get_http_version(), collector.headers, raw)
+
+
+def second(raw: bytes) -> requests.Parsed | None:
+    """Give what llhttp makes of a head that `core.requests` reads itself; None for what it refuses."""
+    head = parse(raw)
+    return None if head is None else requests.Parsed(head.method, head.target, [name for name, _ in head.headers])

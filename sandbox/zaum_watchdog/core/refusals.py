@@ -1,0 +1,18 @@
+"""What a refusal is, whoever decides it."""
+
+from dataclasses import dataclass
+
+from zaum_api import contract
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that is refused here: everything that the answer, the record and the counters need."""
+
+    rule: contract.Rule
+    message: str
+    allowed_by: str = ""
+    host: str = ""
+    port: int = 0
+    retry_after: int = 0
+    """Nanoseconds until it may succeed; 0 where waiting does not help."""
