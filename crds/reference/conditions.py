@@ -16,8 +16,11 @@ ABOUT: Final[dict[conditions.ConditionType, str]] = {
     conditions.ConditionType.READY: "As many pods as the policy asks for run and are ready. Look here first.",
     conditions.ConditionType.ISOLATED: "Guard, policy NetworkPolicy, ServiceAccount and quota stand as planned"
     " in the API. That the network plugin obeys them is not said here.",
-    conditions.ConditionType.EGRESS_EXACT: "Nothing but this policy decides what its pods reach, and all its hosts are"
-    " in force.",
+    conditions.ConditionType.EGRESS_EXACT: "Nothing but this policy decides what its pods reach, and all its hosts"
+    " and routes are in force.",
+    conditions.ConditionType.ENFORCEMENT_PROVEN: "The watchdog of every pod has tried what must be out of its"
+    " reach (the API server, the metadata service, its node, the cluster's DNS, parts of Zaum, canaries)"
+    " and reached none of it.",
     conditions.ConditionType.IDENTITY_BOUND: "The agent holds no token, or exactly the one that identity.token names.",
     conditions.ConditionType.SUCCEEDED: "Tasks only. Unknown while the Task is not over; True and False are final.",
     conditions.ConditionType.DEGRADED: "The one type that is True when something is worse than it could be, while all"

@@ -17,6 +17,8 @@ class ConditionType(StrEnum):
     """Guard, policy NetworkPolicy and quota stand as planned in the API. That the CNI obeys them is not said here."""
     EGRESS_EXACT = "EgressExact"
     """Nothing but this policy decides what its pods reach: all its hosts are usable, no other NetworkPolicy widens."""
+    ENFORCEMENT_PROVEN = "EnforcementProven"
+    """The watchdogs of all pods have tried what must be out of reach, and reached none. Unknown: nothing was said."""
     IDENTITY_BOUND = "IdentityBound"
     """The agent holds no token, or exactly the one that identity.token names."""
     SUCCEEDED = "Succeeded"
@@ -73,8 +75,8 @@ class Reason(StrEnum):
 
     # Ready=False, for the cluster's administrator
     CEILING_EXCEEDED = "CeilingExceeded"
-    """Also on EgressExact: a ceiling does not allow what the spec asks and it cannot be lowered to fit (an image, a
-    runtime class, a node selector, a host)."""
+    """Also on EgressExact and Degraded: a ceiling does not allow what the spec asks and it cannot be lowered to fit (an
+    image, a runtime class, a node selector, a host, a Service), or grants the mode Report to nobody."""
     CEILING_INVALID = "CeilingInvalid"
     """A ceiling cannot be read by this version: no pod is started under it."""
     NODE_LOST = "NodeLost"
@@ -114,6 +116,10 @@ class Reason(StrEnum):
     """No ceilings, no admission policies, one quota for the whole namespace."""
     ACCESS_RELAXED = "AccessRelaxed"
     """Ceilings let people into agent pods (exec, attach, port-forward, ephemeral containers)."""
+    SERVICE_MISSING = "ServiceMissing"
+    """A Service that a route names is not there, or none that can be reached."""
+    CREDENTIAL_MISSING = "CredentialMissing"
+    """A Secret or key that a route names is not there: the route answers 503, the others do not care."""
     UNKNOWN_FIELDS = "UnknownFields"
     """The CRD is newer than the operator: fields of the spec are ignored."""
 
@@ -121,3 +127,15 @@ class Reason(StrEnum):
     GUARDED = "Guarded"
     NOT_GUARDED = "NotGuarded"
     EXACT = "Exact"
+    REPORT_ONLY = "ReportOnly"
+    """The mode Report is in force: any host can be reached, and is only logged."""
+
+    # EnforcementProven
+    CAGE_HELD = "CageHeld"
+    CAGE_LEAKS = "CageLeaks"
+    """A target of the cage test was reached: the message names it."""
+    NOT_ENFORCED = "NotEnforced"
+    """Every target that answers was reached: nothing in the cluster enforces NetworkPolicies."""
+    NOT_TESTED_YET = "NotTestedYet"
+    NO_REPORT = "NoReport"
+    """No watchdog has said anything lately: no pod runs, or what they say does not arrive."""

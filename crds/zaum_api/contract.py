@@ -153,7 +153,7 @@ METRIC_PREFIX: Final = "zaum_"
 
 
 class Listener(StrEnum):
-    """A listener of the gateway, and with it what proves who speaks: a token over TLS, or a signed head in the plain."""
+    """A listener of the gateway, and with it what proves who speaks: a token over TLS, a signed head in the plain."""
 
     TLS = "tls"
     SIGNED = "signed"

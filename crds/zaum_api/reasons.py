@@ -37,6 +37,9 @@ _ISOLATED: Final = (ConditionType.ISOLATED, Status.TRUE)
 _NOT_ISOLATED: Final = (ConditionType.ISOLATED, Status.FALSE)
 _EXACT: Final = (ConditionType.EGRESS_EXACT, Status.TRUE)
 _NOT_EXACT: Final = (ConditionType.EGRESS_EXACT, Status.FALSE)
+_PROVEN: Final = (ConditionType.ENFORCEMENT_PROVEN, Status.TRUE)
+_NOT_PROVEN: Final = (ConditionType.ENFORCEMENT_PROVEN, Status.FALSE)
+_UNPROVEN: Final = (ConditionType.ENFORCEMENT_PROVEN, Status.UNKNOWN)
 _BOUND: Final = (ConditionType.IDENTITY_BOUND, Status.TRUE)
 _NOT_BOUND: Final = (ConditionType.IDENTITY_BOUND, Status.FALSE)
 _SUCCEEDED: Final = (ConditionType.SUCCEEDED, Status.TRUE)
@@ -70,8 +73,8 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
     Reason.INVALID_HOSTS: Explanation(
         (_NOT_EXACT,),
         Who.AUTHOR,
-        "The hosts that the message names are no names that can be reached; they get no egress, the others do.",
-        "Correct or remove them in spec.egress.hosts.",
+        "The hosts or routes that the message names lead to no name that can be reached: no egress there.",
+        "Correct or remove them in spec.egress.",
     ),
     Reason.IMAGE_PULL_FAILED: Explanation(
         (_NOT_READY,),
@@ -131,10 +134,11 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
         (_NOT_READY,), Who.NOBODY, "The Task has ended and is not run again: the condition Succeeded says how."
     ),
     Reason.CEILING_EXCEEDED: Explanation(
-        (_NOT_READY, _NOT_EXACT, _NOT_BOUND),
+        (_NOT_READY, _NOT_EXACT, _NOT_BOUND, _DEGRADED),
         Who.AUTHOR,
         "A ceiling does not allow what the spec asks, and it cannot be lowered to fit: no pod runs (image, runtime"
-        " class, node label, toleration), the host is not reached, or no token is given.",
+        " class, node label, toleration), the host or Service is not reached, no token is given, or the mode Report is"
+        " not granted and the policy is enforced.",
         "Ask for what the AgentCeiling that the message names allows, or ask the cluster's owner to change it.",
     ),
     Reason.CEILING_INVALID: Explanation(
@@ -236,6 +240,20 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
         "Ceilings let people into agent pods (exec, attach, port-forward, ephemeral containers).",
         "Take spec.access out of the ceilings when it is no longer needed.",
     ),
+    Reason.SERVICE_MISSING: Explanation(
+        (_DEGRADED,),
+        Who.AUTHOR,
+        "The Service of a route's serviceRef does not exist, has no such TCP port, or is of a kind that no"
+        " NetworkPolicy can open (ExternalName, headless, without a selector): this route alone is closed.",
+        "Make the Service, or correct spec.egress.routes.",
+    ),
+    Reason.CREDENTIAL_MISSING: Explanation(
+        (_DEGRADED,),
+        Who.AUTHOR,
+        "The Secret or key of a route's credential does not exist or cannot be used: the route answers 503, the others"
+        " are not concerned.",
+        "Make the Secret that the message names; it is taken within a minute, without a restart.",
+    ),
     Reason.UNKNOWN_FIELDS: Explanation(
         (_DEGRADED,),
         Who.OWNER,
@@ -251,6 +269,38 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
         "Not all that isolates could be applied, or the spec cannot be acted on; new pods are not started.",
         "The message says which object; look at the condition Ready too.",
     ),
-    Reason.EXACT: Explanation((_EXACT,), Who.NOBODY, "Exactly the hosts in status.effective can be reached."),
+    Reason.EXACT: Explanation(
+        (_EXACT,), Who.NOBODY, "Exactly the hosts and routes in status.effective can be reached."
+    ),
+    Reason.REPORT_ONLY: Explanation(
+        (_NOT_EXACT,),
+        Who.AUTHOR,
+        "The mode Report is in force: every host can be reached by name, and what would be denied is only counted and"
+        " logged. Addresses, SNI, identity and isolation are enforced.",
+        "Write the hosts that the agent needs into spec.egress (zaum suggest), then set spec.mode to Enforce.",
+    ),
+    Reason.CAGE_HELD: Explanation(
+        (_PROVEN,), Who.NOBODY, "The watchdog of every pod tried what must be out of reach, and reached none of it."
+    ),
+    Reason.CAGE_LEAKS: Explanation(
+        (_NOT_PROVEN,),
+        Who.OWNER,
+        "A pod reached what must be out of its reach; the message names the target and the pod.",
+        "Look whether the network plugin enforces NetworkPolicies for that kind of traffic; cordon the node meanwhile."
+        " With egress.requireProof such a pod has no egress.",
+    ),
+    Reason.NOT_ENFORCED: Explanation(
+        (_NOT_PROVEN,),
+        Who.OWNER,
+        "Everything that must be out of reach was reached: nothing enforces NetworkPolicies on the pod's node.",
+        "Install a network plugin that enforces them, or repair it on that node.",
+    ),
+    Reason.NOT_TESTED_YET: Explanation((_UNPROVEN,), Who.NOBODY, "The first test of a pod's cage has not ended."),
+    Reason.NO_REPORT: Explanation(
+        (_UNPROVEN,),
+        Who.ZAUM,
+        "No watchdog has said lately what its pod can reach: no pod runs, or reports do not arrive.",
+        "When pods run and it stays: look at the gateway and the authorizers, and at the log of the watchdog.",
+    ),
 }
 """Every reason."""

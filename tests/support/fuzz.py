@@ -59,14 +59,38 @@ def _expressions() -> Strategy:
     )
 
 
+def _routes() -> Strategy:
+    label = st.from_regex(r"[a-z]([a-z0-9-]{0,6}[a-z0-9])?", fullmatch=True)
+    path = st.from_regex(r"(/[a-z0-9._~-]{1,6}x){1,3}(/[*]?)?", fullmatch=True)
+    url = st.from_regex(
+        r"https://([a-z][a-z0-9]{0,9}\.){1,3}example(:[1-9][0-9]{0,3})?(/[a-z0-9]{1,9}){0,2}/?", fullmatch=True
+    )
+    methods = st.lists(st.sampled_from(["GET", "HEAD", "POST", "DELETE"]), min_size=1, max_size=_ITEMS, unique=True)
+    key = st.fixed_dictionaries({"name": _NAMES, "key": _NAMES})
+    header = st.sampled_from(["Authorization", "x-api-key", "Cookie"])
+    optional = {
+        "api": st.sampled_from(["OpenAI", "Anthropic", "HTTP"]),
+        "credential": st.fixed_dictionaries(
+            {"secretKeyRef": key}, optional={"header": header, "prefix": st.sampled_from(["", "Bearer ", "~"])}
+        ),
+        "allow": st.lists(st.fixed_dictionaries({"methods": methods, "path": path}), max_size=_ITEMS),
+    }
+    service = st.fixed_dictionaries({"name": label, "namespace": label, "port": st.integers(1, 65535)})
+    return st.one_of(
+        st.fixed_dictionaries({"name": label, "upstream": url}, optional=optional),
+        st.fixed_dictionaries({"name": label, "serviceRef": service}, optional=optional),
+    )
+
+
 _BY_HAND: Final[dict[str, Callable[[], Strategy]]] = {
-    r"\.mode": lambda: st.just("Enforce"),
     r"\.agent\.image": lambda: st.just("registry.example/agent:1.0"),
     r".*\.(configMap|storageClass|runtimeClassName|runtimeClasses\[\])": lambda: _NAMES,
     r".*\.imagePullSecrets\[\]\.name": lambda: _NAMES,
     r".*\.env\[\]\.name": lambda: st.from_regex("[A-Z]{1,6}", fullmatch=True).filter(lambda name: name != "HOME"),
     r".*\.(mountPath|workingDir)": lambda: _PATHS,
     r".*\.(host|allowed\[\])": lambda: _HOSTS,
+    r".*\.routes\[\]": _routes,
+    r".*\.services\[\]\.(namespace|name)": lambda: _NAMES,
     r".*\.port": lambda: _PORTS,
     r"\.ingress\[\]\.name": st.none,
     r".*\.tolerations\[\]": _tolerations,
@@ -257,7 +281,7 @@ def _nudge(parent: Any, key: Any, dice: random.Random) -> None:
     elif isinstance(value, int):
         parent[key] = value * dice.choice([-1, 1000, 2**40])
     elif isinstance(value, str):
-        odd = dice.choice(["\n", " ", ".", "ü", "-", "\x00", "*"])
+        odd = dice.choice(["\n", " ", ".", "ü", "-", "\x00", "*", "/", "//", "/..", "%2f", "@", "?", "#"])
         parent[key] = dice.choice([value + odd, odd + value, value.upper(), value[:-1]])
 
 

@@ -7,7 +7,7 @@ for the API server alone.
 
 from typing import Final
 
-from tests.support.table import agents, amounts, case, ceilings, changes, doors, everyfield
+from tests.support.table import agents, amounts, case, ceilings, changes, doors, everyfield, routes
 
 IMAGE: Final = case.IMAGE
 Case = case.Case
@@ -27,9 +27,11 @@ entry = case.entry
 pods = case.pods
 lifetime = case.lifetime
 ceiling = ceilings.ceiling
+route = routes.route
+routed = routes.routes
 
-GOOD: Final = (*agents.GOOD, *doors.GOOD, *amounts.GOOD)
-BAD: Final = (*agents.BAD, *doors.BAD, *amounts.BAD)
+GOOD: Final = (*agents.GOOD, *doors.GOOD, *routes.GOOD, *amounts.GOOD)
+BAD: Final = (*agents.BAD, *doors.BAD, *routes.BAD, *amounts.BAD)
 GOOD_CEILINGS: Final = ceilings.GOOD
 BAD_CEILINGS: Final = ceilings.BAD
 EVERY_FIELD: Final = (*everyfield.cases("AgentPolicy"), *everyfield.cases("AgentCeiling"))

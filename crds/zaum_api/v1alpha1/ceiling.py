@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import pydantic
 
 from zaum_api import contract
-from zaum_api.v1alpha1 import egress, identity, labels, lifetime, limits, lists, model, scalars, scheduling
+from zaum_api.v1alpha1 import egress, identity, labels, lifetime, limits, lists, model, routes, scalars, scheduling
 
 
 class Hosts(model.Model):
@@ -105,12 +105,32 @@ class Identity(model.Model):
     """Audiences that policies may name. An agent that asks for another gets no token. Empty: none."""
 
 
+class Service(model.Model):
+    """One Service, or all of a namespace."""
+
+    namespace: scalars.Label
+    """The namespace."""
+    name: scalars.Label | None = None
+    """The Service's name. Absent: every Service of the namespace."""
+
+    rules: ClassVar = (
+        model.Rule(
+            cel=(
+                f"!(self.namespace in [{', '.join(repr(item) for item in routes.NEVER)}]) && !(self.namespace =="
+                f" '{routes.API_SERVER[0]}' && has(self.name) && self.name == '{routes.API_SERVER[1]}')"
+            ),
+            message="services: kube-system and the API server are out of every agent's reach: remove the entry",
+            holds=lambda self: not routes.is_never(self.namespace, self.name),
+        ),
+    )
+
+
 class Spec(model.Model):
     """What the policies of the selected namespaces may have at most.
 
     A field that is absent says nothing. Of several ceilings that select a namespace the lowest cap and the common part
-    of all lists hold; what has to be granted (scheduling, access, Report) must be granted by each that states it, and
-    by one at least. Their order never matters.
+    of all lists hold; what has to be granted (scheduling, services, access, Report) must be granted by each that states
+    it, and by one at least. Their order never matters.
     """
 
     namespace_selector: labels.Selector
@@ -138,6 +158,10 @@ class Spec(model.Model):
     ) = None
     """Grants people, by the rights they have, ways into agent pods: what they do there no policy sees. Nobody has them
     without it."""
+    services: Annotated[list[Service], lists.bounded(most=64)] | None = None
+    """Grants policies Services of the cluster by serviceRef, which nobody has without it. Empty: none."""
+    require_proof: bool | None = None
+    """true: agents start only in pods of which the cage test has proved that nothing else is reached."""
     modes: Annotated[list[Literal["Enforce", "Report"]], *lists.unique("modes", most=2)] | None = None
     """Grants policies the mode Report. Enforce is always allowed."""
     identity: Identity | None = None

@@ -1,22 +1,12 @@
 """`spec.egress`: what the agent can reach."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from zaum_api import contract
-from zaum_api.v1alpha1 import lists, model, scalars
+from zaum_api import contract, documents
+from zaum_api.v1alpha1 import lists, model, names, scalars
 from zaum_api.v1alpha1 import routes as routes_api
 
-_LABEL = "[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
-HOST_PATTERN = rf"^([*][.])?({_LABEL}[.])+[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
-
-
-def _labels(host: str) -> list[str]:
-    return host.removeprefix("*.").split(".")
-
-
-def _is_number(label: str) -> bool:
-    return label.isdigit() or (label.startswith("0x") and all(c in "0123456789abcdef" for c in label[2:]))
-
+HOST_PATTERN = rf"^([*][.])?{names.NAME}$"
 
 _HOST_RULES = (
     model.Rule(
@@ -27,19 +17,17 @@ _HOST_RULES = (
     model.Rule(
         cel="!self.matches('^([*][.])?[^.]*[.]?$')",
         message="host must have at least two labels (beside a leading '*.'): write the full name",
-        holds=lambda host: len(_labels(host.removesuffix("."))) > 1,
+        holds=lambda host: len(names.labels(host.removesuffix("."))) > 1,
     ),
     model.Rule(
-        cel="!self.matches('(^|[.])([0-9]+|0x[0-9a-f]*)[.]?$') && !self.contains(':') && !self.contains('[')",
+        cel=f"!self.matches('(^|[.]){names.NUMBER_CEL}[.]?$') && !self.contains(':') && !self.contains('[')",
         message="host must not be an IP address: egress is decided by name",
-        holds=lambda host: not _is_number(_labels(host.removesuffix("."))[-1]) and not set(host) & set(":["),
+        holds=lambda host: not names.is_address(host),
     ),
     model.Rule(
-        cel="!self.matches('(^|[.])(svc|localhost|cluster[.]local|invalid)[.]?$')",
+        cel=f"!self.matches('(^|[.]){names.INSIDE_CEL}[.]?$')",
         message="host must lie outside the cluster: names under svc, cluster.local, localhost and invalid are refused",
-        holds=lambda host: (
-            _labels(host)[-1] not in {"svc", "localhost", "invalid"} and _labels(host)[-2:] != ["cluster", "local"]
-        ),
+        holds=lambda host: not names.is_inside(host),
     ),
     model.Rule(
         cel="!self.matches('^.+[*]') && !self.matches('^[*]([^.]|$)')",
@@ -49,10 +37,10 @@ _HOST_RULES = (
     model.Rule(
         cel="!self.matches('[^.]{64}')",
         message="host: a label of a DNS name has at most 63 characters",
-        holds=lambda host: all(len(label) <= 63 for label in _labels(host)),
+        holds=lambda host: all(len(label) <= 63 for label in names.labels(host)),
     ),
 )
-Pattern = Annotated[str, scalars.text(most=253, pattern=HOST_PATTERN), *scalars.ruled(*_HOST_RULES)]
+Pattern = Annotated[str, scalars.text(most=names.NAME_MAX, pattern=HOST_PATTERN), *scalars.ruled(*_HOST_RULES)]
 """One host's name, or all names of one more label by a leading `*.`."""
 
 
@@ -70,10 +58,11 @@ class Egress(model.Model):
 
     hosts: Annotated[list[Host], lists.bounded(most=256)] | None = None
     """Hosts by name. Default none."""
-    routes: Annotated[list[routes_api.Route], *lists.keyed("routes", "name", most=32)] | None = None
-    """HTTP APIs that the watchdog terminates. Not supported in this version."""
-
-    rules: ClassVar = model.unsupported("spec.egress.", "routes")
+    routes: Annotated[list[routes_api.Route], *lists.keyed("routes", "name", most=documents.ROUTES_MAX)] | None = None
+    """HTTP APIs that the watchdog terminates. Default none."""
+    require_proof: bool | None = None
+    """true: the agent starts only after the watchdog has seen that its pod reaches nothing beside the gateway, and a
+    later test that fails cuts it off. Default false."""
 
 
 assert contract.CAGE_HOST.endswith(".invalid"), "the cage's canary must be a name that no policy can hold"

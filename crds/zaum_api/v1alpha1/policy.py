@@ -29,11 +29,18 @@ NAME_RULE = model.Rule(
 _SERVICE_CEL = "!has(self.agent.type) || self.agent.type == 'Service'"
 
 
+def _no_route_is_overridden(spec: "Spec") -> bool:
+    routes = (spec.egress.routes if spec.egress else None) or ()
+    theirs = {item.name for item in spec.agent.env or ()}
+    return theirs.isdisjoint(contract.route_variable(route.name) for route in routes)
+
+
 class Spec(model.Model):
     """What runs, what it may reach and spend, and what counts as running wild."""
 
     mode: Literal["Enforce", "Report"] = "Enforce"
-    """Enforce. Report, which only says what it would deny, is not supported in this version."""
+    """Enforce, or Report: hosts and limits only log what they would deny, all else stays enforced. A ceiling must grant
+    Report; without it the policy is enforced."""
     desired_state: Literal["Running", "Stopped"] = "Running"
     """Running, or Stopped: no pod runs, everything else stays. A Task that is stopped has ended."""
     agent: agent_api.Agent
@@ -48,9 +55,13 @@ class Spec(model.Model):
 
     rules: ClassVar = (
         model.Rule(
-            cel="!has(self.mode) || self.mode == 'Enforce'",
-            message="spec.mode: Report is not supported in this version: leave it out or say Enforce",
-            holds=lambda self: self.mode == "Enforce",
+            cel=(
+                "!has(self.agent.env) || !has(self.egress) || !has(self.egress.routes) || !self.agent.env.exists(e,"
+                " e.name.endsWith('_BASE_URL') && self.egress.routes.exists(r,"
+                " r.name.upperAscii().replace('-', '_') + '_BASE_URL' == e.name))"
+            ),
+            message="env: <NAME>_BASE_URL of a route is set by Zaum: remove the entry, or name the route otherwise",
+            holds=_no_route_is_overridden,
         ),
         *model.unsupported("spec.", "containment"),
     )

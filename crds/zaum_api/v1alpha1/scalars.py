@@ -109,3 +109,5 @@ def agent_port(name: str) -> tuple[object, ...]:
 
 DNS_SUBDOMAIN: Final = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
 ObjectName = Annotated[str, text(most=253, pattern=DNS_SUBDOMAIN)]
+Label = Annotated[str, text(most=63, pattern="^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+"""Name of a namespace or a Service (RFC 1123 label)."""

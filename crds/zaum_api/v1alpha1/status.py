@@ -8,6 +8,7 @@ from zaum_api import documents
 from zaum_api.v1alpha1 import model, scalars
 
 _Port = Annotated[int, pydantic.Field(ge=1, le=65535)]
+_Count = Annotated[int, pydantic.Field(ge=0, le=2**53)]
 _Text = Annotated[str, scalars.text(least=0, most=1024)]
 
 
@@ -15,7 +16,7 @@ class Condition(model.Model):
     """One observation about the policy, as in every Kubernetes API (meta/v1 Condition)."""
 
     type: Annotated[str, scalars.text(most=316)]
-    """Ready, Isolated, EgressExact, IdentityBound, Degraded, and Succeeded for a Task."""
+    """Ready, Isolated, EgressExact, EnforcementProven, IdentityBound, Degraded, and Succeeded for a Task."""
     status: Literal["True", "False", "Unknown"]
     """True when the good thing holds; Degraded is the one that is True when something is worse than it could be."""
     reason: Annotated[str, scalars.text(most=128, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
@@ -76,6 +77,17 @@ class Effective(model.Model):
     """Every other value in force, with its source."""
 
 
+class Usage(model.Model):
+    """What the watchdogs of the pods that run have counted since they started."""
+
+    requests: _Count
+    """Requests and tunnels that were asked for."""
+    denied: _Count
+    """Of them, those that were denied."""
+    would_deny: _Count
+    """Of them, those that were let through in the mode Report alone."""
+
+
 class Status(model.Model):
     """What the operator saw and what is in force. Only the operator writes it."""
 
@@ -91,9 +103,10 @@ class Status(model.Model):
         ]
         | None
     ) = None
-    """Ready, Isolated, EgressExact, IdentityBound, Degraded; and Succeeded for a Task."""
+    """Ready, Isolated, EgressExact, EnforcementProven, IdentityBound, Degraded; and Succeeded for a Task."""
     replicas: Annotated[int, pydantic.Field(ge=0)] | None = None
     """Pods that exist and have not ended."""
     ready_replicas: Annotated[int, pydantic.Field(ge=0)] | None = None
     """Pods that are ready."""
+    usage: Usage | None = None
     effective: Effective | None = None

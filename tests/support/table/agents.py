@@ -105,7 +105,6 @@ BAD: Final = (
     Case("a boolean as number", agent(replicas=True), _S),
     Case("an unknown mode", spec(mode="enforce"), _S),
     Case("an empty mode", spec(mode=""), _S),
-    Case("mode Report", spec(mode="Report"), _R, "spec.mode: Report is not supported"),
     Case("an unknown state", spec(desiredState="Paused"), _S),
     Case("an unknown type", agent(type="task"), _S),
     Case("a task of two replicas", task(replicas=2), _R, "spec.agent.replicas of a Task must be absent or 1"),

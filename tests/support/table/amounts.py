@@ -6,25 +6,6 @@ from tests.support.table.case import Case, Refusal, lifetime, limits, runaway, s
 
 _S, _R = Refusal.SCHEMA, Refusal.RULE
 _LATER: Final = {
-    "spec.egress.routes": spec(
-        egress={
-            "routes": [
-                {
-                    "name": "openai",
-                    "upstream": "https://api.example.com/v1",
-                    "api": "OpenAI",
-                    "credential": {
-                        "secretKeyRef": {"name": "openai", "key": "api-key"},
-                        "header": "Authorization",
-                        "prefix": "Bearer ",
-                    },
-                    "allow": [{"methods": ["POST"], "path": "/chat/completions"}],
-                    "models": ["small"],
-                },
-                {"name": "local", "serviceRef": {"name": "llm", "namespace": "models", "port": 80}},
-            ]
-        }
-    ),
     "spec.limits.bytes": limits(bytes={"outPerHour": "50Mi", "inPerHour": "1Gi"}),
     "spec.limits.tokens": limits(tokens={"perMinute": 100000, "perDay": 2000000}),
     "spec.limits.cost": limits(cost={"perDay": "10.00"}),
@@ -61,7 +42,6 @@ GOOD: Final = (
         Case(f"{field} of null", _null)
         for field, _null in (
             ("bytes", limits(bytes=None)),
-            ("routes", spec(egress={"routes": None})),
             ("containment", spec(containment=None)),
         )
     ),
@@ -70,7 +50,6 @@ GOOD: Final = (
 BAD: Final = (
     *(Case(f"{field}, of a later version", given, _R, f"{field} is not supported") for field, given in _LATER.items()),
     Case("an empty object is refused too", spec(containment={}), _R, "spec.containment is not supported"),
-    Case("an empty list is refused too", spec(egress={"routes": []}), _R, "spec.egress.routes is not supported"),
     Case("a misspelt field of a later version", spec(containment={"onRunAway": "Kill"}), _S),
     Case("a wrong value of a later version", limits(cost={"perDay": 10}), _S),
     Case("money in exponents", limits(cost={"perDay": "1e9"}), _S),

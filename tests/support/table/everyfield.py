@@ -42,7 +42,24 @@ POLICY: Final[dict[str, Any]] = {
         ],
     },
     "identity": {"token": {"audience": "https://tools.example", "lifetime": "10m"}},
-    "egress": {"hosts": [{"host": "docs.example.com", "ports": [443]}]},
+    "egress": {
+        "hosts": [{"host": "docs.example.com", "ports": [443]}],
+        "routes": [
+            {
+                "name": "model",
+                "upstream": "https://api.example.com/v1",
+                "api": "OpenAI",
+                "credential": {
+                    "secretKeyRef": {"name": "model", "key": "api-key"},
+                    "header": "Authorization",
+                    "prefix": "Bearer ",
+                },
+                "allow": [{"methods": ["POST"], "path": "/chat/*"}],
+            },
+            {"name": "search", "serviceRef": {"name": "search", "namespace": "tools", "port": 8080}},
+        ],
+        "requireProof": True,
+    },
     "ingress": [
         {
             "port": 8080,
@@ -80,6 +97,8 @@ CEILING: Final[dict[str, Any]] = {
         ],
     },
     "access": ["Exec"],
+    "services": [{"namespace": "tools", "name": "search"}],
+    "requireProof": True,
     "modes": ["Enforce"],
     "identity": {"audiences": ["https://tools.example"]},
 }
@@ -96,6 +115,16 @@ _REQUIRED: Final = {
     ".agent.liveness.httpGet.port",
     ".identity.token.audience",
     ".egress.hosts[].host",
+    ".egress.routes[].name",
+    ".egress.routes[].credential.secretKeyRef",
+    ".egress.routes[].credential.secretKeyRef.name",
+    ".egress.routes[].credential.secretKeyRef.key",
+    ".egress.routes[].allow[].methods",
+    ".egress.routes[].allow[].path",
+    ".egress.routes[].serviceRef.name",
+    ".egress.routes[].serviceRef.namespace",
+    ".egress.routes[].serviceRef.port",
+    ".services[].namespace",
     ".ingress[].port",
     ".ingress[].from",
     ".ingress[].from[].namespaceSelector.matchLabels",
@@ -111,6 +140,8 @@ _REQUIRED: Final = {
 }
 _RULED: Final = {
     ".agent.liveness.httpGet": "either httpGet or tcpSocket",
+    ".egress.routes[].upstream": "either upstream or serviceRef",
+    ".egress.routes[].serviceRef": "either upstream or serviceRef",
     ".agent.tolerations[].key": "without a key",
     ".agent.tolerations[].effect": "tolerationSeconds needs",
     ".namespaceSelector.matchExpressions[].values": "In and NotIn need values",
