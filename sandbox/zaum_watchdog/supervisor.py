@@ -122,6 +122,7 @@ class Supervisor:
 
     def _reload(self) -> None:
         self._token.poll()
+        self.hop.tick()
         changed = self._config.poll()
         if changed is not None:
             self.watch.adopt(changed)

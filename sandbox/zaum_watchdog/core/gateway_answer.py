@@ -58,6 +58,23 @@ def read(data: bytes) -> Established | Declined | None:
     return _declined(status, _headers(data[line.end() : end]), data[end + 4 :])
 
 
+def parts(data: bytes) -> tuple[int, bytes] | Declined | None:
+    """Read an answer that is no tunnel's: status and body of a 2xx, which says its length; None while not whole."""
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return BROKEN if len(data) > HEAD_MAX else None
+    line = _STATUS_LINE.match(data)
+    if line is None or end > HEAD_MAX:
+        return BROKEN
+    status, headers, body = int(line[1]), _headers(data[line.end() : end]), data[end + 4 :]
+    if not 200 <= status <= 299:
+        return _declined(status, headers, body)
+    length = _number(headers.get(b"content-length", b""))
+    if not 0 < length <= answers.BODY_MAX or len(body) > length:
+        return BROKEN
+    return (status, body) if len(body) == length else None
+
+
 def _declined(status: int, headers: dict[bytes, bytes], body: bytes) -> Declined | None:
     length = _number(headers.get(b"content-length", b"0"))
     known = _RULES.get(headers.get(contract.HEADER_RULE.encode("ascii"), b""))

@@ -4,7 +4,7 @@
 |----------|--------------------------------|---------------------------------|------------------------------|
 | HEAD     | a whole request head           | collected, at most 16 KiB       | DIALLING, or answer and ENDED|
 | DIALLING | the connection to the gateway  | held, then no longer read       | ASKED, or 503 and ENDED      |
-| ASKED    | the gateway's answer           | held, then no longer read       | HELLO, or answer and ENDED   |
+| ASKED    | the gateway's answer           | held, then no longer read       | HELLO, DIALLING, or as above |
 | HELLO    | a whole ClientHello            | collected, at most 16 KiB       | SPLICED, or reset            |
 | SPLICED  | either side's end              | passed on, with backpressure    | ENDED                        |
 | ENDED    | the agent to hang up           | discarded                       |                              |
@@ -33,7 +33,8 @@ class Phase(IntEnum):
 NEXT: Final[dict[Phase, frozenset[Phase]]] = {
     Phase.HEAD: frozenset({Phase.DIALLING, Phase.ENDED}),
     Phase.DIALLING: frozenset({Phase.ASKED, Phase.ENDED}),
-    Phase.ASKED: frozenset({Phase.HELLO, Phase.ENDED}),
+    # Back again: the gateway ended before it said anything, so another one is asked (nothing of the agent has gone up).
+    Phase.ASKED: frozenset({Phase.HELLO, Phase.DIALLING, Phase.ENDED}),
     Phase.HELLO: frozenset({Phase.SPLICED, Phase.ENDED}),
     Phase.SPLICED: frozenset({Phase.ENDED}),
     Phase.ENDED: frozenset({Phase.ENDED}),
@@ -45,11 +46,9 @@ PATIENCE: Final[dict[Phase, int]] = {
     Phase.DIALLING: 15 * SECOND,
     Phase.ASKED: 15 * SECOND,
     Phase.HELLO: 10 * SECOND,
-    # Without a byte either way; long, because a model may think for many minutes before it answers.
-    Phase.SPLICED: 3600 * SECOND,
     Phase.ENDED: 2 * SECOND,
 }
-"""How long a phase may last, in nanoseconds."""
+"""How long a phase may last, in nanoseconds. How long SPLICED may is the config's to say (`documents.Tunnels`)."""
 
 
 class IllegalMoveError(RuntimeError):

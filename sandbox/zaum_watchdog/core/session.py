@@ -4,6 +4,7 @@ There is one session for each of the gateway's addresses, because a session is b
 from, and that follows from the address that is dialled. Times are monotonic nanoseconds.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,6 +53,8 @@ class State:
     """What is known of one address: the session, whether a question is open, and how the last one ended."""
 
     session: Session | None = None
+    spoilt: bool = False
+    """The gateway has refused what was signed with the session: its master keys were lost."""
     asking: bool = False
     next_at: int = 0
     wait: int = FIRST_WAIT
@@ -59,7 +62,8 @@ class State:
 
     def usable(self, now: int) -> Session | None:
         """Give the session if it can be signed with."""
-        return self.session if self.session is not None and self.session.usable(now) else None
+        session = self.session
+        return session if session is not None and not self.spoilt and session.usable(now) else None
 
     def due(self, now: int) -> bool:
         """Say whether to ask for a session now."""
@@ -67,7 +71,7 @@ class State:
 
     def asked(self) -> "State":
         """Note that the question is out."""
-        return State(self.session, True, self.next_at, self.wait, self.refused)
+        return dataclasses.replace(self, asking=True)
 
     def given(self, document: documents.Session, now: int) -> "State":
         """Take a session in; the one before is forgotten, tunnels that were opened with it stay."""
@@ -77,11 +81,14 @@ class State:
         """Note that no session came: refused by a rule, or None where nobody answered."""
         wait = min(self.wait * 2, LONGEST_WAIT)
         # An outage says nothing new of the pod: a refusal stays the last word until there is another one.
-        return State(self.session, False, now + self.wait, wait, self.refused if rule is None else rule)
+        refused = self.refused if rule is None else rule
+        return dataclasses.replace(self, asking=False, next_at=now + self.wait, wait=wait, refused=refused)
 
-    def spoilt(self, now: int) -> "State":
-        """Drop a session that the gateway does not know any more (its master keys were lost), and ask anew."""
-        return State(None, self.asking, min(self.next_at, now), self.wait, self.refused)
+    def unknown(self, key_id: str, now: int) -> "State":
+        """Sign no more with a session that the gateway does not know, and ask anew; one that came since stays."""
+        if self.session is None or self.session.document.key_id != key_id or self.spoilt:
+            return self
+        return dataclasses.replace(self, spoilt=True, next_at=min(self.next_at, now))
 
     def over(self, now: int) -> contract.Rule | None:
         """Give the rule by which tunnels end now: the session is over, and the next one was refused for good."""

@@ -36,43 +36,60 @@ class Dialler:
         self._dials: set[asyncio.Task[None]] = set()
         self._handshakes = asyncio.Semaphore(HANDSHAKES_AT_ONCE)
 
-    def dial(self, peer: documents.GatewayPeer, upstream: Upstream, failed: Callable[[], None]) -> None:
-        """Connect `upstream`, or call `failed` when no address answers. Addresses are tried one after another."""
+    def dial(
+        self, peer: documents.GatewayPeer, upstream: Upstream, failed: Callable[[], None], *, at: str = ""
+    ) -> None:
+        """Connect `upstream`, or call `failed` when no address answers. Addresses are tried one after another.
+
+        `at` names one of them that is meant alone.
+        """
         if peer is not self._peer:
             if peer != self._peer:  # A new document rarely has a new peer in it.
                 self._context, self._first = None if peer.unsafe_plaintext else tls_context(peer.ca_pem), 0
             self._peer = peer
-        if self._context is None:
-            self._plain(peer, upstream, failed, 0)
+        if at and not peer.unsafe_plaintext:
+            self._begin(peer, (at,), upstream, failed)
+        elif self._context is None:
+            self.dial_plain(self._in_order(peer.addresses), peer.port, upstream, failed)
         else:
-            task = self._reactor.loop.create_task(self._secure(peer, self._context, upstream, failed))
-            self._dials.add(task)
-            task.add_done_callback(self._dials.discard)
+            self._begin(peer, self._in_order(peer.addresses), upstream, failed)
 
-    def _plain(self, peer: documents.GatewayPeer, upstream: Upstream, failed: Callable[[], None], turn: int) -> None:
-        if turn == len(peer.addresses):
+    def dial_plain(self, addresses: tuple[str, ...], port: int, upstream: Upstream, failed: Callable[[], None]) -> None:
+        """Connect `upstream` without TLS, or call `failed` when none of `addresses` answers, tried in their order."""
+        if not addresses:
             failed()
             return
-        address = peer.addresses[(self._first + turn) % len(peer.addresses)]
-        self._reactor.dial(address, peer.port, upstream, lambda: self._plain(peer, upstream, failed, turn + 1))
+        first, *others = addresses
+        self._reactor.dial(first, port, upstream, lambda: self.dial_plain((*others,), port, upstream, failed))
+
+    def _in_order(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        return addresses[self._first :] + addresses[: self._first]
+
+    def _begin(
+        self, peer: documents.GatewayPeer, order: tuple[str, ...], upstream: Upstream, failed: Callable[[], None]
+    ) -> None:
+        assert self._context is not None
+        task = self._reactor.loop.create_task(self._secure(peer, order, self._context, upstream, failed))
+        self._dials.add(task)
+        task.add_done_callback(self._dials.discard)
 
     async def _secure(
         self,
         peer: documents.GatewayPeer,
+        order: tuple[str, ...],
         context: ssl.SSLContext,
         upstream: Upstream,
         failed: Callable[[], None],
     ) -> None:
-        count = len(peer.addresses)
-        for turn in range(count):
-            index = (self._first + turn) % count
+        for address in order:
             try:
-                connected = await self._connected(peer.addresses[index], peer.port)
+                connected = await self._connected(address, peer.port)
                 async with self._handshakes:
                     await self._shaken(connected, peer.tls_name, context, upstream)
             except (OSError, TimeoutError):  # ssl.SSLError is an OSError: an answer that is not our gateway's is none
                 continue
-            self._first = index
+            if peer is self._peer:
+                self._first = peer.addresses.index(address)
             return
         failed()
 

@@ -1,18 +1,38 @@
-"""The way to the gateway for every tunnel of this pod: which connection is dialled, and what is said on it first."""
+"""The way to the gateway for every tunnel of this pod: which connection is dialled, and what is said on it first.
+
+A tunnel whose content is TLS end to end goes by a plain connection with a signed head, where there is a session; all
+else, and everything while there is none, goes by TLS with the pod's token (docs/adr/0003-hop-to-the-gateway.md).
+"""
 
 import asyncio
+import functools
+import itertools
+import os
 from collections.abc import Callable
+from typing import Final
 
+from zaum_api import contract, documents
 from zaum_egress import hosts
-from zaum_watchdog.shell import gateway, watch
+from zaum_watchdog.core import gateway_answer, session
+from zaum_watchdog.shell import clock, gateway, session_call, watch, wire
+
+Transport = asyncio.Transport | wire.Wire
+"""With TLS, or without."""
+_NONE: Final = session.State()
+DISTRUST: Final = frozenset({contract.Rule.SIGNATURE_INVALID, contract.Rule.REPLAYED})
+"""By these the gateway says that it does not take a signature; a token over TLS may still be good."""
 
 
 class Hop:
-    """Joins the policy in force, the pod's token and the dialler; one for the whole process."""
+    """Joins the policy in force, the pod's token, the sessions and the dialler; one for the whole process."""
 
     def __init__(self, shared: watch.Watch, dialler: gateway.Dialler) -> None:
         self._watch = shared
         self._dialler = dialler
+        self._sessions: dict[str, session.State] = {}
+        self._calls: set[session_call.SessionCall] = set()
+        # Unique is all that a nonce has to be: a start of its own for each process, and a number.
+        self._nonces = (f"{start}{number:x}" for start in (os.urandom(8).hex() + "-",) for number in itertools.count())
 
     @property
     def usable(self) -> bool:
@@ -22,18 +42,94 @@ class Hop:
     def dial(self, upstream: gateway.Upstream, failed: Callable[[], None], *, secure: bool = False) -> None:
         """Connect `upstream` to the gateway, or call `failed` when no address answers.
 
-        `secure` asks for TLS on the hop: for what is not TLS end to end.
+        `secure` asks for TLS on the hop: for what is not TLS end to end, and where a signature was not taken.
         """
-        del secure  # Every hop is TLS as yet.
-        self._dialler.dial(self._watch.policy.config.gateway, upstream, failed)
+        config = self._watch.policy.config
+        peer = config.gateway
+        by_tls = functools.partial(self._dialler.dial, peer, upstream, failed)
+        if secure or not config.signed_port or peer.unsafe_plaintext:
+            by_tls()
+            return
+        now = clock.monotonic()
+        known = self._sessions
+        ready = tuple(address for address in peer.addresses if known.get(address, _NONE).usable(now))
+        if ready:
+            self._dialler.dial_plain(ready, config.signed_port, upstream, by_tls)
+        else:
+            by_tls()
 
-    def ask(self, authority: hosts.Authority, over: asyncio.Transport) -> bytes:
+    def ask(self, authority: hosts.Authority, over: Transport) -> bytes:
         """Give the head that asks for a tunnel on the connection `over`, written anew from the decision.
 
         What proves us depends on the connection: the token is for one with TLS alone, so it is asked, not remembered.
         """
-        del over
-        target = f"{authority.host.name}:{authority.port}".encode("ascii")
-        shared = self._watch
-        token = b"" if shared.policy.config.gateway.unsafe_plaintext else shared.token.header
-        return b"CONNECT " + target + b" HTTP/1.1\r\nHost: " + target + b"\r\n" + token + b"\r\n"
+        target = f"{authority.host.name}:{authority.port}"
+        if not isinstance(over, wire.Wire):
+            proof = self._watch.token.header
+        elif self._watch.policy.config.gateway.unsafe_plaintext:
+            proof = b""
+        else:
+            proof = self._signature(target, over.peer)
+        raw = target.encode("ascii")
+        return b"CONNECT " + raw + b" HTTP/1.1\r\nHost: " + raw + b"\r\n" + proof + b"\r\n"
+
+    def _signature(self, target: str, address: str) -> bytes:
+        current = self._sessions[address].session
+        assert current is not None  # It was there when `address` was dialled, and is only ever replaced.
+        return current.headers(target, nonce=next(self._nonces), now=clock.monotonic())
+
+    def distrusted(self, over: Transport, rule: contract.Rule) -> bool:
+        """Hear that the gateway refused a head on `over`; say whether it may be asked again over TLS."""
+        if rule not in DISTRUST or not isinstance(over, wire.Wire):
+            return False
+        state = self._sessions.get(over.peer)
+        if state is None or state.session is None:
+            return False
+        self._sessions[over.peer] = state.unknown(state.session.document.key_id, clock.monotonic())
+        return True
+
+    def tick(self) -> None:
+        """Ask for the sessions that are due, and cut tunnels when one has ended and the next was refused for good."""
+        config = self._watch.policy.config
+        now = clock.monotonic()
+        peer = config.gateway
+        wanted = peer.addresses if config.signed_port and not peer.unsafe_plaintext else ()
+        for address in [*self._sessions]:
+            if address not in wanted and self._sessions[address].usable(now) is None:
+                del self._sessions[address]
+        for address in wanted:
+            state = self._sessions.get(address, _NONE)
+            if state.due(now) and self._watch.token.header:
+                self._call(peer, address, state)
+        self._end_if_over(now)
+
+    def _call(self, peer: documents.GatewayPeer, address: str, state: session.State) -> None:
+        self._sessions[address] = state.asked()
+        call = session_call.SessionCall(self._watch.token.header, lambda outcome: self._heard(address, call, outcome))
+        self._calls.add(call)
+        self._dialler.dial(peer, call, call.failed, at=address)
+
+    def _heard(self, address: str, call: session_call.SessionCall, outcome: session_call.Outcome) -> None:
+        self._calls.discard(call)
+        state, now = self._sessions.get(address, _NONE), clock.monotonic()
+        match outcome:
+            case documents.Session():
+                if state.session is None:
+                    self._watch.event("session", address=address, seconds=outcome.seconds)
+                self._sessions[address] = state.given(outcome, now)
+            case gateway_answer.Declined():
+                rule = outcome.rule
+                if rule is not state.refused:
+                    self._watch.event("sessionRefused", address=address, rule=rule.value)
+                self._sessions[address] = state.failed(now, rule)
+            case None:
+                self._sessions[address] = state.failed(now, None)
+
+    def _end_if_over(self, now: int) -> None:
+        states = self._sessions.values()
+        rule = next((found for found in (state.over(now) for state in states) if found is not None), None)
+        if rule is None or any(state.usable(now) for state in states):
+            return
+        for tunnel in [*self._watch.connections]:
+            if tunnel.authority is not None:
+                tunnel.cut(rule)

@@ -9,6 +9,8 @@ from zaum_watchdog.core import answers, gateway_answer, heads, phases, policy, r
 from zaum_watchdog.core.phases import SECOND, Phase
 from zaum_watchdog.shell import clock, gateway_side, hop, llhttp, watch, wire
 
+RETRY_SECONDS: Final = (0.05, 0.5)
+"""Pauses before a CONNECT that the gateway did not answer is tried once more, and once again."""
 SPARE_CONNECTIONS: Final = 64
 """Sockets beyond the policy's connections, for requests that are about to be refused."""
 _HEAD, _SPLICED, _HELLO, _ENDED = Phase.HEAD, Phase.SPLICED, Phase.HELLO, Phase.ENDED
@@ -24,6 +26,7 @@ class AgentSide(asyncio.Protocol):
         "_moved",
         "_since",
         "_started",
+        "_tries",
         "_watch",
         "authority",
         "counted",
@@ -42,6 +45,7 @@ class AgentSide(asyncio.Protocol):
         self._hello: client_hello.Reader | None = None
         self._since = self._started = clock.monotonic()
         self._moved = 0
+        self._tries = 0
         self.phase = Phase.HEAD
         self.authority: hosts.Authority | None = None
         self.counted = False
@@ -132,8 +136,32 @@ class AgentSide(asyncio.Protocol):
         shared.tunnels += 1
         self.counted = True
         self._enter(Phase.DIALLING)
+        self._dial(secure=False)
+
+    def _dial(self, *, secure: bool) -> None:
         self.upstream = gateway_side.GatewaySide(self)
-        self._hop.dial(self.upstream, self._undialled)
+        self._hop.dial(self.upstream, self._undialled, secure=secure)
+
+    def _again(self, *, secure: bool = False) -> bool:
+        """Ask another connection, if this one said nothing that counts; say whether that is done.
+
+        Nothing of the agent has gone up before the gateway's 200, so nothing can happen twice. All tries share the
+        time of the first.
+        """
+        if self._tries >= len(RETRY_SECONDS) or not self._hop.usable:
+            return False
+        pause = 0.0 if secure else RETRY_SECONDS[self._tries]
+        self._tries += 1
+        if self.upstream is not None:
+            self.upstream.close()
+            self.upstream = None
+        self._enter(Phase.DIALLING)
+        self._watch.loop.call_later(pause, self._redial, self._tries, secure)
+        return True
+
+    def _redial(self, tries: int, secure: bool) -> None:
+        if self.phase is Phase.DIALLING and self._tries == tries:
+            self._dial(secure=secure)
 
     def _undialled(self) -> None:
         if self.phase is Phase.DIALLING:
@@ -149,7 +177,8 @@ class AgentSide(asyncio.Protocol):
         """Take the gateway's answer: pass a refusal on, or tell the agent that the tunnel stands."""
         assert self.authority is not None
         if isinstance(answer, gateway_answer.Declined):
-            self._relay(answer)
+            if not self._ask_again(answer):
+                self._relay(answer)
             return
         self.held_down = answer.early
         self._enter(Phase.HELLO)
@@ -159,6 +188,13 @@ class AgentSide(asyncio.Protocol):
         if held:
             self.transport.resume_reading()
             self._check(held)
+
+    def _ask_again(self, answer: gateway_answer.Declined) -> bool:
+        """Try once more where the gateway was between two states, or did not know the session any more."""
+        assert self.upstream is not None
+        if answer.rule is contract.Rule.GATEWAY_UNAVAILABLE:
+            return self._again()
+        return self._hop.distrusted(self.upstream.transport, answer.rule) and self._again(secure=True)
 
     def _check(self, data: bytes) -> None:
         assert self._hello is not None
@@ -195,9 +231,8 @@ class AgentSide(asyncio.Protocol):
 
     def expire(self, now: int) -> None:
         """End the connection if its phase has lasted too long, or the tunnel has carried nothing for too long."""
-        moved = self.up + self.down
-        if self.phase is _SPLICED and moved != self._moved:
-            self._moved, self._since = moved, now
+        if self.phase is _SPLICED:
+            self._expire_tunnel(now)
             return
         if now - self._since <= phases.PATIENCE[self.phase]:
             return
@@ -206,10 +241,20 @@ class AgentSide(asyncio.Protocol):
         else:
             self._reset()
 
+    def _expire_tunnel(self, now: int) -> None:
+        limits, moved = self._watch.policy.config.tunnels, self.up + self.down
+        if now - self._started > limits.max_seconds * SECOND:
+            self.cut(contract.Rule.EXPIRED)
+        elif moved != self._moved:
+            self._moved, self._since = moved, now
+        elif now - self._since > limits.idle_seconds * SECOND:
+            self.cut(contract.Rule.EXPIRED)
+
     def lost_gateway(self) -> None:
         """Take the end of the gateway's side."""
         if self.phase is Phase.ASKED:
-            self._decline(contract.Rule.GATEWAY_UNAVAILABLE, "the gateway hung up without an answer")
+            if not self._again():
+                self._decline(contract.Rule.GATEWAY_UNAVAILABLE, "the gateway hung up without an answer")
         elif self.phase is not Phase.ENDED:
             self._finish(None)
             self.transport.close()
@@ -277,7 +322,8 @@ class AgentSide(asyncio.Protocol):
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phases.step(self.phase, phase)
-        self._since = clock.monotonic()
+        if not self._tries or phase > Phase.ASKED:
+            self._since = clock.monotonic()
 
 
 def _malformed(problem: str) -> policy.Refusal:

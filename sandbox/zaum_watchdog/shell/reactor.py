@@ -146,6 +146,7 @@ class Reactor:
             self.loop.call_soon(failed)
             return
         made = wire.Wire(self, dialling, protocol)
+        made.peer = address
         if stands(dialling):
             protocol.connection_made(made)  # type: ignore[arg-type]  # the part of a transport that is used
             self.watch(made)

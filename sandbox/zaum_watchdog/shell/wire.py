@@ -67,6 +67,7 @@ class Wire:
         "_unsent",
         "descriptor",
         "events",
+        "peer",
         "protocol",
     )
 
@@ -81,6 +82,8 @@ class Wire:
         self._unsent = b""
         self.descriptor = connected.fileno()
         self.events = READ_EDGES
+        self.peer = ""
+        """The address that was dialled; empty for a connection that was accepted."""
         self.protocol = protocol
 
     def ready(self, mask: int) -> None:

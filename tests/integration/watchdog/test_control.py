@@ -50,8 +50,8 @@ WIDER = documents.HostRule("new.example.com")
     ("raw", "problem"),
     [
         (b"{", "is not JSON"),
-        (b'{"version":"v3"}', "version: is 'v3'"),
-        (b'{"version":"v1","surprise":1}', "namespace: is missing"),
+        (b'{"version":"v4"}', "version: is 'v4'"),
+        (b'{"version":"v2","surprise":1}', "namespace: is missing"),
         (None, "does not match the digest"),
     ],
 )

@@ -197,7 +197,8 @@ def test_what_the_gateway_refuses_is_passed_on_with_its_rule(
     assert "set-cookie" not in answer.headers
     record = watchdog.record("decision", rule=rule)
     assert record["by"] == ("gateway" if raw.startswith(b"HTTP") else "watchdog") or raw == b"nonsense\r\n\r\n"
-    assert len(gateway.heads) == 1
+    # Where the gateway itself is away, another one may be there in a moment.
+    assert len(gateway.heads) == (3 if rule == "gateway.unavailable" else 1)
 
 
 def test_i08_without_a_gateway_there_is_no_egress(watchdog: rig.Watchdog, gateway: world.Gateway) -> None:

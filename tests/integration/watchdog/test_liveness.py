@@ -222,14 +222,14 @@ def test_a_check_that_hangs_ends_with_its_document(
 def test_the_document_of_the_version_before_still_starts_it(
     files: rig.Files, config: documents.WatchdogConfig, agent: Agent
 ) -> None:
-    files.write(dataclasses.replace(config, liveness=agent.liveness()).dump("v1"))
+    files.write(dataclasses.replace(config, liveness=agent.liveness()).dump("v2"))
     watchdog = rig.Watchdog(files, uid=OWN)
     try:
         assert live(watchdog) == WELL
-        files.write(dataclasses.replace(config, liveness=agent.liveness()).dump("v2"))
         rig.until(lambda: agent.asked, "not asked")
-        files.write(dataclasses.replace(config, liveness=agent.liveness()).dump("v1"))
+        files.write(dataclasses.replace(config, liveness=agent.liveness()).dump("v3"))
         watchdog.record("config")
+        files.write(dataclasses.replace(config, liveness=agent.liveness()).dump("v2"))
         watchdog.record("config")
     finally:
         watchdog.stop()

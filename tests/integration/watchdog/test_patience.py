@@ -36,7 +36,7 @@ class Never(gateway.Dialler):
     def __init__(self) -> None:
         """Need nothing."""
 
-    def dial(self, *_: Any) -> None:
+    def dial(self, *_: Any, **__: Any) -> None:
         """Do nothing."""
 
 

@@ -1,10 +1,15 @@
 """What stands around the watchdog: a gateway that answers CONNECT over TLS, and an echo server behind it."""
 
 import contextlib
+import secrets
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
+
+from zaum_api import contract, documents
+from zaum_egress import signed_head
 
 WAIT = 5.0
 """Seconds that any single step may take before the test fails."""
@@ -93,6 +98,10 @@ class Gateway:
         self._echo = echo
         self.heads: list[bytes] = []
         self.answers: dict[bytes, bytes] = {}
+        self.silent = 0
+        """So many CONNECTs are hung up on, without a word."""
+        self.session: Callable[[bytes], bytes] | None = None
+        """Answers the question for a session by its head; None: nobody asks."""
         self.server = Server(self._serve)
 
     def _serve(self, accepted: socket.socket) -> None:
@@ -104,17 +113,82 @@ class Gateway:
                 if not received:
                     return
                 head += received
-            self.heads.append(head)
-            answer = self.answers.get(head.split(b" ")[1].split(b":")[0])
-            if answer is not None:
-                tls.sendall(answer)
+            if head.startswith(b"GET ") and self.session is not None:
+                tls.sendall(self.session(head))
                 return
-            with socket.create_connection(("127.0.0.1", self._echo.server.port), WAIT) as outside:
-                tls.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-                _relay(tls, outside)
+            self.heads.append(head)
+            self.tunnel(head, tls)
+
+    def tunnel(self, head: bytes, near: socket.socket) -> None:
+        """Answer a CONNECT."""
+        if self.silent:
+            self.silent -= 1
+            return
+        answer = self.answers.get(head.split(b" ")[1].split(b":")[0])
+        if answer is not None:
+            near.sendall(answer)
+            return
+        with socket.create_connection(("127.0.0.1", self._echo.server.port), WAIT) as outside:
+            near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            _relay(near, outside)
 
 
-def _relay(tls: ssl.SSLSocket, outside: socket.socket) -> None:
+class Signed:
+    """The gateway's other port: takes a CONNECT in the plain if its signature fits a session that was given."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self.given: list[documents.Session] = []
+        self.life = 600
+        self.heads: list[bytes] = []
+        self.tokens: list[bytes] = []
+        self.refusal: contract.Rule | None = None
+        """By this rule no session is given."""
+        gateway.session = self.answer
+        self.server = Server(self._serve)
+
+    def answer(self, head: bytes) -> bytes:
+        self.tokens.append(head.partition(b"Bearer ")[2].partition(b"\r\n")[0])
+        if self.refusal is not None:
+            return refusal(self.refusal)
+        name = f"1/m/{len(self.given)}"
+        self.given.append(documents.Session(name, secrets.token_bytes(32), self.life, int(time.time()) - 1000))
+        body = self.given[-1].dump()
+        return b"HTTP/1.1 200 OK\r\nx-zaum-rule: egress.allowed\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+
+    def signer(self, head: bytes) -> documents.Session | None:
+        """Give the session whose key signed a head."""
+        lines = [line.partition(": ") for line in head.decode().split("\r\n")[1:]]
+        headers = {name.lower(): value for name, _, value in lines}
+        claim = signed_head.read(headers.get("signature-input", ""), headers.get("signature", ""))
+        session = next((each for each in self.given if claim is not None and each.key_id == claim.key_id), None)
+        authority = head.decode().split(" ")[1]
+        if claim is None or session is None or not signed_head.verifies(claim, session.key, authority):
+            return None
+        return session
+
+    def _serve(self, accepted: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            received = accepted.recv(65536)
+            if not received:
+                return
+            head += received
+        self.heads.append(head)
+        if self.signer(head) is None:
+            accepted.sendall(refusal(contract.Rule.SIGNATURE_INVALID))
+        else:
+            self._gateway.tunnel(head, accepted)
+
+
+def refusal(rule: contract.Rule, status: int = 403) -> bytes:
+    """Give an answer by which the gateway refuses."""
+    body = documents.Denial(rule=rule.value, message="no", allowed_by="", policy="").dump()
+    head = f"HTTP/1.1 {status} No\r\nx-zaum-rule: {rule.value}\r\ncontent-type: application/json\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _relay(tls: socket.socket, outside: socket.socket) -> None:
     """Carry bytes both ways from one thread, because a TLS socket is not to be used from two."""
     tls.settimeout(0.02)
     outside.settimeout(0.02)

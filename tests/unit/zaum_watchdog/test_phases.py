@@ -20,7 +20,12 @@ def test_every_phase_can_end_and_no_end_is_left() -> None:
 
 @pytest.mark.parametrize(
     ("now", "to"),
-    [(now, to) for now in Phase for to in Phase if to not in {Phase.ENDED} and to.value != now.value + 1],
+    [
+        (now, to)
+        for now in Phase
+        for to in Phase
+        if to is not Phase.ENDED and to.value != now.value + 1 and (now, to) != (Phase.ASKED, Phase.DIALLING)
+    ],
 )
 def test_i06_no_phase_is_skipped(now: Phase, to: Phase) -> None:
     with pytest.raises(phases.IllegalMoveError):
@@ -28,5 +33,5 @@ def test_i06_no_phase_is_skipped(now: Phase, to: Phase) -> None:
 
 
 def test_every_phase_has_an_end_in_time() -> None:
-    assert set(phases.PATIENCE) == set(Phase)
+    assert set(phases.PATIENCE) == set(Phase) - {Phase.SPLICED}
     assert all(0 < patience <= 3600 * phases.SECOND for patience in phases.PATIENCE.values())
