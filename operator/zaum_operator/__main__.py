@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -15,6 +16,7 @@ from zaum_operator import settings as operator_settings
 from zaum_operator.clock import Clock
 from zaum_operator.cluster import client, identity
 from zaum_operator.cluster.certificates.service import Certificates, Gauges
+from zaum_operator.cluster.certificates.session_keys import SessionKeys
 from zaum_operator.cluster.client import Client
 from zaum_operator.cluster.gate import Gate
 from zaum_operator.cluster.gateway import GatewayLook
@@ -51,7 +53,10 @@ async def run(settings: Settings) -> None:
         me=f"{settings.identity}_{clock.digits(8)}",
         begin=workers.lead,
         cease=workers.follow,
-        tasks={"certificates": _certificates(api, settings, workers).run},
+        tasks={
+            "certificates": _certificates(api, settings, workers).run,
+            "session keys": SessionKeys(api, clock, settings.namespace, Path(settings.certificates.directory)).run,
+        },
     )
     runners: list[web.AppRunner] = []
     try:

@@ -149,7 +149,7 @@ class Namespace:
         if own is None:
             return  # the guard alone: nothing is open
         found = without_empty(own.get("spec") or {})
-        if found.get("egress", []) not in ([], [gateway_rule(self.release)]):
+        if found.get("egress", []) not in ([], [gateway_rule(self.release, 15443)], [gateway_rule(self.release, 15442, 15443)]):
             yield Rule.EXACT, policy, "egress"
         expected = {"matchLabels": {AGENT: "true", POLICY: policy}}
         expressions = {"matchExpressions": [{"key": QUARANTINED, "operator": "DoesNotExist"}]}
@@ -238,7 +238,7 @@ def _holds(expression: Object, labels: Mapping[str, str]) -> bool:
             return labels.get(key) not in values
 
 
-def gateway_rule(release: str) -> Object:
+def gateway_rule(release: str, *ports: int) -> Object:
     """Give the one egress rule that an agent may have."""
     return {
         "to": [
@@ -249,7 +249,7 @@ def gateway_rule(release: str) -> Object:
                 },
             }
         ],
-        "ports": [{"protocol": "TCP", "port": 15443}],
+        "ports": [{"protocol": "TCP", "port": port} for port in ports],
     }
 
 

@@ -12,7 +12,12 @@ from zaum_api import contract
 
 Right = tuple[str, str, str]
 CALLERS = {"port": 8080, "from": [{"podSelector": {"matchLabels": {"app": "caller"}}}]}
-OURS = {contract.CA_SECRET, contract.GATEWAY_TLS_SECRET, contract.AUTHORIZER_TLS_SECRET}
+OURS = {
+    contract.CA_SECRET,
+    contract.GATEWAY_TLS_SECRET,
+    contract.AUTHORIZER_TLS_SECRET,
+    contract.SESSION_SECRET,
+}
 """The Secrets that the chart names and the operator fills."""
 
 

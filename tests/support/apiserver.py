@@ -273,7 +273,7 @@ def _merged(target: Any, patch: Any) -> Any:
 
 
 def _patched(target: Object, patch: Operations) -> Object:
-    """Patch by RFC 6902, as far as `test` and `add` of object members go; a missing member tests as null."""
+    """Patch by RFC 6902, as far as `test`, `add` and `copy` of object members go; a missing member tests as null."""
     for step in patch:
         *parents, last = step["path"].strip("/").replace("~1", "/").split("/")
         place: Any = target
@@ -283,7 +283,17 @@ def _patched(target: Object, patch: Operations) -> Object:
             raise errors.InvalidError("patch", 422, "the server rejected our request due to an error in our request")
         if step["op"] == "add":
             place[last] = copy.deepcopy(step["value"])
+        if step["op"] == "copy":
+            place[last] = _member(target, step["from"])
     return target
+
+
+def _member(target: Any, path: str) -> Any:
+    for part in path.strip("/").split("/"):
+        if not isinstance(target, dict) or part not in target:
+            raise errors.InvalidError("patch", 422, "copy operation does not apply: doc is missing key")
+        target = target[part]
+    return copy.deepcopy(target)
 
 
 def _applied(live: Any, before: Any, wanted: Any) -> Any:

@@ -71,7 +71,12 @@ def _in_namespaces(scope: Scope) -> tuple[Grant, ...]:
     )
 
 
-SECRETS: Final = (contract.CA_SECRET, contract.GATEWAY_TLS_SECRET, contract.AUTHORIZER_TLS_SECRET)
+SECRETS: Final = (
+    contract.CA_SECRET,
+    contract.GATEWAY_TLS_SECRET,
+    contract.AUTHORIZER_TLS_SECRET,
+    contract.SESSION_SECRET,
+)
 
 _IN_RELEASE: Final = (
     *_grants(kinds.SERVICE, Verb.GET, scope=Scope.RELEASE, names=(contract.GATEWAY_SERVICE,)),

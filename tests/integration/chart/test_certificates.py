@@ -12,10 +12,15 @@ import yaml
 from tests.integration.chart import rendering
 from tests.support.authority import Authority
 from zaum_api import contract
-from zaum_operator.core.certificates import options, stored
+from zaum_operator.core.certificates import options, session_keys, stored
 
 Object = rendering.Object
-SECRETS = {contract.CA_SECRET, contract.GATEWAY_TLS_SECRET, contract.AUTHORIZER_TLS_SECRET}
+SECRETS = {
+    contract.CA_SECRET,
+    contract.GATEWAY_TLS_SECRET,
+    contract.AUTHORIZER_TLS_SECRET,
+    contract.SESSION_SECRET,
+}
 
 
 def rendered(**certificates: Any) -> list[Object]:
@@ -83,7 +88,9 @@ def test_the_operator_sees_what_it_looks_at_and_no_leafs_key(items: list[Object]
         source["name"]: {item["path"]: item["key"] for item in source["items"]}
         for source in sources(items, "zaum-operator", "certificates")
     }
-    assert seen == {name: {f"{name}/{key}": key for key in keys} for name, keys in stored.SHOWN.items()}
+    shown = {**stored.SHOWN, contract.SESSION_SECRET: session_keys.SHOWN}
+    assert seen == {name: {f"{name}/{key}": key for key in keys} for name, keys in shown.items()}
+    assert not {session_keys.CURRENT, session_keys.PREVIOUS} & set(session_keys.SHOWN)
     assert all(source["optional"] for source in sources(items, "zaum-operator", "certificates"))
     told = environment(items)["ZAUM_GATEWAY_CA_FILE"]
     assert told == f"{options.DIRECTORY}/{contract.CA_SECRET}/{stored.BUNDLE}"
@@ -96,6 +103,16 @@ def test_gateway_and_authorizer_wait_for_their_keys(items: list[Object]) -> None
             assert {"tls.crt", "tls.key", "ca.crt"} <= {item["key"] for item in source["items"]}
 
 
+def test_i15_the_authorizer_alone_sees_the_session_keys(items: list[Object]) -> None:
+    keys = {session_keys.CURRENT, session_keys.PREVIOUS}
+    (source,) = sources(items, "zaum-authorizer", "sessions")
+    assert (source["name"], {item["key"] for item in source["items"]}) == (contract.SESSION_SECRET, keys)
+    assert "optional" not in source
+    for deployment in ("zaum-operator", "zaum-gateway"):
+        mounted = yaml.safe_dump(rendering.pod_specs(items)[f"Deployment/{deployment}"])
+        assert not any(f"key: {key}" in mounted for key in keys), deployment
+
+
 def test_no_pod_is_replaced_for_a_certificate(items: list[Object]) -> None:
     for item in items:
         if item["kind"] == "Deployment":
@@ -104,7 +121,7 @@ def test_no_pod_is_replaced_for_a_certificate(items: list[Object]) -> None:
 
 def test_i15_cert_manager_makes_the_secrets_that_the_pods_mount() -> None:
     items = rendered(issuer="CertManager", leafDays=30)
-    assert names(items, "Secret") == set()
+    assert names(items, "Secret") == {contract.SESSION_SECRET}
     assert environment(items)["ZAUM_CERTIFICATES"] == "External"
     made = {item["spec"]["secretName"]: item["spec"] for item in items if item["kind"] == "Certificate"}
     mounted = {
@@ -112,7 +129,7 @@ def test_i15_cert_manager_makes_the_secrets_that_the_pods_mount() -> None:
         for name, volume in (("zaum-gateway", "config"), ("zaum-authorizer", "tls"), ("zaum-operator", "certificates"))
         for source in sources(items, name, volume)
     }
-    assert mounted <= made.keys()
+    assert mounted - {contract.SESSION_SECRET} <= made.keys()
     for name, usage, dns_name in (
         ("zaum-gateway-tls", "server auth", contract.GATEWAY_TLS_NAME),
         ("zaum-gateway-client-tls", "client auth", contract.GATEWAY_CLIENT_TLS_NAME),
@@ -137,7 +154,7 @@ def test_an_issuer_of_ones_own_is_asked_where_one_is_named() -> None:
 
 def test_external_secrets_are_left_to_their_owner() -> None:
     items = rendered(issuer="External")
-    assert names(items, "Secret") | names(items, "Certificate") == set()
+    assert names(items, "Secret") | names(items, "Certificate") == {contract.SESSION_SECRET}
     assert environment(items)["ZAUM_CERTIFICATES"] == "External"
     (authorities, *_) = sources(items, "zaum-operator", "certificates")
     assert authorities["name"] == contract.GATEWAY_TLS_SECRET

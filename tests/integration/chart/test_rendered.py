@@ -96,7 +96,7 @@ def test_i04_only_agents_reach_the_gateway_and_only_the_gateway_the_authorizer(i
     (entry,) = rules(items, "zaum-gateway")["ingress"]
     agents = {"matchLabels": {contract.LABEL_AGENT: contract.LABEL_AGENT_VALUE}}
     assert entry["from"] == [{"namespaceSelector": {}, "podSelector": agents}]
-    assert entry["ports"] == [{"protocol": "TCP", "port": contract.GATEWAY_PORT}]
+    assert ports(entry) == {contract.GATEWAY_PORT, contract.GATEWAY_SIGNED_PORT}
     (entry,) = rules(items, "zaum-authorizer")["ingress"]
     gateway = {contract.LABEL_NAME: contract.APP_NAME, contract.LABEL_COMPONENT: contract.COMPONENT_GATEWAY}
     assert entry["from"] == [{"podSelector": {"matchLabels": gateway}}]
@@ -104,6 +104,22 @@ def test_i04_only_agents_reach_the_gateway_and_only_the_gateway_the_authorizer(i
     assert rules(items, "zaum-operator")["ingress"] == []
     for name in ("zaum-gateway", "zaum-authorizer", "zaum-operator"):
         assert rules(items, name)["policyTypes"] == ["Ingress", "Egress"]
+
+
+def ports(rule: Object) -> set[int]:
+    assert {port["protocol"] for port in rule["ports"]} == {"TCP"}
+    return {port["port"] for port in rule["ports"]}
+
+
+def test_by_a_value_every_hop_is_tls() -> None:
+    for hop, expected in (("Signed", {contract.GATEWAY_PORT, contract.GATEWAY_SIGNED_PORT}), ("TLS", {15443})):
+        rendered = rendering.objects({"gateway": {"hop": hop}})
+        (entry,) = rules(rendered, "zaum-gateway")["ingress"]
+        assert ports(entry) == expected
+        service = rendering.only(rendered, "Service", contract.GATEWAY_SERVICE)["spec"]
+        assert {port["port"] for port in service["ports"]} == expected
+        (container,) = rendering.pod_specs(rendered)["Deployment/zaum-operator"]["containers"]
+        assert {"name": "ZAUM_GATEWAY_HOP", "value": hop} in container["env"]
 
 
 def test_i05_the_clusters_ranges_are_excluded_from_the_outside() -> None:

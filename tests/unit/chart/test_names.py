@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from zaum_api import contract
+from zaum_egress import signed_head
 
 CHART = Path(__file__).resolve().parents[3] / "charts/zaum"
 
@@ -26,8 +27,8 @@ def listeners() -> dict[str, Any]:
     return {item["name"]: item for item in envoy()["static_resources"]["listeners"]}
 
 
-def connection_manager() -> Any:
-    return listeners()["egress"]["filter_chains"][0]["filters"][0]["typed_config"]
+def connection_manager(listener: str = "egress") -> Any:
+    return listeners()[listener]["filter_chains"][0]["filters"][0]["typed_config"]
 
 
 def filters() -> dict[str, Any]:
@@ -40,7 +41,11 @@ def clusters() -> dict[str, Any]:
 
 def test_envoy_listens_where_the_contract_says() -> None:
     ports = {name: item["address"]["socket_address"]["port_value"] for name, item in listeners().items()}
-    assert ports == {"egress": contract.GATEWAY_PORT, "ready": contract.GATEWAY_READY_PORT}
+    assert ports == {
+        "egress": contract.GATEWAY_PORT,
+        "signed": contract.GATEWAY_SIGNED_PORT,
+        "ready": contract.GATEWAY_READY_PORT,
+    }
     assert "pipe" in envoy()["admin"]["address"]
 
 
@@ -66,7 +71,28 @@ def test_i08_without_an_answer_of_the_authorizer_nothing_opens() -> None:
     assert list(found) == ["ext_authz", "dynamic_forward_proxy", "router"], "nothing stands before the question"
     assert found["ext_authz"]["failure_mode_allow"] is False
     assert found["ext_authz"]["grpc_service"] == {"envoy_grpc": {"cluster_name": "authorizer"}, "timeout": "0.5s"}
-    assert found["ext_authz"]["allowed_headers"] == {"patterns": [{"exact": "proxy-authorization"}]}
+    proofs = ("proxy-authorization", signed_head.HEADER_INPUT, signed_head.HEADER_SIGNATURE)
+    assert found["ext_authz"]["allowed_headers"] == {"patterns": [{"exact": name} for name in proofs]}
+
+
+def test_i04_the_authorizer_is_told_which_listener_asks() -> None:
+    for listener, said in (("egress", contract.Listener.TLS), ("signed", contract.Listener.SIGNED)):
+        (host,) = connection_manager(listener)["route_config"]["virtual_hosts"]
+        settings = host["typed_per_filter_config"]["envoy.filters.http.ext_authz"]["check_settings"]
+        assert settings == {"context_extensions": {contract.LISTENER_EXTENSION: said.value}}
+
+
+def test_both_listeners_do_the_same_but_for_tls_and_http2() -> None:
+    tls, signed = connection_manager(), connection_manager("signed")
+    differ = {"stat_prefix", "codec_type", "http2_protocol_options", "route_config"}
+    assert {key for key in {*tls, *signed} if tls.get(key) != signed.get(key)} == differ
+    assert signed["codec_type"] == "HTTP1"
+    parts = (
+        [{**host, "typed_per_filter_config": None} for host in manager["route_config"]["virtual_hosts"]]
+        for manager in (tls, signed)
+    )
+    assert next(parts) == next(parts)
+    assert "transport_socket" not in listeners()["signed"]["filter_chains"][0]
 
 
 def test_i04_the_peers_own_address_is_what_counts() -> None:
@@ -85,10 +111,11 @@ def test_i05_no_look_up_uses_search_domains() -> None:
 
 
 def test_i15_the_token_goes_neither_on_nor_into_the_log() -> None:
-    manager = connection_manager()
-    assert manager["route_config"]["request_headers_to_remove"] == ["proxy-authorization"]
-    shown = manager["access_log"][0]["typed_config"]["log_format"]["json_format"].values()
-    assert not any("AUTHORIZATION" in value.upper() for value in shown)
+    for manager in (connection_manager(), connection_manager("signed")):
+        proofs = ["proxy-authorization", signed_head.HEADER_INPUT, signed_head.HEADER_SIGNATURE]
+        assert manager["route_config"]["request_headers_to_remove"] == proofs
+        shown = manager["access_log"][0]["typed_config"]["log_format"]["json_format"].values()
+        assert not any(word in value.upper() for value in shown for word in ("AUTHORIZATION", "SIGNATURE"))
 
 
 def test_old_tls_is_refused() -> None:
@@ -99,7 +126,15 @@ def test_old_tls_is_refused() -> None:
 @pytest.mark.parametrize(
     ("file", "words"),
     [
-        ("gateway.yaml", [contract.GATEWAY_SERVICE, str(contract.GATEWAY_PORT), str(contract.GATEWAY_READY_PORT)]),
+        (
+            "gateway.yaml",
+            [
+                contract.GATEWAY_SERVICE,
+                str(contract.GATEWAY_PORT),
+                str(contract.GATEWAY_SIGNED_PORT),
+                str(contract.GATEWAY_READY_PORT),
+            ],
+        ),
         (
             "authorizer.yaml",
             [contract.AUTHORIZER_SERVICE, str(contract.AUTHORIZER_PORT), str(contract.AUTHORIZER_HEALTH_PORT)],
