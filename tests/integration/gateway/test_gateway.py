@@ -157,6 +157,10 @@ def test_i04_forged_identity_headers_are_overwritten(world: conftest.World) -> N
     answer.tunnel.close()
     line = world.lab.envoy.await_line(authority=host, protocol="HTTP/1.1", code=200)
     assert (line["policy"], line["uid"]) == ("agents/demo", "pod-demo")
+    # Nobody overwrites them where the answer is no.
+    refused(callers.ask(world.lab, host, token="x", source="127.0.0.5", headers=forged), Rule.TOKEN_INVALID)
+    line = world.lab.envoy.await_line(source="127.0.0.5", rule=Rule.TOKEN_INVALID.value)
+    assert (line["policy"], line["uid"]) == (None, None)
     assert "forged" not in json.dumps([*world.lab.envoy.lines, *world.lab.authorizer.lines])
 
 
