@@ -28,7 +28,7 @@ ALL: Final = specs.GOOD + specs.BAD + specs.GOOD_CEILINGS + specs.BAD_CEILINGS +
 
 @pytest.fixture(scope="module")
 def namespace_for_specs(api: Api) -> Iterator[str]:
-    name = "t-specs"
+    name = f"t-specs-{uuid.uuid4().hex[:5]}"
     api.apply("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
     api.delete("namespaces", "", name)

@@ -160,6 +160,7 @@ while True:
 """
 
 
+@pytest.mark.alone
 @pytest.mark.world
 def test_i02_an_agent_that_ignores_sigterm_gets_nothing_out_while_its_policy_is_deleted(
     agents: Agents, api: Api, world: World

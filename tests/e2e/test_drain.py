@@ -29,6 +29,7 @@ def uncordoned(api: Api) -> Iterator[list[str]]:
         kubectl("uncordon", node)
 
 
+@pytest.mark.alone
 def test_a_drain_takes_an_agent_without_force_and_it_comes_back(
     agents: Agents, api: Api, uncordoned: list[str]
 ) -> None:

@@ -84,6 +84,7 @@ def absent(api: Api, name: str) -> Iterator[None]:
         install.available(api, name)
 
 
+@pytest.mark.alone
 @pytest.mark.world
 @pytest.mark.parametrize("part", ["zaum-authorizer", "zaum-gateway"])
 def test_i08_a_dead_part_of_the_way_out_closes_it(agents: Agents, api: Api, part: str) -> None:
@@ -98,6 +99,7 @@ def test_i08_a_dead_part_of_the_way_out_closes_it(agents: Agents, api: Api, part
     assert next(line for line in stream if attempts.passed(line)), "the way opens again by itself"
 
 
+@pytest.mark.alone
 @pytest.mark.world
 def test_i08_without_the_operator_agents_stay_caged_and_served(agents: Agents, api: Api) -> None:
     pod = agents.run("alone", LOOP, egress=HOSTS, limits=STEADY)

@@ -232,6 +232,7 @@ def test_i05_a_host_that_is_no_public_name_is_refused_with_the_field(agents: Age
     assert refused.value.status == 422
 
 
+@pytest.mark.alone
 @pytest.mark.world
 def test_i06_another_sni_than_the_host_is_reset(agents: Agents, world: World) -> None:
     mark = world.mark()

@@ -60,6 +60,7 @@ def used(log: Path, account: str) -> set[Right]:
 CLAIMS = 16
 
 
+@pytest.mark.alone
 @pytest.mark.node
 @pytest.mark.parametrize("account", ["operator", "authorizer"])
 def test_every_verb_that_is_granted_is_used(agents: Agents, api: Api, account: str) -> None:

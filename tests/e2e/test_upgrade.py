@@ -11,7 +11,7 @@ from tests.support.e2e.agents import Agents
 from tests.support.e2e.api import Api, NotSeenError, Object, condition
 from zaum_api import contract
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.alone, pytest.mark.node]
 MOST = 2
 POLICIES = {"one": 1, "two": 1, "three": 1, "four": 2, "five": 1}
 """Name → replicas."""
