@@ -20,7 +20,7 @@ RESOURCES: Final = {
     contract.KIND_POLICY: contract.PLURAL_POLICY,
     contract.KIND_CEILING: contract.PLURAL_CEILING,
 }
-SETTLED_SECONDS: Final = 20
+SETTLED_SECONDS: Final = 60
 DRAWN: Final = 200
 """How many near misses of each kind are sent."""
 ALL: Final = specs.GOOD + specs.BAD + specs.GOOD_CEILINGS + specs.BAD_CEILINGS + specs.EVERY_FIELD

@@ -107,7 +107,7 @@ def test_names_that_read_the_same_when_joined_are_two_policies(api: Api, images:
             owner = api.get("priorityclasses", "", contract.cluster_name(namespace, name))["metadata"]["labels"]
             assert (owner[contract.LABEL_NAMESPACE], owner[contract.LABEL_POLICY]) == (namespace, name)
         api.delete("agentpolicies", *pair[0])
-        api.until_gone("priorityclasses", "", contract.cluster_name(*pair[0]), seconds=30)
+        api.until_gone("priorityclasses", "", contract.cluster_name(*pair[0]), seconds=60)
         assert api.get("priorityclasses", "", contract.cluster_name(*pair[1])), "the other one's is left alone"
     finally:
         for namespace, _ in pair:
@@ -190,7 +190,7 @@ def test_a_namespace_that_is_deleted_while_policies_are_made_goes_and_takes_nobo
         agents.ready("bystander")
         api.until_gone("namespaces", "", doomed, seconds=90)
         for number in range(5):
-            api.until_gone("priorityclasses", "", contract.cluster_name(doomed, f"brief-{number}"), seconds=30)
+            api.until_gone("priorityclasses", "", contract.cluster_name(doomed, f"brief-{number}"), seconds=60)
 
 
 @pytest.mark.alone

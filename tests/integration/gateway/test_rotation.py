@@ -31,6 +31,7 @@ TUNNELS = 4
 LIVES = {"ZAUM_CA_SECONDS": "36", "ZAUM_LEAF_SECONDS": "12", "ZAUM_SETTLE_SECONDS": "1"}
 AGE_SECONDS = 7
 """How long the installation is there already, so that its leafs are due in a second and the authority in 17."""
+PATIENCE_SECONDS = 30.0
 WHOLE_SECONDS = 90.0
 """A bound; the first rotation of the authority ends after some twenty seconds."""
 
@@ -263,14 +264,14 @@ def _made(directory: Path) -> Path:
 
 def _until_raised(dial: Callable[[], ssl.SSLSocket]) -> None:
     """Dial until it fails, within some seconds: Envoy learns of a changed file by the kernel's notice."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         dial().close()
         threading.Event().wait(0.05)
 
 
 def _until_answered(dial: Callable[[], ssl.SSLSocket]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             dial().close()
