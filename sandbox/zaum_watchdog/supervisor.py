@@ -76,6 +76,8 @@ class Supervisor:
                 contract.PROBE_METRICS: self._metrics,
             }
         )
+        # The pieces of two chores must not add up in one turn of the event loop.
+        self._chore = asyncio.Lock()
         self._stop = asyncio.Event()
 
     async def run(self, *, data: socket.socket, probes: socket.socket) -> None:
@@ -103,12 +105,14 @@ class Supervisor:
 
     async def _tick_for_ever(self) -> None:
         while True:
-            await self.tick()
+            async with self._chore:
+                await self.tick()
             await asyncio.sleep(TICK_SECONDS)
 
     async def _poll_for_ever(self) -> None:
         while True:
-            self._reload()
+            async with self._chore:
+                await self._reload()
             await asyncio.sleep(POLL_SECONDS)
 
     async def tick(self) -> None:
@@ -119,9 +123,9 @@ class Supervisor:
         self._board.expire(now)
         await self._detect()
 
-    def _reload(self) -> None:
+    async def _reload(self) -> None:
         self._token.poll()
-        changed = self._config.poll()
+        changed = await self._config.poll()
         if changed is not None:
             self.watch.adopt(changed)
         if self._config.problem != self._problem:

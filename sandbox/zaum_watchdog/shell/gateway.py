@@ -12,7 +12,7 @@ from zaum_watchdog.shell import reactor
 
 DIAL_SECONDS: Final = 3.0
 """For one address: as long for TCP, and as long again for TLS."""
-HANDSHAKES_AT_ONCE: Final = 3
+HANDSHAKES_AT_ONCE: Final = 2
 """The event loop takes all handshakes that are due in one go, and each costs it up to half a millisecond."""
 
 
