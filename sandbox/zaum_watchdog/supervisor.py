@@ -62,6 +62,7 @@ class Supervisor:
         self.watch = watch.Watch(loop, first, self._token, out, settings.termination_log)
         self._reactor = reactor.Reactor(loop)
         self._dialler = gateway.Dialler(self._reactor)
+        self._dialler.prepare(first.config.gateway)
         self._table = processes.ProcessTable(settings.agent_uid)
         self._engine = engine.Engine()
         self._liveness = liveness.Relay(loop, self.watch)
@@ -128,6 +129,8 @@ class Supervisor:
         changed = await self._config.poll()
         if changed is not None:
             self.watch.adopt(changed)
+            await asyncio.sleep(0)
+            self._dialler.prepare(changed.config.gateway)
         if self._config.problem != self._problem:
             self._problem = self._config.problem
             if self._problem:
