@@ -40,20 +40,36 @@ demo: prerequisites ## Cluster, chart, an agent, a breach, the containment, the 
 	@$(LOADED)
 	@$(IN_CLUSTER) $(PY) -m tests.demo
 
-# These run on clusters of their own and mostly wait: beside the tests on the usual cluster they cost little time.
-BESIDE := tests/integration/nodes tests/integration/scale
+# What can run side by side does, two at a time: much of it waits. The output of each comes in one piece.
+TOGETHER := $(MAKE) --jobs=2 --keep-going --output-sync=target
 
 .PHONY: test
-test: prerequisites lint unit ## All the tests, from nothing
-	@$(MAKE) integration INTEGRATION='$(BESIDE:%=--ignore=%)'
+test: prerequisites ## All the tests, from nothing
+	@$(TOGETHER) lint unit-operator unit-others
+	@$(MAKE) coverage
 	@$(PY) -m tests.cluster path kwok >/dev/null
-	@$(PY) -m pytest $(BESIDE) -q >$(CACHE)/beside.log 2>&1 & beside=$$!; failed=0; \
-	$(MAKE) e2e || failed=1; \
-	echo 'tests on clusters of their own:'; wait $$beside || failed=1; cat $(CACHE)/beside.log; exit $$failed
+	@$(PY) -m tests.cluster up
+	@$(LOADED)
+	@$(IN_CLUSTER) $(PY) -m tests.support.e2e.install
+	@failed=0; \
+	$(TOGETHER) integration-loopback integration-chart e2e-first e2e-second || failed=1; \
+	$(TOGETHER) e2e-alone integration-clusters || failed=1; \
+	exit $$failed
 
 .PHONY: unit
 unit: dev ## Pure and fast tests, with the coverage of the core packages
-	@$(PY) -m coverage run --data-file=.coverage -m pytest tests/unit -q
+	@$(TOGETHER) unit-operator unit-others
+	@$(MAKE) coverage
+
+COVERED := $(PY) -m coverage run --data-file
+
+.PHONY: unit-operator unit-others coverage
+unit-operator: dev
+	@$(COVERED) .coverage.operator -m pytest tests/unit/zaum_operator -q
+unit-others: dev
+	@$(COVERED) .coverage.others -m pytest tests/unit --ignore=tests/unit/zaum_operator -q
+coverage: dev
+	@$(PY) -m coverage combine -q --data-file=.coverage .coverage.operator .coverage.others
 	@$(PY) -m coverage report --include='*/core/*,*/zaum_egress/*,*/zaum_api/*' --fail-under=95
 
 .PHONY: integration
@@ -66,6 +82,24 @@ e2e: prerequisites ## Tests on a real cluster
 	@$(PY) -m tests.cluster up
 	@$(LOADED)
 	@$(IN_CLUSTER) $(PY) -m pytest tests/e2e -v $(E2E)
+
+# The parts of both, which find the cluster up and the chart installed. What a part leaves out, another one has.
+CLUSTERS := tests/integration/nodes tests/integration/scale tests/integration/storm
+SHARED := ZAUM_E2E_INSTALLED=1 $(IN_CLUSTER) $(PY) -m pytest -v
+
+.PHONY: integration-loopback integration-chart integration-clusters e2e-first e2e-second e2e-alone
+integration-loopback:
+	@$(PY) -m pytest tests/integration -q $(CLUSTERS:%=--ignore=%) --ignore=tests/integration/chart
+integration-chart:
+	@$(PY) -m pytest tests/integration/chart -q
+integration-clusters:
+	@$(PY) -m pytest $(CLUSTERS) -q
+e2e-first:
+	@$(SHARED) -m 'not alone' tests/e2e/test_[a-e]*.py
+e2e-second:
+	@$(SHARED) -m 'not alone' tests/e2e/test_[!a-e]*.py
+e2e-alone:
+	@$(SHARED) -m alone tests/e2e
 
 CHAOS := ZAUM_INSTANCE=chaos ZAUM_STORE=json $(PY) -m tests.cluster
 
@@ -132,4 +166,4 @@ kubectl: dev ## make kubectl ARGS='get agentpolicies -A'
 
 .PHONY: clean
 clean: ## Remove what these targets made in the tree
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage dist
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* dist

@@ -2,7 +2,8 @@
 
 A guard in the source is removed in a copy of the tree, never in the tree itself. A guard on the cluster is an object
 that is deleted or patched, and put back afterwards; the chart is installed before and left alone meanwhile. A test that
-is not green before, that stays green, or that breaks for another reason than an assertion, counts against us.
+is not green before, that stays green, that breaks for another reason than an assertion, that does not end, or that is
+not green again once the object is back, counts against us: the line says so and the next guard follows.
 """
 
 import json
@@ -15,7 +16,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -28,10 +29,17 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 LIST: Final = Path(__file__).with_suffix(".toml")
 PACKAGES: Final = ("crds", "operator", "sandbox", "gateway", ".")
 BASELINE_SECONDS: Final = 900
-TEST_SECONDS: Final = 240
-"""Bounds, not aims."""
-ADMISSION_TRIES: Final = 4
-"""The API server's admission learns of a deleted object by a watch of its own, a moment later."""
+ENTRY_SECONDS: Final = 180
+"""For all runs of one guard's test together, until it is red; as long again until it is green. Bounds, not aims."""
+END_SECONDS: Final = 20
+"""For a test that is told to end to take away what it made."""
+TRIES: Final = 4
+"""The API server's admission learns of an object that went or came by a watch of its own, a moment later."""
+KUBECTL_SECONDS: Final = 60
+BACK_TRIES: Final = 5
+AGAIN_SECONDS = 2.0
+OWNER: Final = "helm"
+"""The field manager of the chart's objects: what is put back must not stay when a later chart leaves it out."""
 FAILURES: Final = (
     "assert ",
     "AssertionError",
@@ -43,7 +51,11 @@ REASON_MAX: Final = 100
 
 
 class GuardError(Exception):
-    """The list does not fit the tree, or a test is not green to begin with."""
+    """The list does not fit the tree, a test is not green to begin with, or an object cannot be removed."""
+
+
+class NotBackError(Exception):
+    """An object was removed and is not put back: whatever is seen after it says nothing."""
 
 
 class Verdict(StrEnum):
@@ -71,6 +83,7 @@ class Guard:
     find: str = ""
     replace: str = ""
     resource: str = ""
+    namespace: str = ""
     object: str = ""
     patch: str = ""
 
@@ -86,7 +99,11 @@ def read(raw: bytes) -> list[Guard]:
     for guard in guards:
         if names.count(guard.name) > 1:
             raise GuardError(f"{guard.name}: stands there twice")
-        if guard.on_cluster == bool(guard.file) or bool(guard.file) != bool(guard.find):
+        objects, texts = (guard.resource, guard.object), (guard.file, guard.find)
+        whole = (
+            all(objects) and not any(texts) if guard.on_cluster else all(texts) and not any((*objects, guard.namespace))
+        )
+        if not whole:
             raise GuardError(f"{guard.name}: name either file+find+replace or resource+object")
     return guards
 
@@ -114,7 +131,42 @@ def copy_tree(to: Path) -> None:
     (to / ".venv").symlink_to(ROOT / ".venv")
 
 
-def pytest(tests: list[str], *, tree: Path, on_cluster: bool, installed: bool = False) -> tuple[Outcome, str]:
+def run(
+    command: list[str],
+    *,
+    seconds: float,
+    cwd: Path = ROOT,
+    environment: dict[str, str] | None = None,
+    stdin: bytes | None = None,
+) -> tuple[int, bytes, bytes]:
+    """Give a command's status, output and errors; nothing of it is left running, also when time is up or we end.
+
+    It has a process group of its own, so that an interrupt of ours does not reach it while it puts something back.
+    """
+    with subprocess.Popen(
+        command, cwd=cwd, env=environment, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            printed, errors = process.communicate(stdin or b"", timeout=seconds)
+        except BaseException:
+            _end(process)
+            raise
+    return process.returncode, printed, errors
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process group: first as by Ctrl-C, so that pytest takes its fixtures down."""
+    with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=END_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def pytest(
+    tests: list[str], *, tree: Path, on_cluster: bool, seconds: float, installed: bool = False
+) -> tuple[Outcome, str]:
     """Run tests of a tree; give their verdict and what pytest printed."""
     report = tree / "report.xml"
     report.unlink(missing_ok=True)
@@ -122,14 +174,13 @@ def pytest(tests: list[str], *, tree: Path, on_cluster: bool, installed: bool = 
     inside = [*python, "tests.cluster", "exec", "--"] if on_cluster else []
     path = os.pathsep.join(str(tree / package) for package in PACKAGES)
     environment = os.environ | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {install.INSTALLED: "1"} if installed else {}
     command = [*inside, *python, "pytest", "-q", "-x", "-p", "no:cacheprovider", f"--junitxml={report}", *tests]
-    done = subprocess.run(
-        command, cwd=tree, env=environment | ({install.INSTALLED: "1"} if installed else {}),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-        timeout=TEST_SECONDS if len(tests) == 1 else BASELINE_SECONDS,
-    )  # fmt: skip
-    printed = done.stdout.decode(errors="replace")
-    return judge(done.returncode, report.read_bytes() if report.exists() else b""), printed
+    try:
+        status, printed, errors = run(command, seconds=seconds, cwd=tree, environment=environment)
+    except subprocess.TimeoutExpired:
+        return Outcome(Verdict.BROKE, f"not done within {seconds:.0f} s"), ""
+    return judge(status, report.read_bytes() if report.exists() else b""), (printed + errors).decode(errors="replace")
 
 
 def judge(status: int, report: bytes) -> Outcome:
@@ -158,33 +209,63 @@ def in_source(guard: Guard, tree: Path) -> Outcome:
     whole = file.read_text()
     file.write_text(without(whole, guard))
     try:
-        return pytest([guard.test], tree=tree, on_cluster=False)[0]
+        return pytest([guard.test], tree=tree, on_cluster=False, seconds=ENTRY_SECONDS)[0]
     finally:
         file.write_text(whole)
 
 
 def on_cluster(guard: Guard, tree: Path) -> Outcome:
-    """Remove an object or a part of it, run the guard's test, put it back."""
+    """Remove an object or a part of it, see the guard's test; put it back, see it again."""
     with removed(guard):
-        for _ in range(ADMISSION_TRIES):
-            outcome, _printed = pytest([guard.test], tree=tree, on_cluster=True, installed=True)
-            if outcome.verdict is not Verdict.GREEN:
-                break
+        outcome = _tried(guard, tree, until_green=False)
+    back = _tried(guard, tree, until_green=True)
+    if outcome.verdict is Verdict.RED and back.verdict is not Verdict.GREEN:
+        return Outcome(Verdict.BROKE, f"not green again: {back.reason}")
+    return outcome
+
+
+def _tried(guard: Guard, tree: Path, *, until_green: bool) -> Outcome:
+    """Run the guard's test until it is green, or until it is not; or until tries or time are up."""
+    end = time.monotonic() + ENTRY_SECONDS
+    for _ in range(TRIES):
+        left = max(1.0, end - time.monotonic())
+        outcome, _printed = pytest([guard.test], tree=tree, on_cluster=True, seconds=left, installed=True)
+        if (outcome.verdict is Verdict.GREEN) is until_green or time.monotonic() >= end:
+            break
     return outcome
 
 
 @contextmanager
 def removed(guard: Guard) -> Iterator[None]:
     """Delete or patch the object for the time of the block."""
-    saved = kubectl("get", guard.resource, guard.object, "-o", "json").stdout
-    if guard.patch:
-        kubectl("patch", guard.resource, guard.object, "--type=json", f"--patch={guard.patch}")
-    else:
-        kubectl("delete", guard.resource, guard.object, "--wait=true")
+    place = [*(["--namespace", guard.namespace] if guard.namespace else []), guard.resource, guard.object]
+    saved = stripped(kubectl("get", *place, "-o", "json"))
     try:
+        if guard.patch:
+            kubectl("patch", *place, "--type=json", f"--patch={guard.patch}")
+        else:
+            kubectl("delete", *place, "--wait=true")
         yield
     finally:
-        kubectl("replace" if guard.patch else "create", "-f", "-", stdin=stripped(saved))
+        put_back(guard, saved)
+
+
+def put_back(guard: Guard, saved: bytes) -> None:
+    """Make the object what it was, whatever signals come; NotBackError when the API server does not take it."""
+    former = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for left in reversed(range(BACK_TRIES)):
+            try:
+                owned = ("--server-side", "--force-conflicts", f"--field-manager={OWNER}")
+                kubectl("apply", *owned, "-f", "-", stdin=saved)
+                return
+            except (GuardError, subprocess.TimeoutExpired) as error:
+                if not left:
+                    raise NotBackError(f"{guard.name}: NOT put back, install the chart again: {error}") from error
+                time.sleep(AGAIN_SECONDS)
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def stripped(saved: bytes) -> bytes:
@@ -196,10 +277,13 @@ def stripped(saved: bytes) -> bytes:
     return json.dumps(loaded).encode()
 
 
-def kubectl(*words: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run kubectl against the cluster of the tests."""
+def kubectl(*words: str, stdin: bytes | None = None) -> bytes:
+    """Run kubectl against the cluster of the tests; GuardError with what it printed when it fails."""
     command = [str(ROOT / ".venv/bin/python"), "-m", "tests.cluster", "kubectl", "--", *words]
-    return subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, check=True, timeout=60)
+    status, printed, errors = run(command, seconds=KUBECTL_SECONDS, stdin=stdin)
+    if status != 0:
+        raise GuardError(f"kubectl {words[0]}: {errors.decode(errors='replace').strip()[-500:]}")
+    return printed
 
 
 def chosen(guards: list[Guard], names: list[str]) -> list[Guard]:
@@ -217,29 +301,39 @@ def baseline(guards: list[Guard], tree: Path) -> None:
         if not tests:
             continue
         started = time.monotonic()
-        outcome, printed = pytest(tests, tree=tree, on_cluster=where)
+        outcome, printed = pytest(tests, tree=tree, on_cluster=where, seconds=BASELINE_SECONDS)
         if outcome.verdict is not Verdict.GREEN:
-            raise GuardError(f"not green before any guard is removed:\n{printed[-4000:]}")
+            raise GuardError(f"not green before any guard is removed: {outcome.reason}\n{printed[-4000:]}")
         place = "on the cluster" if where else "in the source"
         _say(f"  green {time.monotonic() - started:5.1f} s  the tests of all guards {place}, before any is removed")
+
+
+def look(guard: Guard, tree: Path) -> Outcome:
+    """Remove one guard and give what its test says; a guard that cannot be removed is broken too."""
+    try:
+        return on_cluster(guard, tree) if guard.on_cluster else in_source(guard, tree)
+    except (GuardError, subprocess.TimeoutExpired) as error:
+        return Outcome(Verdict.BROKE, str(error))
 
 
 def main() -> int:
     """Run all guards, or those named on the command line."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("guards: FAILED (told to end)"))
     guards = chosen(read(LIST.read_bytes()), sys.argv[1:])
-    turned = 0
+    missed: list[str] = []
     with tempfile.TemporaryDirectory(prefix="zaum-guards-") as folder:
         tree = Path(folder)
         copy_tree(tree)
         baseline(guards, tree)
         for guard in guards:
             started = time.monotonic()
-            verdict, reason = on_cluster(guard, tree) if guard.on_cluster else in_source(guard, tree)
-            turned += verdict is Verdict.RED
+            verdict, reason = look(guard, tree)
+            missed += [] if verdict is Verdict.RED else [guard.name]
             _say(f"  {verdict:5} {time.monotonic() - started:5.1f} s  {guard.name}  [{reason[:REASON_MAX]}]")
-    _say(f"guards: {turned} of {len(guards)} turned red")
-    return 0 if turned == len(guards) else 1
+    for name in missed:
+        _say(f"  not red: {name}")
+    _say(f"guards: {len(guards) - len(missed)} of {len(guards)} turned red")
+    return 1 if missed else 0
 
 
 def _say(line: str) -> None:
@@ -250,5 +344,7 @@ def _say(line: str) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (GuardError, subprocess.SubprocessError) as error:
+    except KeyboardInterrupt:
+        sys.exit("guards: FAILED (told to end)")
+    except (GuardError, NotBackError, subprocess.SubprocessError) as error:
         sys.exit(f"guards: FAILED ({error})")

@@ -2,16 +2,14 @@
 
 import asyncio
 import dataclasses
-import gc
 import logging
 import os
 import sys
 from pathlib import Path
-from typing import Final
 
 from aiohttp import web
 
-from zaum_operator import handlers, health, log
+from zaum_operator import footprint, handlers, health, log
 from zaum_operator import settings as operator_settings
 from zaum_operator.clock import Clock
 from zaum_operator.cluster import client, identity
@@ -31,10 +29,6 @@ from zaum_operator.settings import Settings
 from zaum_operator.workers import Workers
 
 logger = logging.getLogger("zaum_operator")
-
-COLLECT_AFTER: Final = (10_000, 10, 10)
-"""One parsed answer makes thousands of dicts and lists, which all go by themselves when it is done with: at the usual
-700 they are walked many times for nothing. What lives on is little, so the longest walk stays below some 10 ms."""
 
 
 async def run(settings: Settings) -> None:
@@ -105,10 +99,7 @@ def main() -> int:
         sys.stderr.write(f"zaum-operator: {error}\n")
         return 2
     log.to_standard_error(settings.log_level)
-    # What the imports made stays for good: the cyclic collector need not walk it again, with the loop stopped.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
+    footprint.settle()
     logger.info("operator starts in namespace %s with %d workers", settings.namespace, settings.workers)
     asyncio.run(run(settings))
     return 0

@@ -24,14 +24,14 @@ def main(arguments: list[str] | None = None) -> int:
         options.heartbeat_millis,
     )
     config = files.ConfigFile(settings.config, settings.digest)
-    first = config.poll()
+    loop = uvloop.new_event_loop()
+    first = loop.run_until_complete(config.poll())
     if first is None:
         return _fail(f"no usable config: {config.problem}")
     try:
         data, probes = listen.loopback(options.proxy_port), listen.everywhere(options.probe_port)
     except OSError as error:
         return _fail(f"cannot listen on {options.proxy_port} and {options.probe_port}: {error.strerror}")
-    loop = uvloop.new_event_loop()
     out = log.Log(loop, sys.stdout.fileno())
     running = supervisor.Supervisor(loop, settings, first, config, out)
     # Everything that lives now lives as long as the process: the collector need not look at it again.

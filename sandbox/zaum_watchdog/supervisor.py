@@ -63,6 +63,7 @@ class Supervisor:
         self.watch = watch.Watch(loop, first, self._token, out, settings.termination_log)
         self._reactor = reactor.Reactor(loop)
         self.hop = hop.Hop(self.watch, gateway.Dialler(self._reactor))
+        self.hop.prepare()
         self._table = processes.ProcessTable(settings.agent_uid)
         self._engine = engine.Engine()
         self._liveness = liveness.Relay(loop, self.watch)
@@ -77,6 +78,8 @@ class Supervisor:
                 contract.PROBE_METRICS: self._metrics,
             }
         )
+        # The pieces of two chores must not add up in one turn of the event loop.
+        self._chore = asyncio.Lock()
         self._stop = asyncio.Event()
 
     async def run(self, *, data: socket.socket, probes: socket.socket) -> None:
@@ -104,12 +107,14 @@ class Supervisor:
 
     async def _tick_for_ever(self) -> None:
         while True:
-            await self.tick()
+            async with self._chore:
+                await self.tick()
             await asyncio.sleep(TICK_SECONDS)
 
     async def _poll_for_ever(self) -> None:
         while True:
-            self._reload()
+            async with self._chore:
+                await self._reload()
             await asyncio.sleep(POLL_SECONDS)
 
     async def tick(self) -> None:
@@ -120,12 +125,14 @@ class Supervisor:
         self._board.expire(now)
         await self._detect()
 
-    def _reload(self) -> None:
+    async def _reload(self) -> None:
         self._token.poll()
         self.hop.tick()
-        changed = self._config.poll()
+        changed = await self._config.poll()
         if changed is not None:
             self.watch.adopt(changed)
+            await asyncio.sleep(0)
+            self.hop.prepare()
         if self._config.problem != self._problem:
             self._problem = self._config.problem
             if self._problem:

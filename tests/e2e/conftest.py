@@ -14,12 +14,14 @@ from tests.support.e2e.agents import RESTRICTED, Agents
 from tests.support.e2e.api import Api
 from tests.support.e2e.world import World
 
+ALONE = "alone: changes, counts or reads what all share, so nothing else may run on the cluster meanwhile"
 NEEDS_WORLD = "needs the namespace that plays the internet, which only the local cluster has"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "world: needs the namespace that plays the internet")
     config.addinivalue_line("markers", "node: needs the node's own processes and files")
+    config.addinivalue_line("markers", ALONE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

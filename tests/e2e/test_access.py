@@ -8,7 +8,7 @@ import pytest
 from tests.support.e2e import admission
 from tests.support.e2e.admission import DRY, OPERATOR_AS_ADMIN, refused
 from tests.support.e2e.agents import Agents
-from tests.support.e2e.api import Api, Object, RefusedError, url
+from tests.support.e2e.api import Api, Object, RefusedError, again, url
 from zaum_api import contract
 
 WAYS = {"exec": "Exec", "attach": "Attach", "portforward": "PortForward"}
@@ -97,12 +97,12 @@ def has_access(api: Api, namespace: str, access: str) -> None:
         marks = guard["metadata"].get("annotations") or {}
         return bool(marks.get(contract.ANNOTATION_ACCESS, "") == access)
 
-    api.until("networkpolicies", namespace, contract.GUARD_NAME, holds, seconds=20, what=f"access {access!r}")
+    api.until("networkpolicies", namespace, contract.GUARD_NAME, holds, seconds=60, what=f"access {access!r}")
 
 
 def opened(action: Callable[[], object]) -> None:
     """Check that a way opens: admission learns of labels and annotations by watches of its own, a moment later."""
-    for _ in range(100):
+    for _ in again(admission.LEARNS_SECONDS):
         try:
             action()
         except RefusedError as error:

@@ -158,7 +158,7 @@ def test_i13_a_claim_of_ours_is_let_go_by_its_protection(api: Api, namespace: st
     held = api.get("persistentvolumeclaims", namespace, ours)
     assert held["metadata"]["finalizers"] == ["kubernetes.io/pvc-protection"], "a controller has to change it"
     api.as_user(OPERATOR).delete("persistentvolumeclaims", namespace, ours)
-    api.until_gone("persistentvolumeclaims", namespace, ours, seconds=20)
+    api.until_gone("persistentvolumeclaims", namespace, ours, seconds=60)
 
 
 def test_the_scheduler_may_preempt_a_pod_of_ours(api: Api, namespace: str, kept: Callable[..., str]) -> None:
@@ -289,7 +289,7 @@ def network_policy(namespace: str, spec: Object) -> Object:
 def guarded(api: Api, namespace: str) -> str:
     """A namespace with a policy, and with it the guard."""
     api.apply("agentpolicies", policy(namespace))
-    api.until("networkpolicies", namespace, "zaum--guard", lambda _: True, seconds=20, what="the guard")
+    api.until("networkpolicies", namespace, "zaum--guard", lambda _: True, seconds=60, what="the guard")
     return namespace
 
 

@@ -20,7 +20,7 @@ RESOURCES: Final = {
     contract.KIND_POLICY: contract.PLURAL_POLICY,
     contract.KIND_CEILING: contract.PLURAL_CEILING,
 }
-SETTLED_SECONDS: Final = 20
+SETTLED_SECONDS: Final = 60
 DRAWN: Final = 200
 """How many near misses of each kind are sent."""
 ALL: Final = specs.GOOD + specs.BAD + specs.GOOD_CEILINGS + specs.BAD_CEILINGS + specs.EVERY_FIELD
@@ -28,7 +28,7 @@ ALL: Final = specs.GOOD + specs.BAD + specs.GOOD_CEILINGS + specs.BAD_CEILINGS +
 
 @pytest.fixture(scope="module")
 def namespace_for_specs(api: Api) -> Iterator[str]:
-    name = "t-specs"
+    name = f"t-specs-{uuid.uuid4().hex[:5]}"
     api.apply("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
     api.delete("namespaces", "", name)

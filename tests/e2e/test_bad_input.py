@@ -107,7 +107,7 @@ def test_names_that_read_the_same_when_joined_are_two_policies(api: Api, images:
             owner = api.get("priorityclasses", "", contract.cluster_name(namespace, name))["metadata"]["labels"]
             assert (owner[contract.LABEL_NAMESPACE], owner[contract.LABEL_POLICY]) == (namespace, name)
         api.delete("agentpolicies", *pair[0])
-        api.until_gone("priorityclasses", "", contract.cluster_name(*pair[0]), seconds=30)
+        api.until_gone("priorityclasses", "", contract.cluster_name(*pair[0]), seconds=60)
         assert api.get("priorityclasses", "", contract.cluster_name(*pair[1])), "the other one's is left alone"
     finally:
         for namespace, _ in pair:
@@ -190,9 +190,10 @@ def test_a_namespace_that_is_deleted_while_policies_are_made_goes_and_takes_nobo
         agents.ready("bystander")
         api.until_gone("namespaces", "", doomed, seconds=90)
         for number in range(5):
-            api.until_gone("priorityclasses", "", contract.cluster_name(doomed, f"brief-{number}"), seconds=30)
+            api.until_gone("priorityclasses", "", contract.cluster_name(doomed, f"brief-{number}"), seconds=60)
 
 
+@pytest.mark.alone
 def test_a_crd_that_is_deleted_and_restored_leaves_an_operator_that_works(agents: Agents, api: Api) -> None:
     policy = agents.policy("survivor", command=IDLE)
     api.apply("agentpolicies", policy)
@@ -231,6 +232,7 @@ def served(api: Api, policy: Object) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.alone
 def test_rights_that_are_revoked_and_given_back_leave_an_operator_that_works(agents: Agents, api: Api) -> None:
     api.apply("agentpolicies", agents.policy("patient", command=IDLE))
     agents.ready("patient")
@@ -245,6 +247,7 @@ def test_rights_that_are_revoked_and_given_back_leave_an_operator_that_works(age
     agents.ready("patient", reason=conditions.Reason.STOPPED.value, seconds=90)
 
 
+@pytest.mark.alone
 def test_more_operators_than_meant_never_make_two_pods_of_one_ordinal(agents: Agents, api: Api) -> None:
     replicas = api.get("deployments", install.NAMESPACE, "zaum-operator")["spec"]["replicas"]
     stop = threading.Event()

@@ -17,6 +17,7 @@ from tests.support.e2e.agents import Agents
 from tests.support.e2e.api import Api, NotSeenError, Object, service_account
 from zaum_api import contract
 
+pytestmark = pytest.mark.alone
 CA, GATEWAY, AUTHORIZER = contract.CA_SECRET, contract.GATEWAY_TLS_SECRET, contract.AUTHORIZER_TLS_SECRET
 SECRETS = (CA, GATEWAY, AUTHORIZER)
 LEAFS = ((GATEWAY, "tls"), (GATEWAY, "client"), (AUTHORIZER, "tls"))

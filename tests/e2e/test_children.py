@@ -81,7 +81,7 @@ def test_i11_a_pod_that_is_deleted_is_replaced(agents: Agents, api: Api) -> None
         agents.namespace,
         f"{contract.LABEL_POLICY}=replaced",
         lambda seen: seen["metadata"]["uid"] != pod["metadata"]["uid"],
-        seconds=30,
+        seconds=60,
         what="a pod in its place",
     )
 
@@ -110,7 +110,7 @@ def test_i12_the_quota_counts_only_the_policys_own_pods(agents: Agents, api: Api
             agents.namespace,
             contract.child_name(name),
             functools.partial(uses, count=count),
-            seconds=20,
+            seconds=60,
             what=f"{name} uses {count} pods",
         )
         quota = api.get("resourcequotas", agents.namespace, contract.child_name(name))
@@ -160,6 +160,7 @@ while True:
 """
 
 
+@pytest.mark.alone
 @pytest.mark.world
 def test_i02_an_agent_that_ignores_sigterm_gets_nothing_out_while_its_policy_is_deleted(
     agents: Agents, api: Api, world: World
@@ -170,7 +171,7 @@ def test_i02_an_agent_that_ignores_sigterm_gets_nothing_out_while_its_policy_is_
     assert next(line for line in stream if attempts.passed(line)), "the control: the proxy serves it before"
     api.delete("agentpolicies", agents.namespace, "stubborn")
     deleted = time.time()
-    api.until_gone("pods", agents.namespace, pod["metadata"]["name"], seconds=40)
+    api.until_gone("pods", agents.namespace, pod["metadata"]["name"], seconds=60)
     lived = time.time() - deleted
     around = world.seen_from(pod_addresses(pod), mark)
     through = [
@@ -191,4 +192,4 @@ def test_i13_a_policy_and_its_namespace_go_without_hanging(agents: Agents, api: 
     assert not api.get("agentpolicies", agents.namespace, "gone")["metadata"].get("finalizers")
     api.delete("namespaces", "", agents.namespace)
     api.until_gone("namespaces", "", agents.namespace, seconds=60)
-    api.until_gone("priorityclasses", "", contract.cluster_name(agents.namespace, "gone"), seconds=20)
+    api.until_gone("priorityclasses", "", contract.cluster_name(agents.namespace, "gone"), seconds=60)

@@ -29,6 +29,7 @@ def uncordoned(api: Api) -> Iterator[list[str]]:
         kubectl("uncordon", node)
 
 
+@pytest.mark.alone
 def test_a_drain_takes_an_agent_without_force_and_it_comes_back(
     agents: Agents, api: Api, uncordoned: list[str]
 ) -> None:
@@ -42,7 +43,7 @@ def test_a_drain_takes_an_agent_without_force_and_it_comes_back(
     chosen = f"--pod-selector={contract.LABEL_POLICY}={name}"
     said = kubectl("drain", first["spec"]["nodeName"], chosen, "--delete-emptydir-data", "--timeout=30s")
     assert f"pod/{first['metadata']['name']} evicted" in said
-    waits = agents.ready(name, status="False", reason="Unschedulable", seconds=20)
+    waits = agents.ready(name, status="False", reason="Unschedulable", seconds=60)
     assert "unschedulable" in condition(waits, "Ready")["message"]
     for node in uncordoned:
         kubectl("uncordon", node)

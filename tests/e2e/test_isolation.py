@@ -100,7 +100,7 @@ def test_i02_the_guard_stands_before_the_first_pod_and_goes_after_the_last(agent
     assert not guard["metadata"].get("ownerReferences")
     assert guard["metadata"]["creationTimestamp"] <= pod["metadata"]["creationTimestamp"]
     api.delete("agentpolicies", agents.namespace, "only")
-    api.until_gone("networkpolicies", agents.namespace, contract.GUARD_NAME, seconds=30)
+    api.until_gone("networkpolicies", agents.namespace, contract.GUARD_NAME, seconds=60)
     assert api.items("pods", agents.namespace, labels=f"{contract.LABEL_AGENT}=true") == []
 
 
@@ -120,10 +120,10 @@ def test_i02_a_networkpolicy_that_was_there_before_keeps_pods_from_starting(agen
         found = condition(policy, "EgressExact")
         return found.get("status") == "False" and "open-all" in found.get("message", "")
 
-    api.until("agentpolicies", agents.namespace, "late", named, seconds=20, what="EgressExact names the other policy")
+    api.until("agentpolicies", agents.namespace, "late", named, seconds=60, what="EgressExact names the other policy")
     assert api.items("pods", agents.namespace, labels=f"{contract.LABEL_AGENT}=true") == []
     api.delete("networkpolicies", agents.namespace, "open-all")
-    assert agents.running("late", seconds=20)
+    assert agents.running("late", seconds=60)
 
 
 def test_i02_a_widening_networkpolicy_is_refused_where_the_guard_stands(agents: Agents, api: Api) -> None:
@@ -232,6 +232,7 @@ def test_i05_a_host_that_is_no_public_name_is_refused_with_the_field(agents: Age
     assert refused.value.status == 422
 
 
+@pytest.mark.alone
 @pytest.mark.world
 def test_i06_another_sni_than_the_host_is_reset(agents: Agents, world: World) -> None:
     mark = world.mark()

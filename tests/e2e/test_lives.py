@@ -103,7 +103,7 @@ def test_a_door_is_open_to_whom_it_names_and_shut_to_others(agents: Agents) -> N
     assert visitor(agents, "web", address, {"app": "web"})["outcome"] == "open", "the control"
     assert visitor(agents, "stranger", address, {"app": "other"})["outcome"] != "open"
     agents.api.merge("agentpolicies", agents.namespace, "helpdesk", {"spec": {"ingress": None}})
-    agents.api.until_gone("services", agents.namespace, contract.child_name("helpdesk"), seconds=20)
+    agents.api.until_gone("services", agents.namespace, contract.child_name("helpdesk"), seconds=60)
 
 
 @pytest.fixture
@@ -120,8 +120,8 @@ def test_i01_a_ceiling_takes_down_what_it_forbids_and_lets_it_run_again(agents: 
     pod = agents.run("guest", "import time; time.sleep(600)")
     agents.ready("guest")
     agents.api.apply(contract.PLURAL_CEILING, strict)
-    agents.ready("guest", status="False", reason="CeilingExceeded", seconds=20)
-    agents.api.until_gone("pods", agents.namespace, pod["metadata"]["name"], seconds=30)
+    agents.ready("guest", status="False", reason="CeilingExceeded", seconds=60)
+    agents.api.until_gone("pods", agents.namespace, pod["metadata"]["name"], seconds=60)
     agents.api.delete(contract.PLURAL_CEILING, "", strict["metadata"]["name"])
     agents.ready("guest")
 

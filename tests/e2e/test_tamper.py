@@ -16,6 +16,7 @@ from tests.support.e2e.api import Api, NotSeenError, Object, condition
 from tests.support.e2e.tampering import Prey
 from zaum_api import contract
 
+pytestmark = pytest.mark.alone
 WITHIN_SECONDS = 5.0
 EDITS = 120
 """At least a hundred, so each edit of the table comes once and many come twice."""

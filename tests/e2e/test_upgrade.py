@@ -1,5 +1,6 @@
 """A new watchdog image comes to all agents, never to more policies at once than the installation allows."""
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -7,16 +8,16 @@ import pytest
 
 from tests.cluster import local, ownimages
 from tests.support.e2e import install
-from tests.support.e2e.agents import Agents
+from tests.support.e2e.agents import RESTRICTED, Agents
 from tests.support.e2e.api import Api, NotSeenError, Object, condition
 from zaum_api import contract
 
-pytestmark = pytest.mark.node
+pytestmark = [pytest.mark.alone, pytest.mark.node]
 MOST = 2
 POLICIES = {"one": 1, "two": 1, "three": 1, "four": 2, "five": 1}
 """Name → replicas."""
 UPGRADE_SECONDS = 240
-CALM_SECONDS = 10
+CALM_SECONDS = 6
 """How long nothing more may happen. Without permits the next policy would be hit within two."""
 SLEEP = "import time; time.sleep(3600)"
 AGENTS = f"{contract.LABEL_AGENT}={contract.LABEL_AGENT_VALUE}"
@@ -32,11 +33,13 @@ class Upgrade:
 
     def to(self, tag: str) -> str:
         """Upgrade to this tag and give the image's reference. The operator's pods change while this is back already."""
-        self.changed = True
-        install.upgrade(
-            f"operator.rollout.maxUnavailable={MOST}", "images.watchdog.digest=", f"images.watchdog.tag={tag}"
-        )
+        self.by(f"operator.rollout.maxUnavailable={MOST}", "images.watchdog.digest=", f"images.watchdog.tag={tag}")
         return f"{self.images['watchdog'].partition('@')[0]}:{tag}"
+
+    def by(self, *values: str) -> None:
+        """Upgrade to these values, and wait for nothing."""
+        self.changed = True
+        install.upgrade(*values)
 
     def back(self) -> None:
         """Install as it was, if that is not so."""
@@ -45,7 +48,7 @@ class Upgrade:
         self.changed = False
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def upgrade(api: Api, images: dict[str, str]) -> Iterator[Upgrade]:
     changes = Upgrade(api, images)
     yield changes
@@ -86,28 +89,38 @@ class Fleet:
         ]
 
 
-@pytest.fixture
-def fleet(agents: Agents, api: Api) -> Fleet:
-    """Run all policies, and wait until all are ready."""
-    files = agents.files("fleet", main_py=SLEEP)
+@pytest.fixture(scope="module")
+def crew(api: Api, images: dict[str, str], world_ca: str) -> Iterator[Agents]:
+    """Run all policies, in a namespace of their own."""
+    name = f"t-fleet-{uuid.uuid4().hex[:5]}"
+    api.apply("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
+    crew = Agents(api, name, image=images["demo-agent"], world_ca=world_ca)
+    files = crew.files("fleet", main_py=SLEEP)
     command = ["python3", "/files/main.py"]
-    for name, replicas in POLICIES.items():
+    for policy, replicas in POLICIES.items():
         agent = {"replicas": replicas, "resources": {"cpu": "50m", "memory": "64Mi"}}
-        api.apply("agentpolicies", agents.policy(name, command=command, files=files, agent=agent))
+        api.apply("agentpolicies", crew.policy(policy, command=command, files=files, agent=agent))
+    yield crew
+    api.delete("namespaces", "", name)
+
+
+@pytest.fixture
+def fleet(crew: Agents) -> Fleet:
+    """Wait until all policies are ready."""
     for name in POLICIES:
-        agents.ready(name, reason="AllReady", seconds=120)
+        crew.ready(name, reason="AllReady", seconds=120)
     return Fleet()
 
 
 def test_a_new_watchdog_reaches_all_policies_a_few_at_a_time(
-    agents: Agents, api: Api, fleet: Fleet, images: dict[str, str], upgrade: Upgrade
+    crew: Agents, api: Api, fleet: Fleet, images: dict[str, str], upgrade: Upgrade
 ) -> None:
-    before = {pod["metadata"]["name"] for pod in api.items("pods", agents.namespace, labels=AGENTS)}
+    before = {pod["metadata"]["name"] for pod in api.items("pods", crew.namespace, labels=AGENTS)}
     ownimages.ctr(
         local.place(), "images", "tag", "--force", images["watchdog"], f"{images['watchdog'].partition('@')[0]}:second"
     )
     reference = upgrade.to("second")
-    for kind, pod in api.changes("pods", agents.namespace, labels=AGENTS, seconds=UPGRADE_SECONDS):
+    for kind, pod in api.changes("pods", crew.namespace, labels=AGENTS, seconds=UPGRADE_SECONDS):
         fleet.take(kind, pod)
         assert fleet.most_disturbed <= MOST, fleet.disturbed()
         if kind != "LISTED" and fleet.images() == {reference} and not fleet.disturbed():
@@ -117,14 +130,27 @@ def test_a_new_watchdog_reaches_all_policies_a_few_at_a_time(
     assert not before & set(fleet.pods)
     assert fleet.most_disturbed == MOST, "the permits were there to be used"
     for name in POLICIES:
-        agents.ready(name, reason="AllReady")
+        crew.ready(name, reason="AllReady")
+
+
+@pytest.mark.usefixtures("fleet")
+def test_pods_that_are_there_survive_an_upgrade_of_the_rest(crew: Agents, api: Api, upgrade: Upgrade) -> None:
+    before = {name: crew.ready(name, reason="AllReady") for name in POLICIES}
+    pods = {pod["metadata"]["name"] for pod in api.items("pods", crew.namespace, labels=AGENTS)}
+    upgrade.by("operator.logLevel=DEBUG")
+    for component in install.COMPONENTS:
+        install.available(api, f"zaum-{component}")
+    for name, seen in before.items():
+        after = crew.ready(name, reason="AllReady")
+        assert condition(after, "Ready")["lastTransitionTime"] == condition(seen, "Ready")["lastTransitionTime"]
+    assert {pod["metadata"]["name"] for pod in api.items("pods", crew.namespace, labels=AGENTS)} == pods
 
 
 def test_a_watchdog_that_cannot_be_pulled_stops_after_a_few(
-    agents: Agents, api: Api, fleet: Fleet, upgrade: Upgrade
+    crew: Agents, api: Api, fleet: Fleet, upgrade: Upgrade
 ) -> None:
     upgrade.to("missing")
-    changes = api.changes("pods", agents.namespace, labels=AGENTS, seconds=UPGRADE_SECONDS)
+    changes = api.changes("pods", crew.namespace, labels=AGENTS, seconds=UPGRADE_SECONDS)
     for kind, pod in changes:
         fleet.take(kind, pod)
         if kind != "LISTED" and len(fleet.disturbed()) == MOST:
@@ -132,34 +158,19 @@ def test_a_watchdog_that_cannot_be_pulled_stops_after_a_few(
     hit = fleet.disturbed()
     assert len(hit) == MOST
     for name in hit:
-        agents.ready(name, status="False", reason="ImagePullFailed")
+        crew.ready(name, status="False", reason="ImagePullFailed")
     # While the Deployment rolls, its former ReplicaSet would fill up with operators of the former image again.
     install.available(api, "zaum-operator")
     # A restart of the operator forgets nothing.
     for pod in api.items("pods", install.NAMESPACE, labels=f"{contract.LABEL_COMPONENT}=operator"):
         api.delete("pods", install.NAMESPACE, pod["metadata"]["name"])
     install.available(api, "zaum-operator")
-    for kind, pod in api.changes("pods", agents.namespace, labels=AGENTS, seconds=CALM_SECONDS):
+    for kind, pod in api.changes("pods", crew.namespace, labels=AGENTS, seconds=CALM_SECONDS):
         fleet.take(kind, pod)
     assert fleet.disturbed() == hit
     assert fleet.most_disturbed == MOST
     for name in POLICIES.keys() - hit:
-        agents.ready(name, reason="AllReady")
+        crew.ready(name, reason="AllReady")
     upgrade.back()
     for name in POLICIES:
-        agents.ready(name, reason="AllReady", seconds=120)
-
-
-def test_pods_that_are_there_survive_an_upgrade_of_the_rest(agents: Agents, api: Api, images: dict[str, str]) -> None:
-    agents.run("stays", SLEEP)
-    before = agents.ready("stays", reason="AllReady")
-    names = {pod["metadata"]["name"] for pod in api.items("pods", agents.namespace, labels=AGENTS)}
-    install.upgrade("operator.logLevel=DEBUG")
-    try:
-        for name in install.COMPONENTS:
-            install.available(api, f"zaum-{name}")
-        after = agents.ready("stays", reason="AllReady")
-        assert {pod["metadata"]["name"] for pod in api.items("pods", agents.namespace, labels=AGENTS)} == names
-        assert condition(after, "Ready")["lastTransitionTime"] == condition(before, "Ready")["lastTransitionTime"]
-    finally:
-        install.install(api, images)
+        crew.ready(name, reason="AllReady", seconds=120)

@@ -9,7 +9,7 @@ IDLE = ["python3", "-c", "import time; time.sleep(3600)"]
 EDITS = 10
 REPLACES = 5
 """Each fifth edit needs another pod, the others reach the one that runs."""
-READY_SECONDS = 30
+READY_SECONDS = 60
 
 
 def ready(namespace: str, *, seconds: int) -> bool:

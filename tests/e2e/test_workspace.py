@@ -110,17 +110,17 @@ def test_what_an_agent_keeps_outlives_its_pod_and_goes_with_its_policy(
     assert folder.stat().st_gid == contract.AGENT_UID
 
     api.as_user(COLLECTOR).delete("pods", agents.namespace, first["metadata"]["name"])
-    api.until_gone("pods", agents.namespace, first["metadata"]["name"], seconds=20)
+    api.until_gone("pods", agents.namespace, first["metadata"]["name"], seconds=60)
     second = agents.running("keeper")
     assert next(agents.lines(second))["before"] == [first["metadata"]["name"]]
     names = [first["metadata"]["name"], second["metadata"]["name"]]
     assert (folder / "kept").read_text().split() == names, "on the volume itself"
 
     what = "its protection noted that the claim is used"
-    api.until("persistentvolumeclaims", agents.namespace, CLAIM, noted_as_used, seconds=20, what=what)
+    api.until("persistentvolumeclaims", agents.namespace, CLAIM, noted_as_used, seconds=60, what=what)
 
     api.delete("agentpolicies", agents.namespace, "keeper")
-    api.until_gone("persistentvolumeclaims", agents.namespace, CLAIM, seconds=30)
+    api.until_gone("persistentvolumeclaims", agents.namespace, CLAIM, seconds=60)
 
 
 @pytest.mark.node

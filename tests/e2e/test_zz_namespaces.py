@@ -14,6 +14,7 @@ from tests.support.e2e.agents import Agents
 from tests.support.e2e.api import Api, Object, condition
 from zaum_api import contract
 
+pytestmark = pytest.mark.alone
 CLUSTER_ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 
 

@@ -10,6 +10,7 @@ from tests.support.e2e.agents import Agents
 from tests.support.e2e.api import Api
 from zaum_api import contract
 
+pytestmark = pytest.mark.alone
 IGNORES_SIGTERM = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(3600)"
 
 

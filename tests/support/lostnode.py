@@ -19,7 +19,7 @@ from tests.support.localoperator import LocalOperator
 from zaum_api import contract
 
 NAMESPACE: Final = "lost"
-READY_SECONDS: Final = 30.0
+READY_SECONDS: Final = 60.0
 NOTICED_SECONDS: Final = 60.0
 """The pod's grace, and then half a minute until a node counts as lost."""
 FREED_SECONDS: Final = 100.0

@@ -1,7 +1,13 @@
 """The list of guards fits the tree, and the runner tells a test that fails from one that breaks."""
 
 import ast
+import dataclasses
+import os
+import select
 import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +48,8 @@ def test_the_test_that_must_turn_red_is_there(guard: Guard) -> None:
         (f"[[guard]]\n{NAME}", "name either"),
         (f"[[guard]]\n{TEXT}object = 'o'\nresource = 'r'", "name either"),
         (f"[[guard]]\n{NAME}file = 'a.py'", "name either"),
+        (f"[[guard]]\n{NAME}resource = 'r'", "name either"),
+        (f"[[guard]]\n{TEXT}namespace = 'n'", "name either"),
         (f"[[guard]]\n{TEXT}\n[[guard]]\n{TEXT}", "twice"),
     ],
 )
@@ -98,18 +106,105 @@ def test_an_object_is_put_back_without_what_the_api_server_writes() -> None:
     assert guards.stripped(saved) == b'{"metadata": {"name": "a"}, "spec": {"b": "c"}}'
 
 
-@pytest.mark.parametrize(("patch", "verbs"), [("", ["get", "delete", "create"]), ("[]", ["get", "patch", "replace"])])
-def test_an_object_is_put_back_also_when_its_test_breaks(
-    monkeypatch: pytest.MonkeyPatch, patch: str, verbs: list[str]
-) -> None:
-    sent: list[str] = []
+ONE = Guard("one", "t", resource="r", namespace="n", object="a")
 
-    def kubectl(*words: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-        sent.append(words[0])
-        assert stdin == (b'{"metadata": {"name": "a"}}' if words[0] in {"create", "replace"} else None)
-        return subprocess.CompletedProcess(words, 0, b'{"metadata": {"name": "a", "uid": "1"}}')
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The verbs that kubectl is asked for; the object is `{"metadata": {"name": "a"}}`."""
+    verbs: list[str] = []
+
+    def kubectl(*words: str, stdin: bytes | None = None) -> bytes:
+        verbs.append(words[0])
+        assert stdin == (b'{"metadata": {"name": "a"}}' if words[0] == "apply" else None)
+        assert words[0] == "apply" or words[1:5] == ("--namespace", "n", "r", "a")
+        return b'{"metadata": {"name": "a", "uid": "1"}}'
 
     monkeypatch.setattr(guards, "kubectl", kubectl)
-    with pytest.raises(KeyboardInterrupt), guards.removed(Guard("one", "t", resource="r", object="a", patch=patch)):
+    return verbs
+
+
+@pytest.mark.parametrize(("patch", "verb"), [("", "delete"), ("[]", "patch")])
+def test_an_object_is_put_back_also_when_its_test_breaks(sent: list[str], patch: str, verb: str) -> None:
+    with pytest.raises(KeyboardInterrupt), guards.removed(dataclasses.replace(ONE, patch=patch)):
         raise KeyboardInterrupt
-    assert sent == verbs
+    assert sent == ["get", verb, "apply"]
+
+
+def test_an_object_that_cannot_be_put_back_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kubectl(*words: str, stdin: bytes | None = None) -> bytes:
+        assert stdin
+        raise guards.GuardError("no answer")
+
+    monkeypatch.setattr(guards, "kubectl", kubectl)
+    monkeypatch.setattr(guards, "AGAIN_SECONDS", 0.0)
+    with pytest.raises(guards.NotBackError, match=r"one: NOT put back.*no answer"):
+        guards.put_back(ONE, b"{}")
+
+
+@pytest.mark.parametrize(
+    ("away", "back", "verdict"),
+    [
+        ([Verdict.RED], [Verdict.GREEN], Verdict.RED),
+        ([Verdict.GREEN, Verdict.RED], [Verdict.RED, Verdict.GREEN], Verdict.RED),
+        ([Verdict.GREEN] * guards.TRIES, [Verdict.GREEN], Verdict.GREEN),
+        ([Verdict.RED], [Verdict.RED] * guards.TRIES, Verdict.BROKE),
+        ([Verdict.BROKE], [Verdict.GREEN], Verdict.BROKE),
+    ],
+)
+def test_a_guard_on_the_cluster_counts_when_its_test_is_red_and_then_green_again(
+    monkeypatch: pytest.MonkeyPatch, sent: list[str], away: list[Verdict], back: list[Verdict], verdict: Verdict
+) -> None:
+    said = iter([*away, *back])
+    monkeypatch.setattr(guards, "pytest", lambda *_, **__: (guards.Outcome(next(said), "why"), ""))
+    assert guards.on_cluster(ONE, guards.ROOT).verdict is verdict
+    assert next(said, None) is None
+    assert sent == ["get", "delete", "apply"]
+
+
+@pytest.mark.parametrize("problem", [guards.GuardError("no such object"), subprocess.TimeoutExpired("kubectl", 60)])
+def test_a_guard_that_cannot_be_removed_is_broken_and_the_next_one_follows(
+    monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    def removed(guard: Guard) -> None:
+        raise problem
+
+    monkeypatch.setattr(guards, "removed", removed)
+    assert guards.look(ONE, guards.ROOT) == (Verdict.BROKE, str(problem))
+
+
+DEAF = """
+import pathlib, signal, subprocess, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+pathlib.Path(sys.argv[1]).write_text(str(child.pid))
+child.wait()
+"""
+"""Neither it nor its child heeds an interrupt."""
+
+
+def ended(pid: int) -> bool:
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    with os.fdopen(watched) as one:
+        return bool(select.select([one], [], [], 5)[0])
+
+
+def test_of_a_command_that_does_not_end_nothing_is_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(guards, "END_SECONDS", 0.1)
+    began = time.monotonic()
+    with pytest.raises(subprocess.TimeoutExpired):
+        guards.run([sys.executable, "-c", DEAF, str(tmp_path / "pid")], seconds=1)
+    assert time.monotonic() - began < 30, "it was waited for"
+    assert ended(int((tmp_path / "pid").read_text()))
+
+
+def test_a_test_that_does_not_end_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: list[str], *, seconds: float, **_: object) -> tuple[int, bytes, bytes]:
+        raise subprocess.TimeoutExpired(command, seconds)
+
+    monkeypatch.setattr(guards, "run", run)
+    outcome, _ = guards.pytest(["t"], tree=tmp_path, on_cluster=False, seconds=7)
+    assert outcome == (Verdict.BROKE, "not done within 7 s")

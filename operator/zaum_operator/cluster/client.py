@@ -96,6 +96,7 @@ class Client:
             else:
                 take(named)
             metadata = page.get("metadata") or {}
+            del page, named  # or two pages are in memory when the next one comes
             if not metadata.get("continue"):
                 return Listing(items, _number(metadata.get("resourceVersion")))
             query["continue"] = metadata["continue"]

@@ -5,6 +5,7 @@ size) a few times a second sees every change. That is cheaper than it is to get 
 directories.
 """
 
+import asyncio
 import contextlib
 from pathlib import Path
 
@@ -23,16 +24,17 @@ class ConfigFile:
         self._seen: tuple[Identity | None, Identity | None] | None = None
         self.problem = ""
 
-    def poll(self) -> policy.Policy | None:
+    async def poll(self) -> policy.Policy | None:
         """Give the document if a good one that was not seen before is there, else None; never raises.
 
+        The largest documents take milliseconds, so the event loop gets its turn between the steps.
         As long as there is a problem the files are read again on each poll: the two may have been caught mid-swap.
         """
         seen = (_identity(self._config), _identity(self._digest))
         if seen == self._seen and not self.problem:
             return None
         try:
-            loaded = self._load()
+            loaded = await self._load()
         except (OSError, reading.DocumentError) as error:
             self.problem = _words(error)
             return None
@@ -40,12 +42,17 @@ class ConfigFile:
         self._seen, self.problem = seen, ""
         return loaded if fresh else None
 
-    def _load(self) -> policy.Policy:
+    async def _load(self) -> policy.Policy:
         raw = self._config.read_bytes()
         promised = self._digest.read_text("utf-8", errors="replace").strip()
         if reading.digest(raw) != promised:
             raise reading.DocumentError("", "does not match the digest in the pod's annotation")
-        return policy.Policy.of(documents.WatchdogConfig.parse(raw), digest=promised)
+        await asyncio.sleep(0)
+        parsed = documents.WatchdogConfig.parse(raw)
+        await asyncio.sleep(0)
+        made = policy.Policy.of(parsed, digest=promised)
+        await asyncio.sleep(0)
+        return made
 
 
 class TokenFile:

@@ -39,6 +39,10 @@ class Hop:
         """Say whether there is anything by which the gateway would know us; without it nothing need be dialled."""
         return self._watch.policy.config.gateway.unsafe_plaintext or bool(self._watch.token.header)
 
+    def prepare(self) -> None:
+        """Trust the present gateway's CA from now on, so that the first dial need not spend the time."""
+        self._dialler.prepare(self._watch.policy.config.gateway)
+
     def dial(self, upstream: gateway.Upstream, failed: Callable[[], None], *, secure: bool = False) -> None:
         """Connect `upstream` to the gateway, or call `failed` when no address answers.
 

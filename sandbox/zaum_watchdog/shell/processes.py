@@ -12,7 +12,7 @@ from zaum_watchdog.core import usage
 from zaum_watchdog.shell import clock
 
 TICK_NS: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-SLICE_NS: Final = 500_000
+SLICE_NS: Final = 250_000
 """How long one slice of a look may hold the event loop."""
 LOOK_MAX: Final = 4096
 """Processes that are looked at; what lies beyond counts as the agent's: nobody else in the pod makes so many."""

@@ -8,6 +8,7 @@ watched by the event loop, so everything still happens on one thread, between th
 
 import asyncio
 import select
+from collections import deque
 from collections.abc import Callable
 from errno import EINPROGRESS
 from socket import (
@@ -26,12 +27,13 @@ from typing import Final, Protocol
 
 from zaum_watchdog.shell import clock, wire
 
-EVENTS_AT_ONCE: Final = 16
-TURN_NS: Final = 500_000
-"""How long one turn may go on asking for more events."""
-ROUNDS_AT_ONCE: Final = 8
+EVENTS_AT_ONCE: Final = 4
+"""Few, because what is asked for has to be served: edges are reported once."""
+TURN_NS: Final = 300_000
+"""How long one turn may go on asking for more events, or telling protocols that they are lost."""
+ROUNDS_AT_ONCE: Final = 32
 ACCEPT_PAUSE_SECONDS: Final = 0.1
-ACCEPTS_AT_ONCE: Final = 16
+ACCEPTS_AT_ONCE: Final = 4
 _ESTABLISHED: Final = b"\1"
 """The first byte of struct tcp_info, its state (linux/tcp.h)."""
 
@@ -58,8 +60,9 @@ class Reactor:
         self.loop = loop
         self._poll = select.epoll()
         self._wires: dict[int, Ready] = {}
-        self._ended: list[wire.Wire] = []
+        self._ended: deque[wire.Wire] = deque()
         self._turning = False
+        self._burying = False
         loop.add_reader(self._poll.fileno(), self._turn)
 
     def _turn(self) -> None:
@@ -72,8 +75,8 @@ class Reactor:
                     break
         finally:
             self._turning = False
-            if self._ended:
-                self._bury()
+            if self._ended and not self._burying:
+                self._bury(until)
 
     def _round(self) -> bool:
         wires = self._wires
@@ -115,18 +118,30 @@ class Reactor:
     def end(self, ended: wire.Wire) -> None:
         """Tell the wire's protocol that it is lost, after what is going on now is done."""
         self._ended.append(ended)
-        if not self._turning and len(self._ended) == 1:
-            self.loop.call_soon(self._bury)
+        if not self._turning:
+            self._bury_soon()
 
-    def _bury(self) -> None:
+    def _bury_soon(self) -> None:
+        if not self._burying:
+            self._burying = True
+            self.loop.call_soon(self._bury_again)
+
+    def _bury_again(self) -> None:
+        self._burying = False
+        self._bury(clock.monotonic() + TURN_NS)
+
+    def _bury(self, until: int) -> None:
+        """Tell those that ended, one at least; what is left when the time is over waits for the loop's next turn."""
         while self._ended:
-            all_ended, self._ended = self._ended, []
-            for ended in all_ended:
-                try:
-                    ended.protocol.connection_lost(None)
-                except Exception as error:  # noqa: BLE001 - the others that ended must hear of it too
-                    self.fault(ended, error)
-                ended.let_go()
+            ended = self._ended.popleft()
+            try:
+                ended.protocol.connection_lost(None)
+            except Exception as error:  # noqa: BLE001 - the others that ended must hear of it too
+                self.fault(ended, error)
+            ended.let_go()
+            if self._ended and clock.monotonic() > until:
+                self._bury_soon()
+                return
 
     def dial(self, address: str, port: int, protocol: asyncio.Protocol, failed: Callable[[], None]) -> None:
         """Connect; then either `protocol.connection_made` or `failed` is called, never both.

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,11 @@ from zaum_operator.clock import Clock
 CLIENTS = 3
 TUNNELS = 4
 LIVES = {"ZAUM_CA_SECONDS": "36", "ZAUM_LEAF_SECONDS": "12", "ZAUM_SETTLE_SECONDS": "1"}
+AGE_SECONDS = 7
+"""How long the installation is there already, so that its leafs are due in a second and the authority in 17."""
+PATIENCE_SECONDS = 30.0
 WHOLE_SECONDS = 90.0
-"""A bound; the first rotation of the authority ends after half a minute."""
+"""A bound; the first rotation of the authority ends after some twenty seconds."""
 
 
 @dataclass
@@ -104,18 +108,33 @@ def _ping(tunnel: ssl.SSLSocket) -> None:
         got += chunk
 
 
+class Late(Clock):
+    """The machine's clock, some seconds behind until they are taken off."""
+
+    behind = 0
+
+    def now(self) -> datetime:
+        return super().now() - timedelta(seconds=self.behind)
+
+
 class Installation:
     """The operator's certificates, and a kubelet that mounts them into both pods."""
 
     def __init__(self, directory: Path) -> None:
         api: ApiServer = Rig(directory / "stored").api
         self.api = api
-        self.operator = Replica(api, Clock(), directory / "operator", **LIVES)
+        self.clock = Late()
+        self.operator = Replica(api, self.clock, directory / "operator", **LIVES)
 
     def work(self) -> None:
         """Let the operator do what is due."""
         self.operator.turn()
         self.operator.sync()
+
+    def grow_old(self) -> None:
+        """Let the operator work through the seconds before now, one by one."""
+        for self.clock.behind in range(AGE_SECONDS, -1, -1):
+            self.work()
 
     def mount(self, volumes: lab.Volumes) -> None:
         """Bring what is stored into the pods' volumes, where it changed."""
@@ -150,7 +169,7 @@ def gateway(directory: Path, fill: Callable[[lab.Volumes], None]) -> Iterator[co
 
 def test_no_request_fails_and_no_tunnel_drops_while_everything_is_rotated(tmp_path: Path) -> None:
     installation = Installation(tmp_path)
-    installation.work()
+    installation.grow_old()
     first = installation.bundle
     with gateway(tmp_path, installation.mount) as world:
         load = Load(world, first)
@@ -245,14 +264,14 @@ def _made(directory: Path) -> Path:
 
 def _until_raised(dial: Callable[[], ssl.SSLSocket]) -> None:
     """Dial until it fails, within some seconds: Envoy learns of a changed file by the kernel's notice."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         dial().close()
         threading.Event().wait(0.05)
 
 
 def _until_answered(dial: Callable[[], ssl.SSLSocket]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             dial().close()

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import itertools
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -269,3 +271,31 @@ def test_a_reset_is_seen_as_a_reset(pair: Pair) -> None:
         pair.run(accept()).transport.reset()
         with pytest.raises(ConnectionResetError):
             plain.recv(1)
+
+
+class Laborious(Recorder):
+    """Costs more than a turn of the reactor when it is lost."""
+
+    def connection_lost(self, _: Exception | None) -> None:
+        until = time.monotonic_ns() + reactor.TURN_NS
+        while time.monotonic_ns() <= until:
+            pass
+        self.lost.set()
+
+
+def test_of_many_that_end_at_once_each_hears_of_it_in_a_turn_of_its_own(pair: Pair) -> None:
+    async def talk() -> list[int]:
+        for recorder in (laborious := [Laborious() for _ in range(8)]):
+            pair.dialled.append(recorder)
+            pair.reactor.dial("127.0.0.1", pair.port, recorder, lambda: None)
+            await recorder.made.wait()
+        for recorder in laborious:
+            recorder.transport.abort()
+        heard = [0]
+        while heard[-1] < len(laborious):
+            await asyncio.sleep(0)
+            heard.append(sum(recorder.lost.is_set() for recorder in laborious))
+        return heard
+
+    heard = pair.run(talk())
+    assert max(after - before for before, after in itertools.pairwise(heard)) == 1, heard

@@ -6,13 +6,15 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.e2e.api import Api, Object, RefusedError, User, service_account
+from tests.support.e2e.api import Api, Object, RefusedError, User, again, service_account
 
 OPERATOR: Final = service_account("zaum-system", "zaum-operator")
 OPERATOR_AS_ADMIN: Final = User(OPERATOR.name, ("system:masters", "system:authenticated"))
 """The operator with every right of RBAC: admission alone decides."""
 DRY: Final = {"dryRun": "All"}
 LABELS: Final = {"app": "probe"}
+LEARNS_SECONDS: Final = 15.0
+"""Patience with the API server's watches of objects that RBAC and admission decide by."""
 CLUSTER_SCOPED: Final = ("priorityclasses",)
 
 CONTAINER: Final[Object] = {
@@ -94,7 +96,7 @@ def refused(action: Callable[[], object], *words: str) -> None:
 
 def eventually_refused(action: Callable[[], object], word: str) -> None:
     """Check a refusal that depends on an object, which admission learns of by a watch of its own."""
-    for _ in range(100):
+    for _ in again(LEARNS_SECONDS):
         try:
             action()
         except RefusedError as error:
@@ -125,7 +127,7 @@ def owner_of(api: Api, namespace: str) -> Api:
 
 def until_allowed(action: Callable[[], object]) -> None:
     """Ask until RBAC says yes: it learns of new roles by a watch of its own."""
-    for _ in range(200):
+    for _ in again(LEARNS_SECONDS):
         try:
             action()
         except RefusedError as error:
@@ -133,4 +135,4 @@ def until_allowed(action: Callable[[], object]) -> None:
                 raise
         else:
             return
-    raise AssertionError("RBAC still says no after 200 requests")
+    raise AssertionError(f"RBAC still says no after {LEARNS_SECONDS} s")

@@ -96,6 +96,13 @@ class Agents:
             if line.startswith("{"):
                 yield json.loads(line)
 
+    def event(self, *words: str) -> Object:
+        """Wait for an event of the namespace whose message has all these words; they are told late and in no order."""
+        return self.api.until_any(
+            "events", self.namespace, "", lambda seen: all(word in (seen.get("message") or "") for word in words),
+            seconds=READY_SECONDS, what=f"an event that says {words}",
+        )  # fmt: skip
+
     def ready(self, name: str, *, reason: str = "", status: str = "True", seconds: float = READY_SECONDS) -> Object:
         """Wait for the policy's Ready condition to be as said; give the policy."""
 

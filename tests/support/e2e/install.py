@@ -1,11 +1,12 @@
 """Install and remove the chart as a user would: by helm, with values."""
 
 import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.cluster.images import recipes
+from tests.cluster.images import loading, recipes
 from tests.support.e2e.api import Api, condition
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -84,3 +85,13 @@ def helm(*words: str) -> str:
     if done.returncode != 0:
         raise InstallError(f"helm {words[0]}: {done.stdout}{done.stderr}")
     return done.stdout
+
+
+def main() -> int:
+    """Install the chart with the images of this tree: for test runs beside each other, which then find it so."""
+    install(Api(), loading.image_refs())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """The adapter: which requests it makes of calls, and which errors of answers. The wire is a stub of the library's."""
 
 import asyncio
+import gc
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -221,6 +222,26 @@ def test_a_list_carries_its_version_and_a_page_that_came_too_late_says_so() -> N
     first = ok({"items": [{"metadata": {"name": "a"}}], "metadata": {"continue": "more"}})
     with pytest.raises(errors.ExpiredError):
         ask(first, refused(410), call=lambda c: c.listing(kinds.POLICY))
+
+
+def test_a_page_that_was_handed_over_is_gone_before_the_next_one_comes() -> None:
+    name, seen = "only-on-the-first-page", []
+
+    class Watched(Wire):
+        async def request(self, method: str, url: str, **more: Any) -> Answer:
+            held = [
+                obj for obj in gc.get_objects() if type(obj) is dict and (obj.get("metadata") or {}) == {"name": name}
+            ]
+            seen.append(len(held))
+            return await super().request(method, url, **more)
+
+    first = ok({"items": [{"metadata": {"name": name}}], "metadata": {"continue": "more"}})
+    wire = Watched([first, ok({"items": []})])
+    gate = Gate(Clock())
+    client = Client(wire, table=access.OPERATOR, release_namespace="zaum-system", metrics=Metrics(), gate=gate)
+    taken: list[int] = []
+    asyncio.run(client.listing(kinds.POLICY, take=lambda page: taken.append(len(page))))
+    assert (taken, seen) == ([1, 0], [0, 0])
 
 
 def test_a_deletion_gives_the_object_while_it_leaves() -> None:

@@ -33,7 +33,7 @@ def test_i11_a_pod_gets_back_what_was_taken_off(title: str, edit: dict[str, Any]
     world.sweep()
     world.settle()
     after = {pod["metadata"]["uid"]: pod["metadata"] for pod in world.api.all(kinds.POD)}
-    assert {uid: (item["labels"], item["ownerReferences"]) for uid, item in after.items()} == {
+    assert {uid: (item.get("labels"), item.get("ownerReferences")) for uid, item in after.items()} == {
         uid: (item["labels"], item["ownerReferences"]) for uid, item in before.items()
     }, title
     assert world.sweep() == []
