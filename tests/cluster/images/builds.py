@@ -54,8 +54,8 @@ def build_images(names: Iterable[str] = ()) -> list[Built]:
     wanted = [_known(name) for name in names] or list(recipes.IMAGES.values())
     check_prerequisites()
     with _locked():
-        base_key = _ensure_base()
-        keys = {image.name: key_of(image, base_key=base_key) for image in wanted}
+        bases = {base: _ensure_base(base) for base in dict.fromkeys(image.base for image in wanted)}
+        keys = {image.name: key_of(image, base_key=bases[image.base]) for image in wanted}
         with ThreadPoolExecutor(PARALLEL) as pool:
             return list(pool.map(lambda image: _ensure_image(image, keys[image.name]), wanted))
 
@@ -85,17 +85,17 @@ def _known(name: str) -> recipes.Image:
     return recipes.IMAGES[name]
 
 
-def _ensure_base() -> str:
+def _ensure_base(base: recipes.Base) -> str:
     containerfile = HERE / "base.Containerfile"
-    key = recipes.base_key(containerfile.read_text())
+    key = recipes.base_key(containerfile.read_text(), base)
     folder = build.cache_root() / "base" / key
     if not folder.is_dir():
-        with progress.step("made the base's root by mmdebstrap"), _fresh(folder) as fresh:
-            processes.run(*recipes.bootstrap_command(mirror=_mirror(), output=fresh / "root.tar"))
-    stamp = buildah().storage / "base-key"
+        with progress.step(f"made the root of {base.name} by mmdebstrap"), _fresh(folder) as fresh:
+            processes.run(*recipes.bootstrap_command(mirror=_mirror(), output=fresh / "root.tar", base=base))
+    stamp = buildah().storage / f"{base.name}-key"
     if not stamp.exists() or stamp.read_text() != key:
-        with progress.step("imported the base"):
-            processes.run(*buildah().build_base(containerfile=containerfile, context=folder))
+        with progress.step(f"imported {base.name}"):
+            processes.run(*buildah().build_base(base, containerfile=containerfile, context=folder))
         stamp.write_text(key)
     return key
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-BASE_NAME: Final = "localhost/zaum-base:trixie"
 TAG: Final = "dev"
 LONG_KEY: Final = 24
 
 DEBIAN_SUITE: Final = "trixie"
 DEBIAN_PACKAGES: Final = ("python3", "ca-certificates", "libstdc++6")
+TOOL_PACKAGES: Final = ("curl", "git")
 DEBIAN_KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 DEBIAN_EXCLUDED: Final = (
     "/usr/share/doc/*",
@@ -29,11 +29,31 @@ LEGACY_PLATFORMS: Final = ("manylinux2014", "manylinux2010", "manylinux1")
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """A Debian root that images stand on."""
+
+    name: str
+    packages: tuple[str, ...]
+
+    @property
+    def reference(self) -> str:
+        """Give its name in Buildah's storage."""
+        return f"localhost/zaum-{self.name}:{DEBIAN_SUITE}"
+
+
+PLAIN: Final = Base("base", DEBIAN_PACKAGES)
+"""The product's."""
+TOOLED: Final = Base("base-tools", DEBIAN_PACKAGES + TOOL_PACKAGES)
+"""For clients that Debian brings: nothing of the product stands on it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """One image of the product: `lock` names the requirements file that fills it."""
 
     name: str
     lock: str
+    base: Base = PLAIN
 
     @property
     def reference(self) -> str:
@@ -63,11 +83,12 @@ IMAGES: Final[Mapping[str, Image]] = {
         Image(name="operator", lock="operator"),
         Image(name="gateway", lock="envoy"),
         Image(name="demo-agent", lock="demo-agent"),
+        Image(name="clients", lock="clients", base=TOOLED),
     )
 }
 
 
-CHART_IMAGES: Final = tuple(name for name in IMAGES if name != "demo-agent")
+CHART_IMAGES: Final = tuple(name for name in IMAGES if name not in {"demo-agent", "clients"})
 
 
 def chart_values(references: Mapping[str, str]) -> dict[str, str]:
@@ -115,19 +136,19 @@ def digest_of(parts: Iterable[tuple[str, bytes]]) -> str:
     return total.hexdigest()[:LONG_KEY]
 
 
-def base_key(containerfile: str) -> str:
-    """Give the key of the base: the command without the mirror's name, and the Containerfile."""
-    command = bootstrap_command(mirror="", output=Path("root.tar"))
+def base_key(containerfile: str, base: Base = PLAIN) -> str:
+    """Give the key of a base: the command without the mirror's name, and the Containerfile."""
+    command = bootstrap_command(mirror="", output=Path("root.tar"), base=base)
     return digest_of([("command", shlex.join(command).encode()), ("containerfile", containerfile.encode())])
 
 
-def bootstrap_command(*, mirror: str, output: Path) -> list[str]:
-    """Call mmdebstrap: the essential packages and Python, signatures checked by Debian's own keyring."""
+def bootstrap_command(*, mirror: str, output: Path, base: Base = PLAIN) -> list[str]:
+    """Call mmdebstrap: the essential packages and the base's, signatures checked by Debian's own keyring."""
     return [
         "mmdebstrap",
         "--quiet",
         "--variant=essential",
-        f"--include={','.join(DEBIAN_PACKAGES)}",
+        f"--include={','.join(base.packages)}",
         f"--keyring={DEBIAN_KEYRING}",
         '--aptopt=APT::Install-Recommends "false"',
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in DEBIAN_EXCLUDED),
@@ -190,9 +211,9 @@ class Buildah:
         storage = [f"--root={self.storage}/root", f"--runroot={self.storage}/run", "--storage-driver=overlay"]
         return ["unshare", "--net", "--", "buildah", *storage, verb, *(str(argument) for argument in arguments)]
 
-    def build_base(self, *, containerfile: Path, context: Path) -> list[str]:
-        """Build the base. Its files keep their times: Debian's bytecode is valid only beside them."""
-        return self.command("bud", *self._always, f"--file={containerfile}", f"--tag={BASE_NAME}", context)
+    def build_base(self, base: Base, *, containerfile: Path, context: Path) -> list[str]:
+        """Build a base. Its files keep their times: Debian's bytecode is valid only beside them."""
+        return self.command("bud", *self._always, f"--file={containerfile}", f"--tag={base.reference}", context)
 
     def build(self, image: Image, *, repository: Path, wheels: Path) -> list[str]:
         """Build one image of the product; equal inputs on an equal base give equal digests."""
@@ -202,7 +223,7 @@ class Buildah:
             "--timestamp=0",
             f"--file={repository / image.containerfile}",
             f"--tag={image.reference}",
-            f"--build-arg=BASE={BASE_NAME}",
+            f"--build-arg=BASE={image.base.reference}",
             f"--build-context=wheels={wheels}",
             repository,
         )

@@ -55,6 +55,7 @@ def test_what_a_containerfile_copies_is_in_the_repository(name: str) -> None:
         ("gateway", contract.COMPONENT_UID),
         ("watchdog", contract.WATCHDOG_UID),
         ("demo-agent", contract.AGENT_UID),
+        ("clients", contract.AGENT_UID),
     ],
 )
 def test_each_image_runs_as_the_contract_s_user(name: str, uid: int) -> None:
