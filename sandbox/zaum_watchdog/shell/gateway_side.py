@@ -43,7 +43,7 @@ class GatewaySide(gateway.Upstream):
     def __init__(self, agent: Owner) -> None:
         self._agent: Owner | None = agent
         self._answer = b""
-        self.transport: asyncio.Transport = None  # type: ignore[assignment]  # none before connection_made
+        self.transport: asyncio.Transport | wire.Wire = None  # type: ignore[assignment]  # none before connection_made
 
     @property
     def wanted(self) -> bool:
@@ -76,6 +76,11 @@ class GatewaySide(gateway.Upstream):
             if answer is not None:
                 self._answer = b""
                 agent.answered(answer)
+
+    def moved(self, count: int) -> None:
+        """Count bytes that went down without passing through here."""
+        if self._agent is not None:
+            self._agent.down += count
 
     def pause_writing(self) -> None:
         """Stop reading from the other side until this one has taken what is queued."""

@@ -82,6 +82,10 @@ class AgentSide(asyncio.Protocol):
             if len(self._held) >= heads.EARLY_MAX:
                 self.transport.pause_reading()
 
+    def moved(self, count: int) -> None:
+        """Count bytes that went up without passing through here."""
+        self.up += count
+
     def pause_writing(self) -> None:
         """Stop reading from the other side until this one has taken what is queued."""
         if self.upstream is not None:
@@ -214,6 +218,9 @@ class AgentSide(asyncio.Protocol):
         self.up += len(first)
         self.upstream.transport.write(first)
         self._watch.record(contract.Rule.ALLOWED, host, port, status=200)
+        far = self.upstream.transport
+        if isinstance(far, wire.Wire):
+            self.transport.sink, far.sink = far, self.transport
         if self.held_down:
             self.down += len(self.held_down)
             self.transport.write(self.held_down)
@@ -249,6 +256,14 @@ class AgentSide(asyncio.Protocol):
             self._moved, self._since = moved, now
         elif now - self._since > limits.idle_seconds * SECOND:
             self.cut(contract.Rule.EXPIRED)
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Give back what a bulk transfer needed: nothing has moved since the last look."""
+        self.transport.rest()
+        if self.upstream is not None and isinstance(self.upstream.transport, wire.Wire):
+            self.upstream.transport.rest()
 
     def lost_gateway(self) -> None:
         """Take the end of the gateway's side."""

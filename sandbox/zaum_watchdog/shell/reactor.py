@@ -25,7 +25,7 @@ from socket import (
 )
 from typing import Final, Protocol
 
-from zaum_watchdog.shell import clock, wire
+from zaum_watchdog.shell import clock, splice, wire
 
 EVENTS_AT_ONCE: Final = 4
 """Few, because what is asked for has to be served: edges are reported once."""
@@ -58,6 +58,7 @@ class Reactor:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.pipes = splice.Pipes()
         self._poll = select.epoll()
         self._wires: dict[int, Ready] = {}
         self._ended: deque[wire.Wire] = deque()

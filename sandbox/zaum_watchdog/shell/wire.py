@@ -21,6 +21,8 @@ from socket import (
 )
 from typing import Final, Protocol
 
+from zaum_watchdog.shell import splice
+
 READ_MAX: Final = 64 * 1024
 READS_AT_ONCE: Final = 4
 """How often one connection is read before others get their turn."""
@@ -42,6 +44,7 @@ class Owner(Protocol):
     """What a wire asks of its reactor."""
 
     loop: asyncio.AbstractEventLoop
+    pipes: splice.Pipes
 
     def forget(self, descriptor: int) -> None:
         """Report nothing more."""
@@ -57,6 +60,7 @@ class Wire:
     """One TCP connection, as much of an `asyncio.Transport` as the proxy uses."""
 
     __slots__ = (
+        "_bulk",
         "_closing",
         "_paused",
         "_reactor",
@@ -67,8 +71,11 @@ class Wire:
         "_unsent",
         "descriptor",
         "events",
+        "feed",
         "peer",
         "protocol",
+        "pump",
+        "sink",
     )
 
     def __init__(self, reactor: Owner, connected: SocketType, protocol: asyncio.Protocol) -> None:
@@ -76,6 +83,7 @@ class Wire:
         self._socket = connected
         self._receive = connected.recv
         self._send = connected.send
+        self._bulk = False
         self._closing = False
         self._paused = False
         self._unread = False
@@ -85,11 +93,19 @@ class Wire:
         self.peer = ""
         """The address that was dialled; empty for a connection that was accepted."""
         self.protocol = protocol
+        self.sink: Wire | None = None
+        """Where all bytes of this connection go as they are: then a bulk transfer is moved inside the kernel."""
+        self.pump: splice.Pump | None = None
+        self.feed: splice.Pump | None = None
+        """What moves bytes from here, and what moves bytes to here, while that is so."""
 
     def ready(self, mask: int) -> None:
         """Take what epoll reports."""
-        if self._unsent and mask & WRITABLE:
-            self._flush()
+        if mask & WRITABLE:
+            if self._unsent:
+                self._flush()
+            elif self.feed is not None:
+                self.feed.flush()
         if mask & READABLE:
             self._read(ending=mask & _ENDING)
 
@@ -99,6 +115,12 @@ class Wire:
 
     def _read(self, *, ending: int = 1) -> None:
         """Read until nothing is left; a short read is the end of it, unless the other side is ending."""
+        if self._bulk:
+            self._begin_pump()
+        if self.pump is not None:
+            self.pump.pull()
+            return
+        full = self.sink is not None
         for _ in range(READS_AT_ONCE):
             if self._paused or self._closing:
                 self._unread = True
@@ -117,7 +139,19 @@ class Wire:
             self.protocol.data_received(data)
             if not ending and len(data) < READ_MAX:
                 return
+            if len(data) < READ_MAX:
+                full = False
+        self._bulk = full
         self._reactor.loop.call_soon(self._read)
+
+    def _begin_pump(self) -> None:
+        """Leave the copying to the kernel from here on, once nothing that was copied waits."""
+        sink = self.sink
+        if sink is None or self._closing or sink._closing or sink.feed is not None:
+            self._bulk = False
+        elif not sink._unsent:
+            self._bulk = False
+            splice.begin(self._reactor.pipes, self, sink)
 
     def write(self, data: bytes) -> None:
         """Send now what the kernel takes, the rest when it takes more."""
@@ -137,9 +171,7 @@ class Wire:
             return
         if sent < len(data):
             self._unsent = data[sent:]
-            if self.events != EDGES:
-                self.events = EDGES
-                self._reactor.change(self.descriptor, EDGES)
+            self.await_writable()
             if len(self._unsent) > HIGH_WATER:
                 self.protocol.pause_writing()
 
@@ -158,6 +190,51 @@ class Wire:
             self._drop_and_tell()
         else:
             self.protocol.resume_writing()
+
+    # What a pump asks for.
+
+    @property
+    def stopped(self) -> bool:
+        """Say whether nothing is to be read now."""
+        if self._paused or self._closing:
+            self._unread = True
+            return True
+        return False
+
+    def moved(self, count: int) -> None:
+        """Count bytes that a pump took."""
+        self.protocol.moved(count)  # type: ignore[attr-defined]  # who names a sink has it
+
+    def read_on(self) -> None:
+        """Read again, soon."""
+        self._reactor.loop.call_soon(self._read)
+
+    def ended(self) -> None:
+        """Take the end of what the other side sends."""
+        self.protocol.eof_received()
+        self.close()
+
+    def failed(self) -> None:
+        """Take an error of this connection."""
+        self._drop_and_tell()
+
+    def await_writable(self) -> None:
+        """Report when more can be sent."""
+        if self.events != EDGES:
+            self.events = EDGES
+            self._reactor.change(self.descriptor, EDGES)
+
+    def drained(self) -> None:
+        """Hear from a pump without a source that all is sent."""
+        if self.feed is not None:
+            self.feed.rest()
+        if self._closing:
+            self._drop_and_tell()
+
+    def rest(self) -> None:
+        """Give the pipe back, if nothing lies in it; copying begins again."""
+        if self.pump is not None:
+            self.pump.rest()
 
     def write_eof(self) -> None:
         """End this direction; what is unsent is lost, which for an answer of ours it never is."""
@@ -181,7 +258,7 @@ class Wire:
         """End the connection after what is unsent is sent."""
         if not self._closing:
             self._closing = True
-            if not self._unsent:
+            if not self._unsent and (self.feed is None or not self.feed.held):
                 self._drop_and_tell()
             else:  # Whoever takes no bytes must not pile up connections that wait for it.
                 self._socket.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, UNTAKEN_MILLIS)
@@ -213,6 +290,11 @@ class Wire:
         if self.descriptor >= 0:
             self._closing = True
             self._unsent = b""
+            self.sink = None
+            if self.pump is not None:
+                self.pump.source_lost()
+            if self.feed is not None:
+                self.feed.sink_lost()
             self._reactor.forget(self.descriptor)
             self.descriptor = -1
             self._socket.close()
