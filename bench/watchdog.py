@@ -11,6 +11,9 @@ Everything runs at a raised priority where that is allowed, so that other work o
 - cpu: user and system time of the proxy's process per request (proc_pid_stat(5)), watchdog over Envoy.
 - p50 added: median time of a request at a fixed low rate, minus the same without any proxy.
 - rss: the watchdog's resident memory after the load.
+- signed hop: the same as the plain hop, with a session from a gateway of TLS and every head signed by it.
+- one tunnel: bytes per second of one tunnel in bulk (bench/bulk.py), and the proxy's CPU for each GB.
+- idle tunnel: what the watchdog's resident memory grows by, for each of 1,000 tunnels that carried 1 KiB and are idle.
 - floor: the same of a relay in Go that decides, checks and logs nothing (bench/load/relay.go): what the wake-ups and
   the kernel's TCP cost any proxy on this machine. Plain hop only.
 """
@@ -32,6 +35,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
+from bench import sessions
 from tests.support.authority import Authority
 from zaum_api import contract, documents, reading
 
@@ -45,6 +49,9 @@ CONCURRENCY: Final = 16
 LOW_RATE: Final = 200.0
 LATENCY_SECONDS: Final = 0.8
 LATENCY_ROUNDS: Final = 5
+BULK_SECONDS: Final = 2.0
+BULK_ROUNDS: Final = 5
+IDLE: Final = 1000
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -157,7 +164,15 @@ def _port(stub: "subprocess.Popen[str]") -> int:
 class Bench:
     """One hop's processes: the next hop, the client, both proxies."""
 
-    def __init__(self, stack: contextlib.ExitStack, directory: Path, *, tls: bool) -> None:
+    def __init__(
+        self,
+        stack: contextlib.ExitStack,
+        directory: Path,
+        *,
+        tls: bool = False,
+        signed: bool = False,
+        bulk: bool = False,
+    ) -> None:
         self._stack = stack
         self._directory = directory
         binary = build()
@@ -168,6 +183,7 @@ class Bench:
         leaf_and_key = authority.issue(contract.GATEWAY_TLS_NAME, "server")
         certificate.write_bytes(b"".join(path.read_bytes() for path in leaf_and_key))
         flight = str(hello.stat().st_size + 1024)
+        self.hello = hello
         self._tls = tls
         self._ca = authority.pem
         plain = self._load(binary, "stub", "-flight", flight)
@@ -175,6 +191,9 @@ class Bench:
         self._stub = (
             _port(self._load(binary, "stub", "-flight", flight, "-tls", str(certificate))) if tls else self.direct.port
         )
+        if bulk:
+            self._stub = _port(self._python("bench.bulk", "serve"))
+        self._sessions = stack.enter_context(sessions.given(certificate)) if signed else 0
         self._client = self._load(binary, "client", "-authority", f"{HOST}:443", "-hello", str(hello))
         self.watchdog = self._start_watchdog()
         self.envoy = self._start_envoy()
@@ -186,15 +205,22 @@ class Bench:
         process = start([str(binary), *arguments], core, out=subprocess.PIPE, environment=one)
         return self._stack.enter_context(ended(process))
 
+    def _python(self, *arguments: str) -> "subprocess.Popen[str]":
+        process = start([sys.executable, "-m", *arguments], LOAD_CORE, out=subprocess.PIPE)
+        return self._stack.enter_context(ended(process))
+
     def _start_watchdog(self) -> Proxy:
-        peer = documents.GatewayPeer(("127.0.0.1",), self._stub, contract.GATEWAY_TLS_NAME, self._ca, not self._tls)
+        plain = not self._tls and not self._sessions
+        port = self._sessions or self._stub
+        peer = documents.GatewayPeer(("127.0.0.1",), port, contract.GATEWAY_TLS_NAME, self._ca, plain)
         config = documents.WatchdogConfig(
             namespace="bench",
             policy="bench",
             gateway=peer,
             hosts=(documents.HostRule(HOST),),
             requests=documents.RequestRate(1_000_000, 1_000_000),
-            connections=1000,
+            connections=2 * IDLE,
+            signed_port=self._stub if self._sessions else 0,
             runaway=documents.Runaway(
                 documents.CpuDetector(90, 120, 500),
                 documents.ProcessDetector(128, 10),
@@ -209,10 +235,19 @@ class Bench:
         process = self._log(
             "watchdog",
             [sys.executable, "-m", "zaum_watchdog", "--config", str(files[0]), "--digest", str(files[1]), "--token",
-             str(files[2]), "--proxy-port", str(port), "--probe-port", str(probe)],
+             str(files[2]), "--proxy-port", str(port), "--probe-port", str(probe), "--routes-port", "0"],
         )  # fmt: skip
         await_port(port, process)
+        if self._sessions:
+            self._await_session()
         return Proxy("watchdog", port, process.pid)
+
+    def _await_session(self) -> None:
+        deadline = time.monotonic() + 5
+        while '"kind":"session"' not in (self._directory / "watchdog.log").read_text():
+            if time.monotonic() > deadline:
+                raise RuntimeError("the watchdog got no session")
+            time.sleep(0.02)
 
     def _start_envoy(self) -> Proxy:
         port = free_port()
@@ -271,16 +306,42 @@ class Bench:
         used, span = proxy.cpu_seconds() - before, time.monotonic() - began
         return Round(answer["requests"] / answer["seconds"], used / answer["requests"] * 1e6, used / span)
 
+    def bulk(self, proxy: Proxy) -> tuple[float, float]:
+        """Give the GB/s of one tunnel, and the proxy's CPU seconds for each GB."""
+        before = proxy.cpu_seconds()
+        taking = self._python("bench.bulk", "take", str(proxy.port), str(self.hello), str(BULK_SECONDS))
+        out, _ = taking.communicate(timeout=30)
+        speed = float(out) / 1e9
+        # The warm-up's bytes cost CPU too, at the same speed.
+        return speed, (proxy.cpu_seconds() - before) / (speed * (BULK_SECONDS + 0.3))
+
+    def idle_kib(self) -> tuple[float, float, float]:
+        """Give the watchdog's memory in MB without tunnels and with IDLE of them, and the KiB for each."""
+        hello = self.hello.read_bytes() + b"\x17\x03\x03\x03\xfb" + b"b" * 1019
+        before = self.watchdog.resident_mb()
+        with contextlib.ExitStack() as stack:
+            for _ in range(IDLE):
+                dialled = stack.enter_context(socket.create_connection(("127.0.0.1", self.watchdog.port), 5))
+                dialled.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n".encode())
+                if not dialled.recv(4096).startswith(b"HTTP/1.1 200"):
+                    raise RuntimeError("an idle tunnel was refused")
+                dialled.sendall(hello)
+                left = 1024
+                while left:
+                    left -= len(dialled.recv(left))
+            after = self.watchdog.resident_mb()
+        return before, after, (after - before) * 1024 / IDLE
+
     def latency(self, proxy: Proxy) -> float:
         """Give the median time of a request at the low rate, in milliseconds."""
         return self.ask(proxy, seconds=LATENCY_SECONDS, concurrency=1, rate=LOW_RATE)["p50ms"]
 
 
-def measure(label: str, *, tls: bool) -> None:
+def measure(label: str, *, tls: bool = False, signed: bool = False) -> None:
     """Run all rounds with one kind of hop and print them, the medians last."""
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        bench = Bench(stack, directory, tls=tls)
+        bench = Bench(stack, directory, tls=tls, signed=signed)
         for proxy in (bench.watchdog, bench.envoy):
             bench.ask(proxy, seconds=0.5, concurrency=CONCURRENCY, rate=0)
         pairs = [(bench.round(bench.watchdog), bench.round(bench.envoy)) for _ in range(ROUNDS)]
@@ -288,7 +349,7 @@ def measure(label: str, *, tls: bool) -> None:
             print(f"  watchdog {ours}   envoy {theirs}")
         ours_added, theirs_added, floor_added = latencies(bench)
         print(f"  p50 added: watchdog {ours_added:.2f} ms, envoy {theirs_added:.2f} ms")
-        if not tls:
+        if not tls and not signed:
             print(f"  floor {bench.round(bench.floor)} p50 added {floor_added:.2f} ms")
         rate = statistics.median(ours.per_second / theirs.per_second for ours, theirs in pairs)
         cpu = statistics.median(ours.cpu_micros / theirs.cpu_micros for ours, theirs in pairs)
@@ -297,6 +358,28 @@ def measure(label: str, *, tls: bool) -> None:
             f" rss {bench.watchdog.resident_mb():.0f} MB",
             flush=True,
         )
+
+
+def measure_tunnels() -> None:
+    """Print what one tunnel carries in bulk, and what an idle one costs, over the signed hop."""
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        bench = Bench(stack, directory, signed=True, bulk=True)
+        pairs = [(bench.bulk(bench.watchdog), bench.bulk(bench.envoy)) for _ in range(BULK_ROUNDS)]
+    ours, theirs = (
+        tuple(statistics.median(column) for column in zip(*side, strict=True)) for side in zip(*pairs, strict=True)
+    )
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        bench = Bench(stack, directory, signed=True)
+        # What the first request takes for good is not the tunnels'.
+        bench.ask(bench.watchdog, seconds=0.3, concurrency=CONCURRENCY, rate=0)
+        before, after, each = bench.idle_kib()
+    print(
+        f"bench (tunnels): one {ours[0]:.2f} GB/s at {ours[1]:.2f} CPU-s/GB, envoy {theirs[0]:.2f} at {theirs[1]:.2f};"
+        f" rss {before:.1f} MB with 0, {after:.1f} with {IDLE}: {each:.1f} KiB each",
+        flush=True,
+    )
 
 
 def latencies(bench: Bench) -> tuple[float, float, float]:
@@ -312,4 +395,6 @@ def latencies(bench: Bench) -> tuple[float, float, float]:
 
 if __name__ == "__main__":
     measure("bench (TLS hop):", tls=True)
-    measure("bench:", tls=False)
+    measure("bench (signed hop):", signed=True)
+    measure_tunnels()
+    measure("bench:")
