@@ -1,0 +1,1 @@
+"""The lines, one module for each group of `Reach`."""
