@@ -159,7 +159,8 @@ class AgentSide(asyncio.Protocol):
         if self.upstream is not None:
             self.upstream.close()
             self.upstream = None
-        self._enter(Phase.DIALLING)
+        if self.phase is not Phase.DIALLING:
+            self._enter(Phase.DIALLING)
         self._watch.loop.call_later(pause, self._redial, self._tries, secure)
         return True
 
@@ -168,7 +169,7 @@ class AgentSide(asyncio.Protocol):
             self._dial(secure=secure)
 
     def _undialled(self) -> None:
-        if self.phase is Phase.DIALLING:
+        if self.phase is Phase.DIALLING and not self._again():
             self._decline(contract.Rule.GATEWAY_UNAVAILABLE, "no address of the gateway answers")
 
     def ask(self, over: asyncio.Transport) -> bytes:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,19 @@ class Never(gateway.Dialler):
         """Do nothing."""
 
 
+class Refused(gateway.Dialler):
+    """Is refused at every address, at once."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.dials = 0
+
+    def dial(self, peer: object, upstream: object, failed: Callable[[], None], **_: Any) -> None:
+        """Count, and fail."""
+        self.dials += 1
+        self._loop.call_soon(failed)
+
+
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
     reading, writing = os.pipe()
@@ -66,6 +79,24 @@ def side(
     made = proxy.AgentSide(shared, hop.Hop(shared, Never()))
     made.connection_made(Wire())  # type: ignore[arg-type]
     return made
+
+
+def test_a_gateway_that_refuses_connections_is_dialled_three_times(
+    side: proxy.AgentSide, loop: asyncio.AbstractEventLoop
+) -> None:
+    dialler = Refused(loop)
+    side._hop._dialler = dialler
+    side.data_received(rig.connect_head("api.example.com:443"))
+
+    async def answered() -> None:
+        while True:
+            if used(side).written:
+                return
+            await asyncio.sleep(0.01)
+
+    loop.run_until_complete(asyncio.wait_for(answered(), 5))
+    assert b"x-zaum-rule: gateway.unavailable" in used(side).written
+    assert dialler.dials == 3
 
 
 def used(side: proxy.AgentSide) -> Wire:
