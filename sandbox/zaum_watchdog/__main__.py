@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.config,
         options.digest,
         options.token,
+        options.credentials,
         options.agent_uid,
         options.termination_log,
         options.heartbeat_millis,
@@ -29,16 +30,18 @@ def main(arguments: list[str] | None = None) -> int:
     if first is None:
         return _fail(f"no usable config: {config.problem}")
     try:
-        data, probes = listen.loopback(options.proxy_port), listen.everywhere(options.probe_port)
+        data, routed = listen.loopback(options.proxy_port), listen.loopback(options.routes_port)
+        probes = listen.everywhere(options.probe_port)
     except OSError as error:
-        return _fail(f"cannot listen on {options.proxy_port} and {options.probe_port}: {error.strerror}")
+        ports = f"{options.proxy_port}, {options.routes_port} and {options.probe_port}"
+        return _fail(f"cannot listen on {ports}: {error.strerror}")
     out = log.Log(loop, sys.stdout.fileno())
     running = supervisor.Supervisor(loop, settings, first, config, out)
     # Everything that lives now lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
-    loop.run_until_complete(running.run(data=data, probes=probes))
+    loop.run_until_complete(running.run(data=data, routed=routed, probes=probes))
     out.flush()
     return 0
 
@@ -48,6 +51,10 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, default=Path(contract.CONFIG_PATH), help="the config document")
     parser.add_argument("--digest", type=Path, default=Path(contract.CONFIG_DIGEST_PATH), help="its promised digest")
     parser.add_argument("--token", type=Path, default=Path(contract.TOKEN_PATH), help="the token for the gateway")
+    parser.add_argument(
+        "--credentials", type=Path, default=Path(contract.CREDENTIALS_DIR), help="the folder with the routes' keys"
+    )
+    parser.add_argument("--routes-port", type=int, default=contract.ROUTES_PORT, help="on loopback; 0 takes any")
     parser.add_argument("--proxy-port", type=int, default=contract.PROXY_PORT, help="on loopback; 0 takes any")
     parser.add_argument("--probe-port", type=int, default=contract.PROBE_PORT, help="on every address; 0 takes any")
     parser.add_argument("--agent-uid", type=int, default=contract.AGENT_UID, help="whose processes are watched")

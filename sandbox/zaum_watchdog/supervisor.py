@@ -28,6 +28,7 @@ from zaum_watchdog.shell import (
     processes,
     proxy,
     reactor,
+    routes,
     watch,
 )  # fmt: skip
 
@@ -44,6 +45,7 @@ class Settings:
     config: Path
     digest: Path
     token: Path
+    credentials: Path
     agent_uid: int
     termination_log: Path
     heartbeat_millis: int
@@ -64,6 +66,7 @@ class Supervisor:
         self._reactor = reactor.Reactor(loop)
         self.hop = hop.Hop(self.watch, gateway.Dialler(self._reactor))
         self.hop.prepare()
+        self.routes = routes.Routes(self.watch, self.hop, settings.credentials)
         self._table = processes.ProcessTable(settings.agent_uid)
         self._engine = engine.Engine()
         self._liveness = liveness.Relay(loop, self.watch)
@@ -82,16 +85,19 @@ class Supervisor:
         self._chore = asyncio.Lock()
         self._stop = asyncio.Event()
 
-    async def run(self, *, data: socket.socket, probes: socket.socket) -> None:
+    async def run(self, *, data: socket.socket, routed: socket.socket, probes: socket.socket) -> None:
         """Serve until SIGTERM or SIGINT; raises what a tick raises."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         self._loop.set_exception_handler(self._fault)
         servers: list[reactor.Listening | asyncio.AbstractServer] = [
             self._reactor.listen(data, lambda: proxy.AgentSide(self.watch, self.hop)),
+            self._reactor.listen(routed, self.routes.accept),
             await self._loop.create_server(self._board.connect, sock=probes),
         ]
-        self.watch.event("listening", proxy=data.getsockname()[1], probe=probes.getsockname()[1])
+        self.watch.event(
+            "listening", proxy=data.getsockname()[1], routes=routed.getsockname()[1], probe=probes.getsockname()[1]
+        )
         self._heartbeat.start()
         watching = [self._loop.create_task(self._tick_for_ever()), self._loop.create_task(self._poll_for_ever())]
         stopping = self._loop.create_task(self._stop.wait())
@@ -100,6 +106,7 @@ class Supervisor:
             server.close()
         for tunnel in [*self.watch.connections]:
             tunnel.cut(None)
+        self.routes.cut(None)
         for task in watching:
             if task.done():
                 task.result()
@@ -122,6 +129,7 @@ class Supervisor:
         now = clock.monotonic()
         for connection in [*self.watch.connections]:
             connection.expire(now)
+        self.routes.expire(now)
         self._board.expire(now)
         await self._detect()
 
@@ -133,6 +141,7 @@ class Supervisor:
             self.watch.adopt(changed)
             await asyncio.sleep(0)
             self.hop.prepare()
+        self.routes.poll()
         if self._config.problem != self._problem:
             self._problem = self._config.problem
             if self._problem:

@@ -30,11 +30,11 @@ class Authority:
         self.ca.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         self.pem = self.ca.read_text()
 
-    def issue(self, dns_name: str, stem: str) -> tuple[Path, Path]:
+    def issue(self, dns_name: str, stem: str, *, expired: bool = False) -> tuple[Path, Path]:
         """Write `<stem>.crt` and `<stem>.key` for a name; give both paths."""
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        builder = _builder(_common_name(dns_name), self._name, key.public_key())
+        builder = _builder(_common_name(dns_name), self._name, key.public_key(), days=-1 if expired else 1)
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(dns_name)]), critical=False)
         leaf = builder.add_extension(issuer, critical=False).sign(self._key, hashes.SHA256())
         certificate, private = self.directory / f"{stem}.crt", self.directory / f"{stem}.key"
@@ -46,10 +46,10 @@ class Authority:
         )
         return certificate, private
 
-    def server(self, name: str) -> ssl.SSLContext:
+    def server(self, name: str, *, expired: bool = False) -> ssl.SSLContext:
         """Give a server's context with a leaf for `name`."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self.issue(name, name))
+        context.load_cert_chain(*self.issue(name, f"{name}-{expired}", expired=expired))
         return context
 
     def client(self) -> ssl.SSLContext:
@@ -61,7 +61,9 @@ def _common_name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, days: int = 1
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -69,6 +71,6 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - datetime.timedelta(days=2 if days < 0 else 0, minutes=5))
+        .not_valid_after(now + datetime.timedelta(days=days))
     )

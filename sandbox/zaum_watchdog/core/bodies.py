@@ -12,6 +12,7 @@ from typing import Final, assert_never
 from zaum_watchdog.core import headers
 
 TRAILER_MAX: Final = 8 * 1024
+CHUNKS_AT_ONCE: Final = 256
 LAST_CHUNK: Final = b"0\r\n\r\n"
 _SIZE: Final = re.compile(rb"(?:0|[1-9A-Fa-f][0-9A-Fa-f]{0,7})\r\n")
 _SIZE_LINE_MAX: Final = 10
@@ -27,6 +28,8 @@ class Taken:
     done: bool = False
     rest: bytes = b""
     problem: str = ""
+    later: bytes = b""
+    """What was not looked at yet, because many chunks take long: to be fed before anything else."""
 
 
 class Sized:
@@ -80,6 +83,9 @@ class Chunked:
         data, self._held = self._held + data if self._held else data, b""
         at: int | None = 0
         while at is not None and at < len(data) and not taken.done:
+            if len(taken.pieces) >= CHUNKS_AT_ONCE:
+                taken.later = data[at:]
+                break
             match self._stage:
                 case _Stage.SIZE:
                     at = self._size(data, at, taken)

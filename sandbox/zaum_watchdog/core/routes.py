@@ -108,6 +108,17 @@ def decide(known: Mapping[str, Route], request: requests.Request) -> Asked | ref
     return Asked(route, request, path)
 
 
+def stands(known: Mapping[str, Route], asked: Asked) -> bool:
+    """Say whether a request that goes on may go on under other routes."""
+    route, was = known.get(asked.route.name), asked.route.config
+    return (
+        route is not None
+        and (route.authority, route.config.tls, route.config.base, route.config.credential)
+        == (asked.route.authority, was.tls, was.base, was.credential)
+        and any(entry.names(asked.request.method, asked.path) for entry in route.entries)
+    )
+
+
 def too_large(at: hosts.Authority) -> refusals.Refusal:
     """Refuse a body over the cap."""
     return refusals.Refusal(

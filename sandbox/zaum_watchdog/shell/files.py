@@ -30,7 +30,7 @@ class ConfigFile:
         The largest documents take milliseconds, so the event loop gets its turn between the steps.
         As long as there is a problem the files are read again on each poll: the two may have been caught mid-swap.
         """
-        seen = (_identity(self._config), _identity(self._digest))
+        seen = (identity(self._config), identity(self._digest))
         if seen == self._seen and not self.problem:
             return None
         try:
@@ -65,7 +65,7 @@ class TokenFile:
 
     def poll(self) -> None:
         """Read the token again if it was rotated; one that cannot be read any more is not used any more."""
-        seen = _identity(self._path)
+        seen = identity(self._path)
         if seen is not None and seen == self._seen:
             return
         token = b""
@@ -76,7 +76,8 @@ class TokenFile:
         self.header = b"Proxy-Authorization: Bearer " + token + b"\r\n" if usable else b""
 
 
-def _identity(path: Path) -> Identity | None:
+def identity(path: Path) -> Identity | None:
+    """Tell one version of a file from the next; None while it is not there."""
     try:
         found = path.stat()
     except OSError:

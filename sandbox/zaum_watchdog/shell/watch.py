@@ -28,6 +28,16 @@ class Tunnel(Protocol):
         """End the connection if its time is over."""
 
 
+class Follower(Protocol):
+    """What else is told of a new policy, and cut by a breach."""
+
+    def adopt(self, changed: policy.Policy) -> None:
+        """Follow a policy that is in force by now."""
+
+    def cut(self, rule: contract.Rule | None) -> None:
+        """End everything at once."""
+
+
 class Watch:
     """The state of the running watchdog. Connections report to it, ask it, and are cut by it."""
 
@@ -47,6 +57,7 @@ class Watch:
         self.meter = rate.Meter(first.config.requests)
         self.verdict = verdict.Verdict()
         self.connections: set[Tunnel] = set()
+        self.followers: list[Follower] = []
         self.tunnels = 0
         self.decisions: Counter[contract.Rule] = Counter()
         self.denied: deque[int] = deque(maxlen=DENIED_MAX)
@@ -82,10 +93,14 @@ class Watch:
         attempt: bool = True,
     ) -> None:
         """Count and log one decision; `attempt` says whether it counts for the detector of denied requests."""
+        self.count(rule, attempt=attempt)
+        self.out.write(self.writer.decision(clock.wall(), rule, host, port, status=status, by=by))
+
+    def count(self, rule: contract.Rule, *, attempt: bool = True) -> None:
+        """Count one decision whose record is written elsewhere."""
         self.decisions[rule] += 1
         if attempt and rule in policy.DENIED:
             self.denied.append(clock.monotonic())
-        self.out.write(self.writer.decision(clock.wall(), rule, host, port, status=status, by=by))
 
     def event(self, kind: str, **fields: str | int) -> None:
         """Log what is no decision."""
@@ -99,6 +114,8 @@ class Watch:
         for tunnel in [*self.connections]:
             if tunnel.authority is not None and not changed.allows(tunnel.authority):
                 tunnel.cut(contract.Rule.CONFIG_REMOVED)
+        for follower in self.followers:
+            follower.adopt(changed)
         self.event("config", digest=changed.digest, hosts=len(changed.config.hosts))
 
     def breach(self, reason: contract.Breach) -> None:
@@ -109,6 +126,8 @@ class Watch:
                 case verdict.Step.CLOSE_TUNNELS:
                     for tunnel in [*self.connections]:
                         tunnel.cut(contract.Rule.LATCHED)
+                    for follower in self.followers:
+                        follower.cut(contract.Rule.LATCHED)
                 case verdict.Step.REFUSE_NEW | verdict.Step.FAIL_PROBE:
                     pass  # Both read the verdict, which is latched by now.
                 case verdict.Step.SAY_WHY:

@@ -28,6 +28,7 @@ class Files:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._generation = 0
+        self.credentials = directory / "credentials"
         self.termination_log = directory / "termination-log"
         self.config, self.digest, self.token = (directory / name for name in ("config.json", "digest", "token"))
 
@@ -81,7 +82,8 @@ class Watchdog:
         self.process = subprocess.Popen(
             [
                 sys.executable, *interpreter, "-m", "zaum_watchdog", "--config", files.config, "--digest", files.digest,
-                "--token", files.token, "--proxy-port", "0", "--probe-port", "0", "--agent-uid", str(uid),
+                "--token", files.token, "--credentials", files.credentials, "--routes-port", "0",
+                "--proxy-port", "0", "--probe-port", "0", "--agent-uid", str(uid),
                 "--termination-log", files.termination_log, *arguments,
             ],
             stdout=subprocess.PIPE,
@@ -96,6 +98,7 @@ class Watchdog:
         listening = self.record("listening")
         self.ready = time.monotonic() - self.started
         self.proxy: int = listening["proxy"]
+        self.routes: int = listening["routes"]
         self.probe_port: int = listening["probe"]
 
     def _read(self) -> None:

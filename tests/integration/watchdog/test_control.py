@@ -301,9 +301,10 @@ def test_a_host_that_is_not_canonical_is_no_good_document(files: rig.Files, conf
     assert "hosts[0].host" in ended.stderr
 
 
+@pytest.mark.parametrize("port", ["--proxy-port", "--routes-port"])
 @pytest.mark.parametrize("reuse", [False, True])
 def test_a_squatted_port_is_an_error_and_not_shared(
-    files: rig.Files, config: documents.WatchdogConfig, reuse: bool
+    files: rig.Files, config: documents.WatchdogConfig, reuse: bool, port: str
 ) -> None:
     files.write(config.dump())
     with socket.socket() as squatter:
@@ -311,7 +312,9 @@ def test_a_squatted_port_is_an_error_and_not_shared(
             squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         squatter.bind(("127.0.0.1", 0))
         squatter.listen()
-        ended = run(files, "--proxy-port", str(squatter.getsockname()[1]), "--probe-port", "0")
+        ended = run(
+            files, "--proxy-port", "0", "--routes-port", "0", port, str(squatter.getsockname()[1]), "--probe-port", "0"
+        )
     assert ended.returncode == 1
     assert "cannot listen" in ended.stderr
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+import select
 import socket
 import ssl
 import threading
@@ -188,26 +189,20 @@ def refusal(rule: contract.Rule, status: int = 403) -> bytes:
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
-def _relay(tls: socket.socket, outside: socket.socket) -> None:
+def _relay(near: socket.socket, outside: socket.socket) -> None:
     """Carry bytes both ways from one thread, because a TLS socket is not to be used from two."""
-    tls.settimeout(0.02)
-    outside.settimeout(0.02)
     while True:
-        try:
-            data = tls.recv(65536)
+        pending = isinstance(near, ssl.SSLSocket) and near.pending()
+        ready = [near] if pending else select.select([near, outside], [], [], 60)[0]
+        for source, sink in ((near, outside), (outside, near)):
+            if source not in ready:
+                continue
+            source.setblocking(False)
+            sink.settimeout(60)
+            try:
+                data = source.recv(65536)
+            except (ssl.SSLWantReadError, BlockingIOError):
+                continue
             if not data:
                 return
-            outside.settimeout(WAIT)
-            outside.sendall(data)
-            outside.settimeout(0.02)
-        except TimeoutError:
-            pass
-        try:
-            data = outside.recv(65536)
-            if not data:
-                return
-            tls.settimeout(WAIT)
-            tls.sendall(data)
-            tls.settimeout(0.02)
-        except TimeoutError:
-            pass
+            sink.sendall(data)

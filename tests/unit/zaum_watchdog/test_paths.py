@@ -28,9 +28,11 @@ def test_what_is_one_path_has_one_form(target: str, path: str, query: str) -> No
     "target",
     [
         "", "a", "*", "http://a/b", "//a", "/a//b", "/a/../b", "/a/..", "/.", "/a/./b", "/a/%2e%2e/b", "/a/.%2E",
-        "/..;/a",         "/a/..;x=y/b", "/.;", "/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/a%00", "/a%0d%0ab", "/a%7f", "/%252e%252e/a",
+        "/..;/a",
+        "/a/..;x=y/b", "/.;", "/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/a%00", "/a%0d%0ab", "/a%7f", "/%252e%252e/a",
         "/a%252Fb", "/a%255c", "/a%2500", "/%c0%af", "/%ff", "/%e2%82", "/a%", "/a%2", "/a%zz", "/%u002e", "/a b",
-        "/\xe4",         "/a#b", "/a?b#c", "/a?\x7f", "/a?b%00", "/a?\xe4", "/a\x00", "/{a}", "/a|b", '/a"', "/a<", "/a^`",
+        "/\xe4",
+        "/a#b", "/a?b#c", "/a?\x7f", "/a?b%00", "/a?\xe4", "/a\x00", "/{a}", "/a|b", '/a"', "/a<", "/a^`",
     ],
 )  # fmt: skip
 def test_what_servers_read_in_several_ways_is_refused_and_not_repeated(target: str) -> None:

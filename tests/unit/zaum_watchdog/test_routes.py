@@ -82,9 +82,11 @@ def test_a_body_that_says_that_it_is_too_large_is_refused() -> None:
 
 CLIENTS = (
     "Authorization: Bearer zaum-placeholder", "Proxy-Authorization: Basic x", "Cookie: a=b", "X-Api-Key: mine",
-    "Api-Key: x",     "X-Goog-Api-Key: x", "X-Forwarded-For: 10.0.0.1", "X-Forwarded-Host: x", "Forwarded: for=x", "Via: 1.1 x",
+    "Api-Key: x",
+    "X-Goog-Api-Key: x", "X-Forwarded-For: 10.0.0.1", "X-Forwarded-Host: x", "Forwarded: for=x", "Via: 1.1 x",
     "X-Real-IP: 10.0.0.1", "X-Zaum-Rule: egress.allowed", "Connection: keep-alive, X-Mine", "X-Mine: 1",
-    "Keep-Alive: 5",     "TE: trailers", "Trailer: X", "Proxy-Connection: keep-alive", "X-Original-URL: /admin",
+    "Keep-Alive: 5",
+    "TE: trailers", "Trailer: X", "Proxy-Connection: keep-alive", "X-Original-URL: /admin",
     "X-HTTP-Method-Override: DELETE",     "Expect: 100-continue", "X-Envoy-Upstream-Alt-Stat-Name: x",
 )  # fmt: skip
 

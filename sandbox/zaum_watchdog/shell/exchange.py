@@ -1,0 +1,442 @@
+"""One request on a route and its answer: from the decision to the last byte.
+
+What the agent sends goes up as it comes, and what the upstream sends goes down as it comes; each side is read no faster
+than the other one takes. Nothing is stored but what the next byte decides.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from zaum_api import contract
+from zaum_watchdog.core import (
+    answers,
+    bodies,
+    echo,
+    exchanges,
+    gateway_answer,
+    refusals,
+    requests,
+    responses,
+    routes,
+)  # fmt: skip
+from zaum_watchdog.core.exchanges import Phase
+from zaum_watchdog.shell import brake, clock, credentials, upstream
+
+HELD_MAX: Final = 64 * 1024
+"""Bytes of a request that wait for its connection, or for the request before it."""
+TRIES: Final = 3
+"""Connections that are dialled for one request, as long as nobody has heard of it."""
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_RULE: Final = contract.Rule
+
+
+class Agent(Protocol):
+    """The agent's side of the exchange."""
+
+    brake: brake.Brake
+
+    def enter(self, phase: Phase) -> None:
+        """Say where the exchange stands."""
+
+    def write(self, data: bytes) -> None:
+        """Send to the agent."""
+
+    def refused(self, refused: refusals.Refusal, *, recorded: bool) -> None:
+        """Answer with a refusal, and end; nothing of another answer has been sent.
+
+        `recorded`: the request has left, and its record says how it ended.
+        """
+
+    def relayed(self, answer: gateway_answer.Declined) -> None:
+        """Answer with the gateway's refusal, and end."""
+
+    def cut_short(self) -> None:
+        """End so that the agent can tell that its answer is not complete."""
+
+    def over(self, *, keep: bool) -> None:
+        """Go on with the next request, or end."""
+
+    def soon(self, then: Callable[[], None]) -> None:
+        """Call after others had their turn."""
+
+    def behind(self, data: bytes) -> None:
+        """Take what came behind the request."""
+
+
+class Shared(Protocol):
+    """What all exchanges share: connections to upstreams, and the books."""
+
+    def kept(self, route: routes.Route) -> upstream.Connection | None:
+        """Give an idle one."""
+
+    def dial(self, route: routes.Route, user: "Exchange", *, secure: bool) -> None:
+        """Begin a new one, and hand it to the user's `adopt`."""
+
+    def keep(self, connection: upstream.Connection, *, nanoseconds: int) -> None:
+        """Take one back that can carry another request."""
+
+    def begun(self) -> None:
+        """Count a request that goes on."""
+
+    def allowed(self, asked: routes.Asked) -> None:
+        """Record that a request leaves."""
+
+    def ended(self, exchange: "Exchange", rule: contract.Rule | None, status: int) -> None:
+        """Record how a request ended that was begun."""
+
+
+class Exchange(upstream.User):
+    """See the module."""
+
+    __slots__ = (
+        "_agent", "_answer", "_answer_body", "_body", "_connection", "_credential", "_head", "_held",
+        "_later_down", "_later_up", "_pooled", "_scanner", "_sent", "_shared", "_told", "_tries", "asked", "begun",
+        "body_done", "done", "down", "recorded", "started", "status", "up",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        agent: Agent,
+        shared: Shared,
+        asked: routes.Asked,
+        credential: credentials.Credential | None,
+    ) -> None:
+        self._agent = agent
+        self._shared = shared
+        self.asked = asked
+        self._credential = credential
+        self.started = clock.monotonic()
+        chunked = asked.request.length == requests.CHUNKED
+        self._body: bodies.Chunked | bodies.Sized = bodies.Chunked() if chunked else bodies.Sized(asked.request.length)
+        self.body_done = False
+        self._held = b""
+        self._later_up = b""
+        self._later_down = b""
+        self._connection: upstream.Connection | None = None
+        self._pooled = False
+        self._sent = False
+        self._told = False
+        self._tries = 0
+        self._head = b""
+        self._answer: responses.Answer | None = None
+        self._answer_body: bodies.Body | None = None
+        self._scanner = echo.Scanner(credential.searched) if credential is not None else None
+        self.begun = False
+        self.recorded = False
+        self.done = False
+        self.status = 0
+        self.up = 0
+        self.down = 0
+
+    # The request.
+
+    @property
+    def answering(self) -> bool:
+        """Say whether the agent has got a part of the answer."""
+        return self._told
+
+    def begin(self) -> None:
+        """Find a connection, and send."""
+        if self.done:
+            return
+        self.begun = True
+        self._shared.begun()
+        self._agent.enter(Phase.DIALLING)
+        kept = self._shared.kept(self.asked.route)
+        if kept is not None:
+            self._pooled = True
+            kept.user = self
+            self.adopt(kept)
+            self.ready()
+        else:
+            self._dial(secure=False)
+
+    def _dial(self, *, secure: bool) -> None:
+        self._tries += 1
+        self._pooled = False
+        self._shared.dial(self.asked.route, self, secure=secure)
+
+    def adopt(self, connection: upstream.Connection) -> None:
+        """Take the connection that is being made."""
+        self._connection = connection
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes of the request's body; give what is behind its end, which is the next request's."""
+        if self._later_up:
+            self._later_up += data
+            return b""
+        taken = self._body.feed(data)
+        if taken.problem:
+            self._wrong(requests.malformed(f"in the body, {taken.problem}"))
+            return b""
+        self.up += sum(map(len, taken.pieces))
+        if self.up > routes.BODY_MAX:
+            self._wrong(routes.too_large(self.asked.route.authority))
+            return b""
+        self._send(self._framed(taken))
+        if taken.later:
+            self._later_up = taken.later
+            self._agent.brake.pull(brake.Why.LATER)
+            self._agent.soon(self._again_up)
+        if taken.done:
+            self.body_done = True
+            if self._sent and self._answer is None:
+                self._agent.enter(Phase.THINKING)
+        return taken.rest
+
+    def _again_up(self) -> None:
+        if not self.done:
+            later, self._later_up = self._later_up, b""
+            self._agent.brake.release(brake.Why.LATER)
+            self._agent.behind(self.feed(later))
+
+    def _framed(self, taken: bodies.Taken) -> bytes:
+        if isinstance(self._body, bodies.Sized):
+            return b"".join(taken.pieces)
+        return bodies.chunk(taken.pieces) + (bodies.LAST_CHUNK if taken.done else b"")
+
+    def _send(self, data: bytes) -> None:
+        if not data:
+            return
+        if self._sent and self._connection is not None:
+            self._connection.send(data)
+            return
+        self._held += data
+        if len(self._held) >= HELD_MAX:
+            self._agent.brake.pull(brake.Why.HELD)
+
+    def _wrong(self, refused: refusals.Refusal) -> None:
+        if self.answering:
+            self.fail(refused.rule)
+        else:
+            self.refuse(refused)
+
+    # What the upstream's connection tells.
+
+    def ready(self) -> None:
+        """Send what there is of the request; from here on it has left."""
+        connection = self._connection
+        assert connection is not None
+        credential = self._credential.value if self._credential is not None else b""
+        held, self._held = self._held, b""
+        self._agent.enter(Phase.ASKING)
+        self._sent = True
+        if not self.recorded:
+            self.recorded = True
+            self._shared.allowed(self.asked)
+        connection.send(routes.head(self.asked, credential) + held)
+        self._agent.brake.release(brake.Why.HELD)
+        if self.body_done:
+            self._agent.enter(Phase.THINKING)
+        elif self.asked.request.expects and not self.up:
+            self._agent.write(_CONTINUE)
+
+    def declined(self, answer: gateway_answer.Declined, *, again: bool) -> None:
+        """Pass the gateway's refusal on, unless it may think again."""
+        self._connection = None
+        if again and self._tries < TRIES:
+            self._dial(secure=True)
+        else:
+            self._finish(answer.rule, answer.status)
+            self._agent.relayed(answer)
+
+    def failed(self, rule: contract.Rule, problem: str, *, again: bool) -> None:
+        """Try another connection, or give up."""
+        self._connection = None
+        if again and self._tries < TRIES:
+            self._dial(secure=False)
+        else:
+            at = self.asked.route.authority
+            self.refuse(refusals.Refusal(rule, problem, "", at.host.name, at.port))
+
+    def received(self, data: bytes) -> None:
+        """Take a piece of the answer."""
+        if self.done:
+            return
+        if self._later_down:
+            self._later_down += data
+        elif self._answer_body is not None:
+            self._pass_on(data, b"")
+        else:
+            self._head += data
+            self._read_head()
+
+    def ended(self, *, clean: bool) -> None:
+        """Take the end of the upstream's connection: of the answer too, where it ends so."""
+        self._connection = None
+        if self._answer is None:
+            self._died()
+        elif self._answer.ends is responses.Ends.CLOSE and clean and not self._later_down:
+            self._complete(b"", b"")
+        else:
+            self.fail(_RULE.UPSTREAM_UNAVAILABLE)
+
+    def _died(self) -> None:
+        request = self.asked.request
+        nothing_sent = not request.length and not self._head
+        if self._pooled and nothing_sent and request.method in requests.IDEMPOTENT:
+            self._sent = False
+            self._agent.enter(Phase.DIALLING)
+            self._dial(secure=False)
+            return
+        at = self.asked.route.authority
+        problem = f"the upstream {at.host.name} hung up without an answer"
+        self.refuse(refusals.Refusal(_RULE.UPSTREAM_UNAVAILABLE, problem, "", at.host.name, at.port))
+
+    def stop(self) -> None:
+        """Read no more from the agent until the upstream has taken what is queued."""
+        self._agent.brake.pull(brake.Why.OTHER_SIDE)
+
+    def go_on(self) -> None:
+        """Read from the agent again."""
+        self._agent.brake.release(brake.Why.OTHER_SIDE)
+
+    def agent_stops(self, stopped: bool) -> None:
+        """Read no faster from the upstream than the agent takes."""
+        if self._connection is not None and self._connection.stage is upstream.Stage.READY:
+            if stopped:
+                self._connection.brake.pull(brake.Why.OTHER_SIDE)
+            else:
+                self._connection.brake.release(brake.Why.OTHER_SIDE)
+
+    # The answer.
+
+    def _read_head(self) -> None:
+        while True:
+            length = responses.end_of_head(self._head)
+            if length is None:
+                return
+            if isinstance(length, responses.Malformed):
+                self._bad(length.problem)
+                return
+            raw, self._head = self._head[:length], self._head[length:]
+            answer = responses.read(raw, method=self.asked.request.method)
+            if isinstance(answer, responses.Malformed):
+                self._bad(answer.problem)
+                return
+            if not answer.interim:
+                break
+        credential = self._credential
+        if credential is not None and credential.searched.within(raw):
+            self._echoed()
+        elif credential is not None and answer.coded and answer.ends is not responses.Ends.AT_ONCE:
+            self._bad("it is compressed although that was not asked for, so it cannot be searched for the credential")
+        else:
+            self._begin_answer(answer)
+
+    def _begin_answer(self, answer: responses.Answer) -> None:
+        self._answer = answer
+        self._answer_body = answer.body()
+        self.status = answer.status
+        self._agent.enter(Phase.ANSWERED)
+        head = responses.head(answer, method=self.asked.request.method, keep=self.keep)
+        rest, self._head = self._head, b""
+        self._pass_on(rest, head)
+
+    @property
+    def keep(self) -> bool:
+        """Say whether the agent's connection may carry its next request."""
+        return self.asked.request.keep and self.body_done
+
+    def _pass_on(self, data: bytes, head: bytes) -> None:
+        body, answer = self._answer_body, self._answer
+        assert body is not None
+        assert answer is not None
+        taken = body.feed(data)
+        if taken.problem:
+            self._bad(taken.problem)
+            return
+        pieces = taken.pieces
+        if self._scanner is not None:
+            pieces = [self._scanner.feed(piece) for piece in pieces]
+            if self._scanner.found:
+                self._echoed()
+                return
+        if taken.later:
+            self._later_down = taken.later
+            if self._connection is not None:
+                self._connection.brake.pull(brake.Why.LATER)
+            self._agent.soon(self._again_down)
+        if taken.done:
+            self._complete(head + self._written(pieces), taken.rest)
+        else:
+            self._tell(head + self._written(pieces))
+
+    def _again_down(self) -> None:
+        if self.done:
+            return
+        later, self._later_down = self._later_down, b""
+        if self._connection is not None:
+            self._connection.brake.release(brake.Why.LATER)
+            self._pass_on(later, b"")
+        else:
+            self.fail(_RULE.UPSTREAM_UNAVAILABLE)
+
+    def _tell(self, data: bytes) -> None:
+        if data:
+            self._told = True
+            self._agent.write(data)
+
+    def _written(self, pieces: list[bytes]) -> bytes:
+        assert self._answer is not None
+        content = b"".join(pieces)
+        self.down += len(content)
+        return bodies.chunk(pieces) if responses.chunked(self._answer) else content
+
+    def _complete(self, data: bytes, rest: bytes) -> None:
+        answer = self._answer
+        assert answer is not None
+        held = self._scanner.end() if self._scanner is not None else b""
+        last = bodies.LAST_CHUNK if responses.chunked(answer) else b""
+        self._tell(data + (self._written([held]) if held else b"") + last)
+        connection, self._connection = self._connection, None
+        if connection is not None and answer.keep and self.body_done and not rest:
+            connection.brake.release(brake.Why.OTHER_SIDE | brake.Why.LATER)
+            self._shared.keep(connection, nanoseconds=exchanges.keep_for(answer.keep_seconds))
+        elif connection is not None:
+            connection.close()
+        keep = self.keep
+        self._finish(None, answer.status)
+        self._agent.over(keep=keep)
+
+    def _bad(self, problem: str) -> None:
+        if self._told:
+            self.fail(_RULE.UPSTREAM_MALFORMED)
+            return
+        at = self.asked.route.authority
+        text = f"the answer of the upstream {at.host.name} is not passed on: {problem}"
+        self.refuse(refusals.Refusal(_RULE.UPSTREAM_MALFORMED, text, "", at.host.name, at.port))
+
+    def _echoed(self) -> None:
+        if self._told:
+            self.fail(_RULE.ROUTE_ECHO)
+            return
+        at = self.asked.route.authority
+        problem = f"the upstream {at.host.name} sent the route's credential back; its answer is not passed on"
+        self.refuse(refusals.Refusal(_RULE.ROUTE_ECHO, problem, "", at.host.name, at.port))
+
+    # Ends.
+
+    def refuse(self, refused: refusals.Refusal) -> None:
+        """End with a refusal; the agent has got nothing of an answer."""
+        recorded = self.recorded
+        self._finish(refused.rule, answers.status_of(refused.rule))
+        self._agent.refused(refused, recorded=recorded)
+
+    def fail(self, rule: contract.Rule | None) -> None:
+        """End in the middle of an answer."""
+        self._finish(rule, self.status)
+        self._agent.cut_short()
+
+    def abandon(self, rule: contract.Rule | None) -> None:
+        """Take the end of the agent's side."""
+        self._finish(rule, self.status)
+
+    def _finish(self, rule: contract.Rule | None, status: int) -> None:
+        if self.done:
+            return
+        self.done = True
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._shared.ended(self, rule, status)

@@ -1,0 +1,234 @@
+"""All routes of this pod: their listener's connections, the ways to their upstreams, their keys, and the books."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from zaum_api import contract
+from zaum_watchdog.core import (
+    answers,
+    gateway_answer,
+    policy,
+    records,
+    refusals,
+    requests,
+)  # fmt: skip
+from zaum_watchdog.core import routes as decisions
+from zaum_watchdog.core.exchanges import SECOND
+from zaum_watchdog.shell import (
+    clock,
+    credentials,
+    exchange,
+    hop,
+    pool,
+    route_side,
+    trust,
+    upstream,
+    watch,
+)  # fmt: skip
+
+SPARE_CONNECTIONS: Final = 64
+"""Sockets beyond the policy's connections, for clients that keep idle ones and for requests about to be refused."""
+
+
+class Routes:
+    """What connections of the agent to the routes share."""
+
+    def __init__(self, shared: watch.Watch, way: hop.Hop, directory: Path) -> None:
+        self._watch = shared
+        self._hop = way
+        self._pool = pool.Pool()
+        self._trust = trust.Trust(shared.loop)
+        self._credentials = credentials.Credentials(directory)
+        self._sides: set[route_side.RouteSide] = set()
+        self._untrusted = ""
+        shared.followers.append(self)
+        self.adopt(shared.policy)
+
+    def accept(self) -> route_side.RouteSide:
+        """Serve one more connection."""
+        return route_side.RouteSide(self)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Give the routes whose credential cannot be used, sorted."""
+        return tuple(sorted(self._credentials.unusable))
+
+    # What the supervisor and the watch call.
+
+    def adopt(self, changed: policy.Policy) -> None:
+        """Follow a document: what it forbids is cut, what it changes is dialled anew."""
+        known = changed.routed
+        for side in [*self._sides]:
+            if side.asked is not None and not decisions.stands(known, side.asked):
+                side.cut(contract.Rule.CONFIG_REMOVED)
+        self._pool.prune(known)
+        if any(route.config.tls for route in known.values()) and self._trust.want(changed.config.upstream_ca_pem):
+            self._pool.clear()
+        self.poll()
+
+    def poll(self) -> None:
+        """Read the credentials that were rotated."""
+        for name in self._credentials.poll(self._watch.policy.routed):
+            self._watch.event("credential", route=name, problem=self._credentials.unusable.get(name, ""))
+        if self._trust.problem != self._untrusted:
+            self._untrusted = self._trust.problem
+            self._watch.event("degraded", problem=self._untrusted)
+
+    def expire(self, now: int) -> None:
+        """End what is overdue."""
+        for side in [*self._sides]:
+            side.expire(now)
+        self._pool.expire(now)
+
+    def cut(self, rule: contract.Rule | None) -> None:
+        """End everything at once."""
+        for side in [*self._sides]:
+            side.cut(rule)
+        self._pool.clear()
+
+    # What a connection asks.
+
+    def joined(self, side: route_side.RouteSide) -> refusals.Refusal | None:
+        """Count a connection, and refuse one too many."""
+        self._sides.add(side)
+        most = self._watch.policy.config.connections + SPARE_CONNECTIONS
+        if len(self._sides) <= most:
+            return None
+        return refusals.Refusal(contract.Rule.CONNECTIONS, f"more than {most} sockets", retry_after=SECOND)
+
+    def left(self, side: route_side.RouteSide) -> None:
+        """Forget a connection."""
+        self._sides.discard(side)
+
+    def soon(self, then: Callable[[], None]) -> None:
+        """Call after others had their turn."""
+        self._watch.loop.call_soon(then)
+
+    def decided(self, side: route_side.RouteSide, request: requests.Request) -> exchange.Exchange | refusals.Refusal:
+        """Decide a request by the policy in force."""
+        shared = self._watch
+        asked = policy.admit_routed(
+            shared.policy,
+            request,
+            unusable=self._credentials.unusable,
+            meter=shared.meter,
+            tunnels=shared.tunnels,
+            latched=shared.verdict.breach,
+            now=clock.monotonic(),
+        )
+        if isinstance(asked, refusals.Refusal):
+            return asked
+        return exchange.Exchange(side, self, asked, self._credentials.of(asked.route))
+
+    # Connections to upstreams.
+
+    def kept(self, route: decisions.Route) -> upstream.Connection | None:
+        """Give an idle one."""
+        return self._pool.take(route, clock.monotonic())
+
+    def keep(self, connection: upstream.Connection, *, nanoseconds: int) -> None:
+        """Take one back, unless its route is another one by now."""
+        now = self._watch.policy.routed.get(connection.route.name)
+        if now is not None and pool.same(now, connection.route):
+            self._pool.give(connection, keep=nanoseconds, now=clock.monotonic())
+        else:
+            connection.close()
+
+    def dial(self, route: decisions.Route, user: exchange.Exchange, *, secure: bool) -> None:
+        """Begin a connection."""
+        if not self._hop.usable:
+            user.failed(contract.Rule.TOKEN_MISSING, "the pod's token for the gateway is not there", again=False)
+        elif route.config.tls:
+            self._trust.when_ready(lambda: self._dial(route, user, secure=secure))
+        else:
+            self._dial(route, user, secure=True)
+
+    def _dial(self, route: decisions.Route, user: exchange.Exchange, *, secure: bool) -> None:
+        if user.done:
+            return
+        context = self._trust.context if route.config.tls else None
+        resumed = self._pool.sessions.get(route.name) if context is not None else None
+        connection = upstream.Connection(self._hop, route, user, context, resumed)
+        user.adopt(connection)
+        connection.dial(secure=secure)
+
+    # The books.
+
+    def begun(self) -> None:
+        """Count a request that goes on."""
+        self._watch.tunnels += 1
+
+    def allowed(self, asked: decisions.Asked) -> None:
+        """Record that a request leaves."""
+        self._record(contract.Rule.ALLOWED, asked, status=0)
+
+    def ended(self, ended: exchange.Exchange, rule: contract.Rule | None, status: int) -> None:
+        """Give back the place among the connections, and record how a request ended that has left."""
+        if not ended.begun:
+            return
+        shared = self._watch
+        shared.tunnels -= 1
+        if rule is None and not ended.recorded:  # The agent hung up before anything had left.
+            self.allowed(ended.asked)
+        elif not ended.recorded:
+            return
+        elif rule is not None:
+            shared.count(rule)
+        shared.bytes_out += ended.up
+        shared.bytes_in += ended.down
+        asked = ended.asked
+        line = shared.writer.request(
+            clock.wall(),
+            route=asked.route.name,
+            method=asked.request.method,
+            path=asked.path,
+            status=status,
+            up=ended.up,
+            down=ended.down,
+            millis=(clock.monotonic() - ended.started) // 1_000_000,
+            rule=rule,
+        )
+        shared.out.write(line)
+
+    def refusal(
+        self, refused: refusals.Refusal, named: tuple[str, str, str], *, text: bool, bare: bool, recorded: bool
+    ) -> bytes:
+        """Write the answer of a refusal, and its record where the request has none yet."""
+        shared = self._watch
+        if not recorded:
+            shared.count(refused.rule)
+            route, method, path = named
+            line = shared.writer.routed(
+                clock.wall(), refused.rule, refused.host, refused.port, status=answers.status_of(refused.rule),
+                by=records.BY_WATCHDOG, route=route, method=method, path=path,
+            )  # fmt: skip
+            shared.out.write(line)
+        config = shared.policy.config
+        return answers.refusal(refused, namespace=config.namespace, name=config.policy, text=text, bare=bare)
+
+    def relay(self, answer: gateway_answer.Declined, asked: decisions.Asked) -> bytes:
+        """Record a refusal of the gateway and write its answer."""
+        self._record(answer.rule, asked, status=answer.status, by=records.BY_GATEWAY)
+        bare = asked.request.method == "HEAD"
+        if answer.body:
+            return answers.write(answer.status, answer.rule, answer.body, retry_after=answer.retry_after, bare=bare)
+        at = asked.route.authority
+        refused = refusals.Refusal(
+            answer.rule, "refused by the gateway", "", at.host.name, at.port, answer.retry_after * SECOND
+        )
+        config = self._watch.policy.config
+        return answers.refusal(
+            refused, namespace=config.namespace, name=config.policy, text=asked.request.text, bare=bare
+        )
+
+    def _record(
+        self, rule: contract.Rule, asked: decisions.Asked, *, status: int, by: str = records.BY_WATCHDOG
+    ) -> None:
+        shared, at = self._watch, asked.route.authority
+        shared.count(rule)
+        line = shared.writer.routed(
+            clock.wall(), rule, at.host.name, at.port, status=status, by=by,
+            route=asked.route.name, method=asked.request.method, path=asked.path,
+        )  # fmt: skip
+        shared.out.write(line)
