@@ -110,3 +110,44 @@ def test_whatever_stands_in_a_claim_the_answer_is_a_verdict(name: str, value: ob
 )
 def test_the_token_of_a_header(header: str, token: str | None) -> None:
     assert credentials.bearer(header) == token
+
+
+TOKEN = credentials.Presented(authorization="Bearer x")
+SIGNED = credentials.Presented(signature_input="i", signature="s")
+BOTH = credentials.Presented(authorization="Bearer x", signature_input="i", signature="s")
+HALF = credentials.Presented(signature="s")
+Listener = contract.Listener
+
+
+@pytest.mark.parametrize(
+    ("presented", "listener", "rule"),
+    [
+        (TOKEN, Listener.TLS, None),
+        (SIGNED, Listener.SIGNED, None),
+        (HALF, Listener.SIGNED, None),
+        (TOKEN, Listener.SIGNED, contract.Rule.TOKEN_INVALID),
+        (BOTH, Listener.SIGNED, contract.Rule.TOKEN_INVALID),
+        (SIGNED, Listener.TLS, contract.Rule.SIGNATURE_INVALID),
+        (BOTH, Listener.TLS, contract.Rule.SIGNATURE_INVALID),
+        (HALF, Listener.TLS, contract.Rule.SIGNATURE_INVALID),
+    ],
+)
+def test_i04_each_proof_counts_on_its_own_listener_alone(
+    presented: credentials.Presented, listener: Listener, rule: contract.Rule | None
+) -> None:
+    found = credentials.misplaced(presented, listener)
+    if rule is None:
+        assert found is None, "it is looked at"
+    else:
+        assert isinstance(found, credentials.Invalid)
+        assert found.rule is rule
+
+
+@pytest.mark.parametrize("listener", Listener)
+@pytest.mark.parametrize("nothing", [credentials.Presented(), credentials.Presented(authorization="")])
+def test_i04_nothing_is_nothing_on_each_listener(nothing: credentials.Presented, listener: Listener) -> None:
+    assert credentials.misplaced(nothing, listener) == credentials.Missing()
+
+
+def test_a_token_is_not_in_what_is_printed() -> None:
+    assert "Bearer" not in repr(TOKEN)

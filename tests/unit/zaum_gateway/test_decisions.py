@@ -170,3 +170,44 @@ def test_only_the_whole_truth_is_allowed(
     whole = (method, source, who, seen) == ("CONNECT", "10.0.0.1", WHO, snapshot())
     named = authority.lower().replace(".:", ":") == REQUEST.authority
     assert decision.allowed == (whole and named)
+
+
+SESSION = decisions.Request(method="GET", authority="gateway.zaum.dev", source="10.0.0.1", path=contract.PATH_SESSION)
+
+
+def test_a_session_is_given_to_a_live_pod_at_its_own_address() -> None:
+    decision = decide(SESSION)
+    assert decision.allowed
+    assert (decision.namespace, decision.policy, decision.uid) == ("agents", "demo", "uid-1")
+
+
+def test_a_pod_without_a_readable_policy_may_have_a_session_and_no_tunnel() -> None:
+    seen = snapshot(policy=replace(POLICY, table=None))
+    assert decide(SESSION, seen=seen).allowed
+    assert decide(seen=seen).rule is Rule.POLICY_NOT_READY
+
+
+@pytest.mark.parametrize(
+    ("request_", "who", "seen", "rule"),
+    [
+        (SESSION, credentials.Missing(), snapshot(), Rule.TOKEN_MISSING),
+        (SESSION, credentials.Invalid("why"), snapshot(), Rule.TOKEN_INVALID),
+        (SESSION, WHO, None, Rule.GATEWAY_UNAVAILABLE),
+        (SESSION, WHO, snapshot(pod=None), Rule.POD_UNKNOWN),
+        (SESSION, WHO, snapshot(policy=None), Rule.POLICY_GONE),
+        (SESSION, WHO, snapshot(policy=replace(POLICY, quarantined=True)), Rule.QUARANTINED),
+        (replace(SESSION, source="10.0.0.2"), WHO, snapshot(), Rule.SOURCE_ADDRESS),
+        (replace(SESSION, listener=contract.Listener.SIGNED), WHO, snapshot(), Rule.REQUEST_MALFORMED),
+        (replace(SESSION, path=contract.PATH_SESSION + "?x"), WHO, snapshot(), Rule.REQUEST_MALFORMED),
+        (replace(SESSION, method="POST"), WHO, snapshot(), Rule.REQUEST_MALFORMED),
+    ],
+)
+def test_i04_a_session_is_refused(
+    request_: decisions.Request, who: credentials.Credential, seen: records.Snapshot | None, rule: Rule
+) -> None:
+    assert decide(request_, who, seen).rule is rule
+
+
+@pytest.mark.parametrize("rule", [Rule.SIGNATURE_INVALID, Rule.REPLAYED, Rule.SOURCE_ADDRESS])
+def test_i04_what_a_signature_lacks_is_said_by_its_rule(rule: Rule) -> None:
+    assert decide(who=credentials.Invalid("why", rule)).rule is rule
