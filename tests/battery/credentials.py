@@ -1,7 +1,6 @@
 """Make every credential that an agent could come by or forge for the gateway.
 
-The tokens that Kubernetes itself would sign are asked of it; those that it would not (expired, another issuer) are
-signed by the local cluster's own key, so that nothing but the claim in question is wrong with them.
+They are signed by the local cluster's own key, so that nothing but the claim in question is wrong with them.
 """
 
 import base64
@@ -24,13 +23,21 @@ _API_AUDIENCE: Final = "https://kubernetes.default.svc.cluster.local"
 
 
 def all_tokens(api: Api, pod: Object, other: Object, key_file: Path) -> dict[str, str]:
-    """Give credential's name (as the lines of group 2 call it) → what an agent would send as its token."""
-    own = issued(api, pod, contract.AUDIENCE_EGRESS)
+    """Give credential's name (as the lines of group 2 call it) → what an agent would send as its token.
+
+    Admission lets nobody but nodes ask for tokens of agents' ServiceAccounts: hence the key.
+    """
     key = serialization.load_pem_private_key(key_file.read_bytes(), None)
     assert isinstance(key, rsa.RSAPrivateKey)
+    header, body = likeness(api, pod)
+    strange = likeness(api, other)[1]
+    own = signed(header, body, key)
     head, claims, signature = own.split(".")
     now = int(time.time())
-    header, body = read(head), read(claims)
+    unbound = {name: value for name, value in body["kubernetes.io"].items() if name != "pod"}
+    account = body["kubernetes.io"] | {"serviceaccount": {"name": "default", "uid": "0"}}
+    namespace = pod["metadata"]["namespace"]
+    default = f"system:serviceaccount:{namespace}:default"
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     edited = body | {"kubernetes.io": body["kubernetes.io"] | {"pod": {"name": "x", "uid": "x"}}}
@@ -38,11 +45,11 @@ def all_tokens(api: Api, pod: Object, other: Object, key_file: Path) -> dict[str
     by_secret = header | {"alg": "HS256"}
     return {
         "own": own,
-        "other policy": issued(api, other, contract.AUDIENCE_EGRESS),
-        "other audience": issued(api, pod, contract.AUDIENCE_LEDGER),
-        "api audience": issued(api, pod, _API_AUDIENCE),
-        "other account": issued(api, pod, contract.AUDIENCE_EGRESS, account="default"),
-        "unbound": issued(api, pod, contract.AUDIENCE_EGRESS, bound=False),
+        "other policy": signed(header, strange, key),
+        "other audience": signed(header, body | {"aud": [contract.AUDIENCE_LEDGER]}, key),
+        "api audience": signed(header, body | {"aud": [_API_AUDIENCE]}, key),
+        "other account": signed(header, body | {"sub": default, "kubernetes.io": account}, key),
+        "unbound": signed(header, body | {"kubernetes.io": unbound}, key),
         "expired": signed(header, body | {"exp": now - 300, "iat": now - 900, "nbf": now - 900}, key),
         "early": signed(header, body | {"nbf": now + 3600, "iat": now + 3600, "exp": now + 7200}, key),
         "alg none": f"{write(none | {'alg': 'none'})}.{claims}.",
@@ -57,17 +64,23 @@ def all_tokens(api: Api, pod: Object, other: Object, key_file: Path) -> dict[str
     }
 
 
-def issued(api: Api, pod: Object, audience: str, *, account: str = "", bound: bool = True) -> str:
-    """Ask the API server for a token of the pod's ServiceAccount, as the kubelet does."""
-    meta = pod["metadata"]
-    account = account or pod["spec"]["serviceAccountName"]
-    spec: dict[str, Any] = {"audiences": [audience], "expirationSeconds": SECONDS}
-    if bound and account == pod["spec"]["serviceAccountName"]:
-        spec["boundObjectRef"] = {"kind": "Pod", "apiVersion": "v1", "name": meta["name"], "uid": meta["uid"]}
-    path = f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{account}/token"
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
-    token: str = json.loads(api.send("POST", path, body).data)["status"]["token"]
-    return token
+def likeness(api: Api, pod: Object) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give header and claims as the kubelet's token for a pod has them; the rest is as in a token of another kind."""
+    meta, account = pod["metadata"], pod["spec"]["serviceAccountName"]
+    spec = {"audiences": [contract.AUDIENCE_EGRESS], "expirationSeconds": SECONDS}
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+    path = "/api/v1/namespaces/kube-system/serviceaccounts/default/token"
+    token = json.loads(api.send("POST", path, request).data)["status"]["token"]
+    header, body = (read(part) for part in token.split(".")[:2])
+    own = {
+        "namespace": meta["namespace"],
+        "pod": {"name": meta["name"], "uid": meta["uid"]},
+        "serviceaccount": {
+            "name": account,
+            "uid": api.get("serviceaccounts", meta["namespace"], account)["metadata"]["uid"],
+        },
+    }
+    return header, body | {"sub": f"system:serviceaccount:{meta['namespace']}:{account}", "kubernetes.io": own}
 
 
 def signed(header: Mapping[str, Any], body: Mapping[str, Any], key: rsa.RSAPrivateKey) -> str:

@@ -72,7 +72,7 @@ def _to_gateway(flow: Flow, stage: Stage) -> bool:
 
 def _answers(flow: Flow, stage: Stage) -> bool:
     """Tell whether a packet to an agent answers something of its own."""
-    if flow.source in stage.gateway_pods and flow.sport in stage.gateway_ports:
+    if flow.source in {*stage.gateway_pods, *stage.gateway} and flow.sport in stage.gateway_ports:
         return False
     if flow.protocol in ECHO_REPLIES:
         return flow.flags in ECHO_REPLIES[flow.protocol]

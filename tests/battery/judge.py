@@ -14,6 +14,7 @@ Finding = Mapping[str, Any]
 ABSENT: Final = frozenset(
     {
         "EPROTONOSUPPORT", "EAFNOSUPPORT", "ESOCKTNOSUPPORT", "ENOPROTOOPT", "ENOSYS", "EOPNOTSUPP", "EPFNOSUPPORT",
+        "ENODEV",
     }
 )  # fmt: skip
 """What a kernel says that lacks something."""

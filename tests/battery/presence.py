@@ -16,19 +16,20 @@ SECRET_VALUE: Final = secrets.token_urlsafe(32)
 
 
 def of(pods: Pods, gateway: Object) -> frozenset[Needs]:
-    """Say what is there: by the gateway's Service, and by an agent's own look at its loopback."""
+    """Say what is there: by an agent's own look: a port that it may reach and that answers."""
     found = {Needs.NOTHING}
-    if any(port["port"] == contract.GATEWAY_SIGNED_PORT for port in gateway["ports"]):
-        found.add(Needs.SIGNED_HOP)
     body = {"apiVersion": "v1", "kind": "Secret", "stringData": {"key": SECRET_VALUE}}
     pods.api.apply("secrets", body | {"metadata": {"name": SECRET, "namespace": pods.agents.namespace}})
-    looks = [{"id": "r", "kind": "dial", "address": "127.0.0.1", "port": contract.ROUTES_PORT}]
+    looks = [
+        {"id": "routes", "kind": "dial", "address": "127.0.0.1", "port": contract.ROUTES_PORT},
+        {"id": "signed", "kind": "dial", "address": gateway["clusterIP"], "port": contract.GATEWAY_SIGNED_PORT},
+    ]
     try:
         pod = pods.agent("looking", looks, **spec(frozenset({Needs.ROUTES})))
-    except RefusedError:
-        return frozenset(found)
-    if pods.findings(pods.agents, pod)["r"]["word"] == "open":
-        found.add(Needs.ROUTES)
+    except RefusedError:  # an API without routes
+        pod = pods.agent("looking", looks)
+    seen = pods.findings(pods.agents, pod)
+    found |= {need for need in (Needs.ROUTES, Needs.SIGNED_HOP) if seen[need.value.partition(" ")[0]]["word"] == "open"}
     pods.api.delete("agentpolicies", pods.agents.namespace, "looking")
     return frozenset(found)
 

@@ -67,10 +67,22 @@ def dial(attempt: Attempt) -> Finding:
     with socket.socket(family_of(address), kind, attempt.get("protocol", 0)) as channel:
         channel.settimeout(BOUND_SECONDS)
         if attempt.get("fast"):
-            channel.sendto(b"GET / HTTP/1.0\r\n\r\n", 0x20000000, place_of(address, port))  # MSG_FASTOPEN
+            hurry(channel, place_of(address, port))
         else:
             channel.connect(place_of(address, port))
         return {"got": True, "word": "open"}
+
+
+def hurry(channel: socket.socket, place: tuple[Any, ...]) -> None:
+    """Connect with data in the first packet, as far as the kernel has a cookie for it."""
+    try:
+        channel.sendto(b"GET / HTTP/1.0\r\n\r\n", 0x20000000, place)  # MSG_FASTOPEN
+    except BlockingIOError:
+        if not select.select([], [channel], [], BOUND_SECONDS)[1]:
+            raise TimeoutError from None
+        failed = channel.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if failed:
+            raise OSError(failed, "connect") from None
 
 
 def datagram(attempt: Attempt) -> Finding:
@@ -225,9 +237,7 @@ def head(attempt: Attempt) -> Finding:
             channel.shutdown(socket.SHUT_WR)
         raw, end = receive(channel, seconds=attempt.get("seconds", BOUND_SECONDS))
     finding = described(raw, end)
-    for text in attempt.get("find", []):
-        finding.setdefault("found", []).append(text in raw.decode("latin-1"))
-    return finding
+    return finding | {"got": bool(raw)} if attempt.get("any") else finding
 
 
 def pipeline(attempt: Attempt) -> Finding:
@@ -263,7 +273,7 @@ def opened(attempt: Attempt) -> tuple[socket.socket, Finding]:
     host, port = attempt["host"], attempt.get("port", 443)
     channel = connected(attempt)
     channel.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode("latin-1"))
-    raw, end = receive(channel, enough=b"\r\n\r\n")
+    raw, end = receive(channel, enough=b"\r\n\r\n", seconds=attempt.get("patience", BOUND_SECONDS))
     return channel, described(raw, end)
 
 

@@ -18,9 +18,15 @@ def attempts(stage: Stage) -> Iterator[Attempt]:
         ("plain HTTP to an outlaw", addresses.OUTLAW_IPV4),
         ("metadata", addresses.METADATA_IPV4),
     ):
-        yield attempt(line, f"GET from {address}", {"kind": "head", "to": [address, 80], "parts": [web]})
+        yield attempt(line, f"GET from {address}", {"kind": "head", "to": [address, 80], "parts": [web], "any": True})
     for address in (addresses.WEBSITE_IPV4, addresses.WEBSITE_IPV6, addresses.LLM_IPV4, addresses.API_IPV6):
-        probe = {"kind": "head", "to": [address, 443], "tls": {"sni": addresses.WEBSITE_NAME}, "parts": [web]}
+        probe: dict[str, object] = {
+            "kind": "head",
+            "to": [address, 443],
+            "tls": {"sni": addresses.WEBSITE_NAME},
+            "parts": [web],
+        }
+        probe["any"] = True
         yield attempt("TLS with an allowed name", address, probe)
 
 

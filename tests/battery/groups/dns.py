@@ -92,7 +92,7 @@ def _rebinding(stage: Stage) -> Iterator[Attempt]:
     del stage
     for number, port in enumerate((addresses.API_PORT, 10250)):
         host = f"{{id}}.{addresses.REBINDING_PARENT}"
-        first = {"kind": "tunnel", "host": host, "path": "/?first={id}"}
+        first = {"kind": "tunnel", "host": host, "path": "/?first={id}", "patience": 10.0}
         then = connect(f"{host}:{port}") | {"seconds": 14}
         probe = {"kind": "twice", "first": first, "wait": REBIND_WAIT, "then": then}
         variant = f"public, then the node's port {port} ({number})"

@@ -30,7 +30,10 @@ def _datagrams(stage: Stage) -> Iterator[Attempt]:
             yield _dropped("UDP", f"[{address}]:{port}", _udp(address, port))
         yield _dropped("QUIC", address, _udp(address, 53, QUIC))
         yield _dropped("QUIC", f"{address} at another port", _udp(address, 9999, QUIC))
-        yield _dropped("UDP-Lite", address, {**_udp(address, 9999), "protocol": UDPLITE})
+        # The node's connection tracking drops it for everybody: the control says only that the kernel has it.
+        has = {"kind": "socket", "family": 10 if ":" in address else 2, "type": 2, "protocol": UDPLITE}
+        probe = {**_udp(address, 9999), "protocol": UDPLITE}
+        yield Attempt(3, "UDP-Lite", address, probe, Control(Where.FREE, has), Witness.DROP)
         yield _dropped("ICMP echo", address, {"kind": "ping", "address": address})
     for address in (addresses.WEBSITE_IPV4, addresses.NODE_IPV4, addresses.NODE_IPV6, addresses.METADATA_IPV4):
         yield _dropped("ICMP echo", address, {"kind": "ping", "address": address})
@@ -64,15 +67,18 @@ def _kernel() -> Iterator[Attempt]:
     for line, command, message in (
         ("a route", 24, _route()),
         ("a default route", 24, _route(bits=0)),
-        ("a link's state", 16, struct.pack("=BBHiII", 0, 0, 0, 2, 0, 1)),
+        ("a link's state", 16, struct.pack("=BBHiII", 0, 0, 0, 2, 4, 4)),
         ("an address", 20, struct.pack("=BBBBi", 2, 32, 0, 0, 2) + _attribute(2, bytes([198, 51, 100, 77]))),
-        ("a neighbour", 28, struct.pack("=BBHiHBB", 2, 0, 0, 2, 0x80, 0, 0) + _attribute(1, bytes([10, 244, 0, 250]))),
+        ("a neighbour", 28, _neighbour()),
+        ("a rule of routing", 32, struct.pack("=BBBBBBBBI", 2, 0, 0, 0, 254, 0, 0, 1, 0)),
     ):
         probe = {"kind": "netlink", "command": command, "message": message.hex(), "flags": 0x405}
         yield _refused("netlink", line, probe)
-    yield _refused(
-        "netlink", "a firewall", {"kind": "netlink", "netlink": 12, "command": 0x0A00, "message": "00000000"}
-    )
+
+
+def _neighbour() -> bytes:
+    head = struct.pack("=BBHiHBB", 2, 0, 0, 2, 0x80, 0, 0)
+    return head + _attribute(1, bytes([10, 244, 0, 250])) + _attribute(2, bytes([2, 0, 0, 0, 0, 1]))
 
 
 def _route(*, bits: int = 24) -> bytes:
