@@ -50,6 +50,11 @@ class Routes:
         return route_side.RouteSide(self)
 
     @property
+    def live(self) -> int:
+        """Count the requests that go on."""
+        return sum(side.asked is not None for side in self._sides)
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """Give the routes whose credential cannot be used, sorted."""
         return tuple(sorted(self._credentials.unusable))

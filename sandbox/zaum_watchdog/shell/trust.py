@@ -1,11 +1,14 @@
 """Whom routes' upstreams are trusted by: the image's CAs and those of the document, never the gateway's."""
 
 import asyncio
+import os
 import re
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
+_INDEXED: Final = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 _CERTIFICATE: Final = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -61,6 +64,9 @@ class Trust:
 
 
 def _load_images(context: ssl.SSLContext) -> None:
+    """Trust what OpenSSL does by default; a folder that is indexed by hash costs no memory before it is needed."""
     paths = ssl.get_default_verify_paths()
-    if paths.cafile or paths.capath:
-        context.load_verify_locations(cafile=paths.cafile, capath=paths.capath)
+    indexed = paths.capath is not None and any(_INDEXED.fullmatch(entry.name) for entry in Path(paths.capath).iterdir())
+    file = None if indexed and paths.openssl_cafile_env not in os.environ else paths.cafile
+    if file or indexed:
+        context.load_verify_locations(cafile=file, capath=paths.capath if indexed else None)

@@ -59,7 +59,10 @@ class User(Protocol):
 class Connection(gateway.Upstream):
     """See the module. Without a user it is idle, and whatever happens to it then ends it."""
 
-    __slots__ = ("_hop", "_raw", "_resumed", "_tls", "born", "brake", "route", "stage", "transport", "until", "user")
+    __slots__ = (
+        "_hop", "_raw", "_resumed", "_tls", "born", "brake", "remembered", "route", "stage", "transport", "until",
+        "user",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class Connection(gateway.Upstream):
         self.born = self.until = clock.monotonic()
         self.brake: brake.Brake
         self.route = route
+        self.remembered = False
         self.stage = Stage.DIALLED
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # none before connection_made
         self.user: User | None = user

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,21 +67,42 @@ def head(*lines: str, start: str = "GET /openai/models HTTP/1.1") -> bytes:
 POST = "POST /openai/chat/completions HTTP/1.1"
 
 
+class Kept:
+    """A buffered reader that one answer after another is read from."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._file = connected.makefile("rb")
+
+    def makefile(self, _: str) -> "Kept":
+        return self
+
+    def close(self) -> None:
+        """Stay open: the next answer may be in the buffer."""
+
+    def end(self) -> None:
+        self._file.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 class Client:
     """One connection of the agent to the routes."""
 
     def __init__(self, watchdog: rig.Watchdog) -> None:
         self.socket = socket.create_connection(("127.0.0.1", watchdog.routes), world.WAIT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.kept = Kept(self.socket)
 
     def __enter__(self) -> "Client":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.kept.end()
         self.socket.close()
 
     def answer(self, method: str = "GET") -> rig.Answer:
-        response = http.client.HTTPResponse(self.socket, method=method)
+        response = http.client.HTTPResponse(self.kept, method=method)  # type: ignore[arg-type]  # all of it that is used
         response.begin()
         body = response.read()
         return rig.Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, body)
@@ -91,7 +113,7 @@ class Client:
 
     def closed(self) -> bool:
         try:
-            return self.socket.recv(1) == b""
+            return bool(self.kept.read(1) == b"")
         except ConnectionResetError:
             return True
 
