@@ -132,7 +132,7 @@ def head(answer: Answer, *, method: str, keep: bool) -> bytes:
                 lines.append(b"content-length: %d" % answer.length)
     if not keep:
         lines.append(b"connection: close")
-    return b"HTTP/1.1 %d %b\r\n%b\r\n\r\n" % (answer.status, answer.reason, b"\r\n".join(lines))
+    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (answer.status, answer.reason, b"".join([line + b"\r\n" for line in lines]))
 
 
 def chunked(answer: Answer) -> bool:

@@ -133,9 +133,10 @@ class Routes:
         return self._pool.take(route, clock.monotonic())
 
     def keep(self, connection: upstream.Connection, *, nanoseconds: int) -> None:
-        """Take one back, unless its route is another one by now."""
+        """Take one back, unless its route or whom it trusts is another one by now."""
         now = self._watch.policy.routed.get(connection.route.name)
-        if now is not None and pool.same(now, connection.route):
+        trusted = connection.context is None or connection.context is self._trust.context
+        if trusted and now is not None and pool.same(now, connection.route):
             self._pool.give(connection, keep=nanoseconds, now=clock.monotonic())
         else:
             connection.close()

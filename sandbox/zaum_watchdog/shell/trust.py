@@ -26,7 +26,7 @@ class Trust:
         self._waiting: list[Callable[[], None]] = []
         self.context: ssl.SSLContext | None = None
         self.problem = ""
-        """Why the document's CAs could not be read; what else is trusted stays trusted."""
+        """Which CAs could not be read; what else is trusted stays trusted."""
 
     def want(self, pem: str) -> bool:
         """Trust these beside the image's; say whether that is a change, after which nothing open is to be reused."""
@@ -49,8 +49,11 @@ class Trust:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # Verifies, and the name too.
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
-        await self._loop.run_in_executor(None, _load_images, context)
         self.problem = ""
+        try:
+            await self._loop.run_in_executor(None, _load_images, context)
+        except OSError as error:
+            self.problem = f"the image's own CAs cannot be read: {error.strerror}"
         for found in _CERTIFICATE.findall(pem):
             try:
                 context.load_verify_locations(cadata=found)

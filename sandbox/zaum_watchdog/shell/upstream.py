@@ -60,7 +60,7 @@ class Connection(gateway.Upstream):
     """See the module. Without a user it is idle, and whatever happens to it then ends it."""
 
     __slots__ = (
-        "_hop", "_raw", "_resumed", "_tls", "born", "brake", "remembered", "route", "stage", "transport", "until",
+        "_hop", "_raw", "_resumed", "_tls", "born", "brake", "context", "remembered", "route", "stage", "transport", "until",
         "user",
     )  # fmt: skip
 
@@ -78,6 +78,7 @@ class Connection(gateway.Upstream):
         self._tls = tls.Session(context, route.config.host, resumed) if context is not None else None
         self.born = self.until = clock.monotonic()
         self.brake: brake.Brake
+        self.context = context
         self.route = route
         self.remembered = False
         self.stage = Stage.DIALLED

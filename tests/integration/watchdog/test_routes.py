@@ -685,3 +685,30 @@ def test_the_time_of_streams_is_not_ours(watchdog: rig.Watchdog, api: upstream.U
             time.sleep(0.02)
         assert 0 < sent < 512
         assert len(client.answer().body) == len(piece) * 512
+
+
+def test_other_authorities_are_trusted_from_the_next_connection_on(
+    watchdog: rig.Watchdog, api: upstream.Upstream, files: rig.Files, config: documents.WatchdogConfig
+) -> None:
+    assert ask(watchdog, head()).status == 200
+    files.write(dataclasses.replace(config, upstream_ca_pem="").dump())
+    watchdog.record("config")
+    assert ask(watchdog, head()).rule == "routes.upstreamTLS"
+    go = threading.Event()
+
+    def held(asked: upstream.Asked) -> None:
+        assert go.wait(world.WAIT)
+        asked.send(upstream.OK)
+
+    files.write(config.dump())
+    watchdog.record("config")
+    api.answer = held
+    with Client(watchdog) as client:
+        client.socket.sendall(head())
+        rig.until(lambda: len(api.asked) == 2, "it is not trusted again")
+        files.write(dataclasses.replace(config, upstream_ca_pem=config.upstream_ca_pem + "\n").dump())
+        watchdog.record("config")
+        go.set()
+        assert client.answer().status == 200, "what goes on stays trusted"
+        assert client.ask(head()).status == 200
+    assert api.connections >= 4, "and is not used again"

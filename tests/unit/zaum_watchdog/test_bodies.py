@@ -57,6 +57,20 @@ def test_each_chunk_stays_a_chunk() -> None:
     assert bodies.chunk([b"ab", b"", b"c"]) == b"2\r\nab\r\n1\r\nc\r\n"
 
 
+def test_many_chunks_are_taken_in_turns() -> None:
+    body, content, turns = bodies.Chunked(), b"", 0
+    data = b"1\r\nx\r\n" * 1000 + bodies.LAST_CHUNK + b"next"
+    while True:
+        taken = body.feed(data)
+        assert len(taken.pieces) <= bodies.CHUNKS_AT_ONCE
+        content += b"".join(taken.pieces)
+        turns += 1
+        if taken.done:
+            break
+        data = taken.later
+    assert (content, taken.rest, turns) == (b"x" * 1000, b"next", 4)
+
+
 WRONG = {
     "an extension": b"1;a=b\r\nx\r\n0\r\n\r\n",
     "an extension without a name": b"1;\r\nx\r\n0\r\n\r\n",

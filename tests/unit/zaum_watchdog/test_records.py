@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zaum_api import contract
-from zaum_watchdog.core import records
+from zaum_watchdog.core import paths, records
 
 WALL = 1_767_225_600_123_456_789
 WRITER = records.Writer(namespace="agents", policy="researcher")
@@ -57,3 +57,28 @@ def test_no_text_breaks_out_of_its_line(namespace: str, kind: str, fields: dict[
     assert found["kind"] == kind
     assert found["namespace"] == namespace
     assert {key: found[key] for key in fields} == fields
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x7F), max_size=40))
+def test_whatever_path_is_accepted_stays_within_its_line(text: str) -> None:
+    target = paths.read("/" + text)
+    path = target.path if isinstance(target, paths.Target) else ""
+    decision = WRITER.routed(
+        WALL, contract.Rule.ALLOWED, "api.example.com", 443, status=0, by=records.BY_WATCHDOG, route="openai",
+        method="POST", path=path,
+    )  # fmt: skip
+    found = json.loads(decision)
+    assert (found["kind"], found["route"], found["method"], found["path"]) == ("decision", "openai", "POST", path)
+    ended = WRITER.request(
+        WALL, route="openai", method="POST", path=path, status=200, up=1, down=2, millis=3, rule=None
+    )  # fmt: skip
+    found = json.loads(ended)
+    assert (found["kind"], found["path"], found["bytesOut"], found["bytesIn"]) == ("request", path, 1, 2)
+    assert (found["status"], found["millis"], found["rule"]) == (200, 3, "")
+
+
+def test_a_long_path_is_cut_in_its_record() -> None:
+    line = WRITER.request(
+        WALL, route="a", method="GET", path="/" + "x" * 9999, status=0, up=0, down=0, millis=0, rule=None
+    )
+    assert len(json.loads(line)["path"]) == records.PATH_MAX

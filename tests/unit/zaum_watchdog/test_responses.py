@@ -92,6 +92,11 @@ def test_what_an_upstream_may_not_tell_the_agent_is_dropped() -> None:
     assert answer.keep_seconds == 5
 
 
+def test_a_head_without_headers_ends_with_one_blank_line() -> None:
+    answer = understood(raw(start="HTTP/1.1 204 No Content"))
+    assert responses.head(answer, method="GET", keep=True) == b"HTTP/1.1 204 No Content\r\n\r\n"
+
+
 @pytest.mark.parametrize(("value", "coded"), [("gzip", True), ("identity", False), ("Identity", False), ("br", True)])
 def test_content_that_cannot_be_searched_is_recognised(value: str, coded: bool) -> None:
     assert understood(raw(f"Content-Encoding: {value}")).coded is coded

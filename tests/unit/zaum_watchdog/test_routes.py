@@ -134,6 +134,24 @@ def test_another_header_of_the_credential_is_dropped_from_the_client_too() -> No
     assert b"x-key: " + routed.SECRET in head
 
 
+def test_a_request_goes_on_only_under_a_document_that_still_allows_it() -> None:
+    asked = decide("POST /openai/chat/completions")
+    assert isinstance(asked, routes.Asked)
+    assert routes.stands(KNOWN, asked)
+    assert routes.stands(table(routed.route(), routed.route(name="other")), asked)
+    for changed in (
+        [],
+        [routed.route(name="other")],
+        [routed.route(ALLOWED(("GET",), "/chat/completions"))],
+        [routed.route(ALLOWED(("POST",), "/files/*"))],
+        [routed.route(host="other.example.com")],
+        [routed.route(port=8443)],
+        [routed.route(base="/v2")],
+        [routed.route(credential=None)],
+    ):
+        assert not routes.stands(table(*changed), asked)
+
+
 @pytest.mark.parametrize(
     ("route", "place"),
     [
