@@ -1,6 +1,7 @@
 """The signed hop on a real cluster: agents' tunnels go by it, and nobody else gets anything from its port."""
 
 import json
+import time
 
 import pytest
 
@@ -68,3 +69,73 @@ def test_i04_the_port_for_signed_heads_refuses_whoever_has_no_session(agents: Ag
         (403, contract.Rule.TOKEN_INVALID.value),
         (403, contract.Rule.SIGNATURE_INVALID.value),
     ]
+
+
+CALLS = f"""
+import json, socket, ssl, threading, time
+HOST = {addresses.WEBSITE_NAME!r}
+done, failures = [0], []
+
+def call():
+    with socket.create_connection(("127.0.0.1", 15001), timeout=20) as proxy:
+        proxy.sendall(f"CONNECT {{HOST}}:443 HTTP/1.1\\r\\nHost: {{HOST}}:443\\r\\n\\r\\n".encode())
+        head = b""
+        while not head.endswith(b"\\r\\n\\r\\n"):
+            got = proxy.recv(1)
+            if not got:
+                raise OSError("closed")
+            head += got
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise OSError(head[:200].decode())
+        with ssl.create_default_context().wrap_socket(proxy, server_hostname=HOST) as tls:
+            tls.sendall(f"GET / HTTP/1.1\\r\\nHost: {{HOST}}\\r\\nConnection: close\\r\\n\\r\\n".encode())
+            if not tls.recv(65536).startswith(b"HTTP/1.1 200"):
+                raise OSError("no answer")
+
+def work():
+    while True:
+        try:
+            call()
+        except OSError as error:
+            failures.append(f"{{time.time():.1f}} {{error}}")
+        done[0] += 1
+        time.sleep(0.05)
+
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+while True:
+    print(json.dumps({{"requests": done[0], "failures": failures[:5]}}), flush=True)
+    time.sleep(0.5)
+"""
+
+
+def component(api: Api, name: str) -> list[str]:
+    """The names of a component's pods."""
+    pods = [pod["metadata"] for pod in api.items("pods", install.NAMESPACE)]
+    return [pod["name"] for pod in pods if pod["labels"].get(contract.LABEL_COMPONENT) == name]
+
+
+def restarted(api: Api, name: str) -> None:
+    """Replace a component's pods as `kubectl rollout restart` does, and wait until the old ones are gone."""
+    before = component(api, name)
+    assert before
+    mark = {"metadata": {"annotations": {"example.com/restarted": str(time.time())}}}
+    api.merge("deployments", install.NAMESPACE, f"zaum-{name}", {"spec": {"template": mark}})
+    install.available(api, f"zaum-{name}")
+    for pod in before:
+        api.until_gone("pods", install.NAMESPACE, pod, seconds=60)
+
+
+@pytest.mark.world
+@pytest.mark.alone
+@pytest.mark.parametrize("name", [contract.COMPONENT_GATEWAY, contract.COMPONENT_AUTHORIZER])
+def test_a_rolling_restart_fails_no_new_call(agents: Agents, api: Api, name: str) -> None:
+    rate = {"requests": {"perMinute": 6000, "burst": 1000}}
+    pod = agents.run("calls", CALLS, egress=HOSTS, limits=rate)
+    began = next(line for line in agents.lines(pod) if line["failures"] or line["requests"] > 20)
+    assert began["failures"] == []
+    restarted(api, name)
+    so_far = json.loads(api.log_so_far(agents.namespace, pod["metadata"]["name"])[-1])["requests"]
+    after = next(line for line in agents.lines(pod) if line["failures"] or line["requests"] > so_far + 20)
+    assert after["failures"] == []
+    assert after["requests"] > 60
