@@ -21,6 +21,18 @@ def read(data: bytes) -> requests.Request | refusals.Refusal:
     return requests.read(data[:length], llhttp.second(data[:length]))
 
 
+def read_alone(data: bytes) -> requests.Request | refusals.Refusal:
+    """Read it with no help of the second parser: one that takes everything."""
+    length = requests.end_of_head(data)
+    if isinstance(length, refusals.Refusal):
+        return length
+    assert length is not None, "there is no blank line"
+    first, *lines = data[: length - 4].split(b"\r\n")
+    method, _, rest = first.partition(b" ")
+    names = [line.partition(b":")[0].lower() for line in lines]
+    return requests.read(data[:length], requests.Parsed(method, rest.rpartition(b" ")[0], names))
+
+
 def understood(data: bytes) -> requests.Request:
     found = read(data)
     assert isinstance(found, requests.Request), found

@@ -1,5 +1,7 @@
 """Requests on routes: one reading or none."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, strategies
 
@@ -9,6 +11,7 @@ from zaum_watchdog.core import headers, refusals, requests
 
 MALFORMED, TOO_LARGE = contract.Rule.REQUEST_MALFORMED, contract.Rule.HEAD_TOO_LARGE
 raw, HOST = routed.raw, routed.HOST
+Read = Callable[[bytes], requests.Request | refusals.Refusal]
 
 
 def test_what_an_sdk_sends_is_read() -> None:
@@ -106,9 +109,10 @@ WRONG = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("read", [routed.read, routed.read_alone])
 @pytest.mark.parametrize("data", WRONG.values(), ids=WRONG)
-def test_what_could_be_read_in_two_ways_is_refused(data: bytes) -> None:
-    refused = routed.read(data)
+def test_what_could_be_read_in_two_ways_is_refused(data: bytes, read: Read) -> None:
+    refused = read(data)
     assert isinstance(refused, refusals.Refusal)
     assert refused.rule is MALFORMED
     assert refused.message
