@@ -117,7 +117,7 @@ class Reason(StrEnum):
     ACCESS_RELAXED = "AccessRelaxed"
     """Ceilings let people into agent pods (exec, attach, port-forward, ephemeral containers)."""
     SERVICE_MISSING = "ServiceMissing"
-    """A Service that a route names is not there, or none that can be reached."""
+    """Also on EgressExact: a Service that a route names is not there, or none that can be reached."""
     CREDENTIAL_MISSING = "CredentialMissing"
     """A Secret or key that a route names is not there: the route answers 503, the others do not care."""
     UNKNOWN_FIELDS = "UnknownFields"

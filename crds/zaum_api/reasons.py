@@ -241,7 +241,7 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
         "Take spec.access out of the ceilings when it is no longer needed.",
     ),
     Reason.SERVICE_MISSING: Explanation(
-        (_DEGRADED,),
+        (_NOT_EXACT, _DEGRADED),
         Who.AUTHOR,
         "The Service of a route's serviceRef does not exist, has no such TCP port, or is of a kind that no"
         " NetworkPolicy can open (ExternalName, headless, without a selector): this route alone is closed.",

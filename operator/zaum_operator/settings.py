@@ -1,18 +1,25 @@
 """Settings from the environment, validated once. Each default says why."""
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from zaum_api import contract
+from zaum_api import contract, documents
+from zaum_egress import hosts
+from zaum_operator.core import snapshot
 from zaum_operator.core.certificates import options
 from zaum_operator.core.snapshot import Site
 
 PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """RFC 1123 label, as the API server asks for a namespace."""
+DNS_PORT: Final = 53
+DNS_MAX: Final = 4
+CANARIES_MAX: Final = 16
+"""Together with what is tried everywhere, no more than a document holds."""
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -46,6 +53,16 @@ class Settings:
     """Who makes gateway's and authorizer's certificates, how long they live, where the operator sees them."""
     rollout_max: int
     """Default 10: how many policies may have a pod replaced at once for a new watchdog image."""
+    cluster_domain: str
+    """Default cluster.local, as clusters have it that say nothing else."""
+    routes_ca_file: Path | None
+    """PEM; read as the gateway's CA is. Default none: upstreams of routes show certificates of public CAs."""
+    signed_hop: bool
+    """Default false: the hop to the gateway is TLS wherever nobody says that the gateway takes signed heads."""
+    cage: tuple[documents.CageTarget, ...]
+    """What the cage test tries: the API server, the cluster's DNS, canaries. What is not known is not tried."""
+    cage_period: int
+    """Default 60 seconds: a plugin that stops enforcing is seen within a minute, by a few packets."""
 
     @property
     def namespaced(self) -> bool:
@@ -61,6 +78,10 @@ class Settings:
             image_pull_policy=self.image_pull_policy,
             host_users=self.host_users,
             namespaced=self.namespaced,
+            cluster_domain=self.cluster_domain,
+            signed_hop=self.signed_hop,
+            cage=self.cage,
+            cage_period=self.cage_period,
         )
 
 
@@ -79,7 +100,50 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         host_users=_one_of(environment, "ZAUM_HOST_USERS", ("true", "false"), "true") == "true",
         certificates=_certificates(environment),
         rollout_max=_whole(environment, "ZAUM_ROLLOUT_MAX", least=1, most=10_000, default=10),
+        cluster_domain=environment.get("ZAUM_CLUSTER_DOMAIN") or hosts.CLUSTER_DOMAIN,
+        routes_ca_file=Path(environment["ZAUM_ROUTES_CA_FILE"]) if environment.get("ZAUM_ROUTES_CA_FILE") else None,
+        signed_hop=_one_of(environment, "ZAUM_GATEWAY_HOP", ("Signed", "TLS"), "TLS") == "Signed",
+        cage=cage_targets(environment),
+        cage_period=_whole(
+            environment, "ZAUM_CAGE_PERIOD_SECONDS", least=5, most=3600, default=snapshot.CAGE_PERIOD_SECONDS
+        ),
     )
+
+
+def cage_targets(environment: Mapping[str, str]) -> tuple[documents.CageTarget, ...]:
+    """Read what the cage test tries, beside what it tries everywhere."""
+    tcp, dns = documents.Transport.TCP, documents.Transport.DNS
+    host, port = environment.get("KUBERNETES_SERVICE_HOST", ""), environment.get("KUBERNETES_SERVICE_PORT", "443")
+    found: list[documents.CageTarget] = []
+    # Some providers put a name there; a watchdog dials addresses alone, because its pod resolves none.
+    if _is_address(host) and port.isdigit():
+        found.append(documents.CageTarget("apiServer", tcp, host, int(port)))
+    for address in _listed(environment, "ZAUM_CLUSTER_DNS", most=DNS_MAX):
+        if not _is_address(address):
+            raise SettingsError(f"ZAUM_CLUSTER_DNS must be IP addresses, separated by commas; {address!r} is none")
+        found += [documents.CageTarget("dns", how, address, DNS_PORT) for how in (dns, tcp)]
+    for canary in _listed(environment, "ZAUM_CANARIES", most=CANARIES_MAX):
+        address, _, number = canary.rpartition(":")
+        bare = address.removeprefix("[").removesuffix("]")
+        if not _is_address(bare) or not (number.isascii() and number.isdigit() and 0 < int(number) < 65536):
+            raise SettingsError(f"ZAUM_CANARIES must be address:port, separated by commas; {canary!r} is none")
+        found.append(documents.CageTarget("canary", tcp, bare, int(number)))
+    return tuple(found)
+
+
+def _listed(environment: Mapping[str, str], name: str, *, most: int) -> list[str]:
+    items = [item.strip() for item in environment.get(name, "").split(",") if item.strip()]
+    if len(items) > most:
+        raise SettingsError(f"{name} must name at most {most}, names {len(items)}")
+    return items
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _certificates(environment: Mapping[str, str]) -> options.Options:

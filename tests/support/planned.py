@@ -18,7 +18,7 @@ from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Kind, Object
 from zaum_operator.core.plan import Plan
 from zaum_operator.core.render import quota
-from zaum_operator.core.snapshot import Gateway, NamespaceSnapshot, Site, Snapshot
+from zaum_operator.core.snapshot import Gateway, NamespaceSnapshot, Reported, Site, Snapshot
 
 
 @dataclass
@@ -30,6 +30,10 @@ class Planned:
     now: datetime = START
     gateway: Gateway | None = rendered.GATEWAY
     may_roll: bool = True
+    services: dict[tuple[str, str], Object] = field(default_factory=dict)
+    """Services that routes may lead to, by namespace and name."""
+    reports: dict[str, Reported] = field(default_factory=dict)
+    """What watchdogs have said, by their pod's uid."""
     labels: dict[str, str] = field(default_factory=lambda: {"kubernetes.io/metadata.name": NAMESPACE})
     made: int = 0
 
@@ -70,6 +74,8 @@ class Planned:
             ceilings=tuple(self.api.all(kinds.CEILING)),
             neighbours=tuple(self.api.all(kinds.POLICY)) if self.site.namespaced else (),
             namespace_quota=self._one(kinds.QUOTA, contract.NAMESPACE_QUOTA_NAME),
+            services=self.services,
+            reports=self.reports,
         )
 
     def plan(self, name: str = "researcher") -> Plan:

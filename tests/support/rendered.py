@@ -35,9 +35,16 @@ GRANT: Final[Object] = {
                 {"key": "example.com/agents", "operator": "Exists"},
             ],
         },
+        "services": [{"namespace": "tools"}],
+        "modes": ["Enforce", "Report"],
     },
 }
-"""What the policy that uses everything, and the example about scheduling, need to be granted."""
+"""What the policy that uses everything, and the examples that ask for a grant, need to be granted."""
+SEARCH: Final[Object] = {
+    "metadata": {"name": "search", "namespace": "tools", "uid": "s", "resourceVersion": "1"},
+    "spec": {"type": "ClusterIP", "clusterIP": "10.96.8.8", "selector": {"app": "search"}, "ports": [{"port": 8080}]},
+}
+"""The Service that routes lead to."""
 UID: Final = "11111111-2222-3333-4444-555555555555"
 
 
@@ -76,7 +83,27 @@ def everything() -> dict[str, Any]:
             {"port": 9090, "from": [{"namespaceSelector": {"matchLabels": {"team": "b"}}}]},
         ],
         "lifetime": {"max": "8h"},
-        "egress": {"hosts": [{"host": "*.example.com", "ports": [8443, 443]}]},
+        "mode": "Report",
+        "egress": {
+            "hosts": [{"host": "*.example.com", "ports": [8443, 443]}],
+            "routes": [
+                {
+                    "name": "open-ai",
+                    "upstream": "https://api.example.com:8443/v1/",
+                    "api": "OpenAI",
+                    "credential": {"secretKeyRef": {"name": "model", "key": "api-key"}},
+                    "allow": [{"methods": ["POST", "GET"], "path": "/chat/*"}],
+                },
+                {
+                    "name": "claude",
+                    "upstream": "https://claude.example.com",
+                    "api": "Anthropic",
+                    "credential": {"secretKeyRef": {"name": "other", "key": "key"}},
+                },
+                {"name": "search", "serviceRef": {"name": "search", "namespace": "tools", "port": 8080}},
+            ],
+            "requireProof": True,
+        },
         "limits": {"requests": {"perMinute": 6, "burst": 2}, "connections": 64},
         "runaway": {
             "cpu": {"abovePercent": 50, "for": "30s"},
@@ -90,7 +117,18 @@ def objects(policy: Object) -> list[Object]:
     """Plan for a policy in an empty namespace and give what would be sent, in order."""
     policy = policy | {"metadata": {"namespace": "agents", "uid": UID, "generation": 1} | policy["metadata"]}
     empty = Snapshot(
-        intent.read(policy).key, policy, (), None, None, None, None, (), GATEWAY, namespace=NAMESPACE, ceilings=(GRANT,)
+        intent.read(policy).key,
+        policy,
+        (),
+        None,
+        None,
+        None,
+        None,
+        (),
+        GATEWAY,
+        namespace=NAMESPACE,
+        ceilings=(GRANT,),
+        services={("tools", "search"): SEARCH},
     )
     steps = plan.of_policy(empty, policy, SITE, now=START, suffix=lambda ordinal: f"{ordinal:05x}").actions
     return [step.body for step in steps if isinstance(step, actions.Apply | actions.Create)]

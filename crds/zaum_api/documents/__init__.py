@@ -25,7 +25,7 @@ from zaum_api.documents.last_word import LastWord
 from zaum_api.documents.liveness import Liveness, LivenessKind
 from zaum_api.documents.mode import Mode
 from zaum_api.documents.report import REPORT_MAX_BYTES, Escape, Report
-from zaum_api.documents.routes import ROUTES_MAX, Allowed, Credential, Route
+from zaum_api.documents.routes import METHODS, ROUTES_MAX, Allowed, Credential, Route
 from zaum_api.documents.runaway import CpuDetector, DeniedDetector, ProcessDetector, Runaway
 from zaum_api.documents.session import Session
 from zaum_api.documents.tunnels import Tunnels
@@ -36,6 +36,7 @@ __all__ = [
     "EFFECTIVE_FIELDS_MAX",
     "EFFECTIVE_VERSION",
     "EFFECTIVE_VERSIONS",
+    "METHODS",
     "REPORT_MAX_BYTES",
     "ROUTES_MAX",
     "Allowed",

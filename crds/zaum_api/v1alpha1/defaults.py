@@ -27,6 +27,13 @@ LIVENESS_TIMEOUT_SECONDS: Final = 1
 LIVENESS_FAILURE_THRESHOLD: Final = 3
 """As the kubelet's own probes have them (core/v1 Probe)."""
 IDENTITY_TOKEN_LIFETIME: Final = "10m"  # noqa: S105 - a duration
+ROUTE_API: Final = "HTTP"
+CREDENTIAL_HEADER: Final = "Authorization"
+CREDENTIAL_PREFIX: Final = "Bearer "
+"""In the header Authorization; nothing in any other."""
+ANTHROPIC_HEADER: Final = "x-api-key"
+"""What a route of the api Anthropic carries its key in."""
+REQUIRE_PROOF: Final = False
 TOLERATION_OPERATOR: Final = "Equal"
 
 

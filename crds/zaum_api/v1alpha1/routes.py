@@ -147,7 +147,7 @@ class Allow(model.Model):
 
     methods: Annotated[list[_Method], *lists.unique("methods", least=1, most=7)]
     """HTTP methods."""
-    path: Annotated[str, scalars.text(most=1024, pattern=PATH_PATTERN), *scalars.ruled(*_PATH_RULES)]
+    path: Annotated[str, scalars.text(most=256, pattern=PATH_PATTERN), *scalars.ruled(*_PATH_RULES)]
     """Path below the upstream's, exact; or ending in /* everything below it."""
 
 

@@ -2,16 +2,22 @@
 
 import asyncio
 import logging
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from zaum_api import contract
 from zaum_operator import errors
 from zaum_operator.cluster.port import Api
 from zaum_operator.core import kinds
+from zaum_operator.core.kinds import Object
 from zaum_operator.core.snapshot import Gateway
 
 logger = logging.getLogger(__name__)
+
+UPSTREAM_CA_MAX: Final = 48 * 1024
+"""Some thirty certificates. A document of ours has 512 KiB, and hosts and routes may fill the rest."""
 
 
 @dataclass(slots=True)
@@ -21,6 +27,8 @@ class GatewayLook:
     api: Api
     release_namespace: str
     ca_file: Path
+    upstream_ca_file: Path | None = None
+    """CAs of routes' upstreams; None: those of the watchdog's image alone."""
     gateway: Gateway | None = None
     looked: bool = False
 
@@ -28,15 +36,42 @@ class GatewayLook:
         """Look again; say whether something has changed. An API server that does not answer changes nothing."""
         try:
             service = await self.api.get(kinds.SERVICE, self.release_namespace, contract.GATEWAY_SERVICE)
+            authorizer = await self.api.get(kinds.SERVICE, self.release_namespace, contract.AUTHORIZER_SERVICE)
         except errors.RequestError as error:
             logger.warning("the gateway's Service could not be looked at: %s", error)
             return False
-        spec = (service or {}).get("spec") or {}
-        addresses = tuple(item for item in spec.get("clusterIPs") or () if item and item != "None")
+        addresses = _addresses(service)
         pem = await asyncio.to_thread(_read, self.ca_file)
-        found = Gateway(addresses, pem) if addresses and pem.strip() else None
+        upstream = await self._upstream_ca()
+        whole = addresses and pem.strip()
+        found = Gateway(addresses, pem, upstream, _addresses(authorizer)) if whole else None
         changed, self.gateway, self.looked = found != self.gateway, found, True
         return changed
+
+    async def _upstream_ca(self) -> str:
+        """Read the CAs of upstreams; those that were good last when they cannot be used."""
+        if self.upstream_ca_file is None:
+            return ""
+        try:
+            return await asyncio.to_thread(_bundle, self.upstream_ca_file)
+        except (OSError, ValueError) as error:
+            logger.warning("%s holds no CAs and is ignored: %s", self.upstream_ca_file, error)
+            return self.gateway.upstream_ca_pem if self.gateway else ""
+
+
+def _addresses(service: Object | None) -> tuple[str, ...]:
+    spec = (service or {}).get("spec") or {}
+    return tuple(item for item in spec.get("clusterIPs") or () if item and item != "None")
+
+
+def _bundle(path: Path) -> str:
+    """Read CAs. A watchdog refuses a whole config for one that is none, so it must not get that far."""
+    text = path.read_text("ascii")
+    if len(text) > UPSTREAM_CA_MAX:
+        raise ValueError(f"larger than {UPSTREAM_CA_MAX} bytes")
+    if text.strip():
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    return text
 
 
 def _read(path: Path) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from zaum_api import contract
 from zaum_operator.cluster.store import Store
-from zaum_operator.core import kinds
+from zaum_operator.core import kinds, routes
 from zaum_operator.core.cache import Cache
 from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Kind, Object
@@ -19,6 +19,7 @@ async def policy(store: Store, key: Key, site: Site, gateway: Gateway | None) ->
     found = cache.get(kinds.POLICY, namespace, key.name)
     pods = cache.of_policy(kinds.POD, key)
     missing = await _missing_files(store, found, pods)
+    services = await _services(store, found, site)
     return Snapshot(
         key=key,
         policy=found if found and not found["metadata"].get("deletionTimestamp") else None,
@@ -36,6 +37,7 @@ async def policy(store: Store, key: Key, site: Site, gateway: Gateway | None) ->
         neighbours=cache.all(kinds.POLICY, namespace) if site.namespaced else (),
         namespace_quota=_namespace_quota(cache, site, namespace),
         missing_files=missing,
+        services=services,
     )
 
 
@@ -73,6 +75,18 @@ async def _service(store: Store, found: Object | None, namespace: str, name: str
     if held is not None or found is None or not _is_new(found):
         return held
     return await _looked_up(store, kinds.SERVICE, namespace, name)
+
+
+async def _services(store: Store, found: Object | None, site: Site) -> dict[routes.ServiceKey, Object]:
+    """Look live for the Services that the policy's routes name: no watch of ours shows them.
+
+    Without ceilings nobody grants any, so nobody asks.
+    """
+    if found is None or site.namespaced:
+        return {}
+    places = routes.services((found.get("spec") or {}).get("egress"))
+    there = await asyncio.gather(*(store.api.list(kinds.SERVICE, namespace, name=name) for namespace, name in places))
+    return {place: listed[0] for place, listed in zip(places, there, strict=True) if listed}
 
 
 async def _looked_up(store: Store, kind: Kind, namespace: str | None, name: str) -> Object | None:

@@ -79,7 +79,9 @@ SECRETS: Final = (
 )
 
 _IN_RELEASE: Final = (
-    *_grants(kinds.SERVICE, Verb.GET, scope=Scope.RELEASE, names=(contract.GATEWAY_SERVICE,)),
+    *_grants(
+        kinds.SERVICE, Verb.GET, scope=Scope.RELEASE, names=(contract.GATEWAY_SERVICE, contract.AUTHORIZER_SERVICE)
+    ),
     # RBAC cannot bind a create to a name.
     *_grants(kinds.LEASE, Verb.CREATE, scope=Scope.RELEASE),
     *_grants(kinds.LEASE, Verb.GET, Verb.PATCH, scope=Scope.RELEASE, names=(contract.LEASE_NAME,)),

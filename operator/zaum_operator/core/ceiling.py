@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from zaum_api import contract, durations, quantities
+from zaum_api import contract, documents, durations, quantities
 from zaum_api.v1alpha1 import ceiling as ceiling_api
 from zaum_api.v1alpha1 import limits as limits_api
 from zaum_egress import hosts as egress_hosts
@@ -47,6 +47,10 @@ class Ceiling:
     """Node labels that a policy may select: a key and its values."""
     tolerations: tuple[Toleration, ...] | None = None
     access: tuple[contract.Access, ...] | None = None
+    services: tuple[tuple[str, str], ...] | None = None
+    """Services that a route may name: namespace and name; an empty name is every one of the namespace."""
+    modes: tuple[documents.Mode, ...] | None = None
+    require_proof: bool = False
 
 
 _SHUT: Final = ((Cap.REQUESTS_PER_MINUTE, 0), (Cap.REQUESTS_BURST, 0), (Cap.CONNECTIONS, 0))
@@ -54,7 +58,7 @@ _SHUT: Final = ((Cap.REQUESTS_PER_MINUTE, 0), (Cap.REQUESTS_BURST, 0), (Cap.CONN
 
 def unreadable(name: str, selector: Mapping[str, Any], problem: str) -> Ceiling:
     """Give a ceiling of which nothing can be read: it forbids what can be forbidden to pods that already run."""
-    return Ceiling(name, selector, problem, caps=_SHUT, hosts=(), ingress_denied=True, access=())
+    return Ceiling(name, selector, problem, caps=_SHUT, hosts=(), ingress_denied=True, access=(), services=(), modes=())
 
 
 def read(obj: Object) -> Ceiling:
@@ -92,6 +96,11 @@ def _of_spec(name: str, spec: ceiling_api.Spec, problem: str) -> Ceiling:
         if scheduling.tolerations is None
         else tuple(tolerations.read(item.model_dump(by_alias=True)) for item in scheduling.tolerations),
         access=None if spec.access is None else tuple(contract.Access(way) for way in spec.access),
+        services=None
+        if spec.services is None
+        else tuple((service.namespace, service.name or "") for service in spec.services),
+        modes=None if spec.modes is None else tuple(documents.Mode(mode) for mode in spec.modes),
+        require_proof=bool(spec.require_proof),
     )
 
 

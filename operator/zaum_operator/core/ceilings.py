@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from zaum_api import contract
+from zaum_api import contract, documents
 from zaum_egress import hosts as egress_hosts
 from zaum_operator.core import selectors
 from zaum_operator.core.ceiling import Cap, Ceiling, unreadable
@@ -43,6 +43,10 @@ class Ceilings:
     tolerations: tuple[Stated[tuple[Toleration, ...]], ...] = ()
     access: tuple[contract.Access, ...] = ()
     """Granted ways into agent pods, sorted."""
+    services: tuple[Stated[tuple[tuple[str, str], ...]], ...] = ()
+    modes: tuple[Stated[tuple[documents.Mode, ...]], ...] = ()
+    proof: tuple[str, ...] = ()
+    """The ceilings that want the cage proved."""
 
     def cap(self, field: Cap) -> Stated[int] | None:
         """Give the least that is stated about a number, None when nobody states any."""
@@ -84,6 +88,9 @@ def _meet(mine: list[Ceiling]) -> Ceilings:
         nodes=_stated((ceiling.name, ceiling.nodes) for ceiling in mine),
         tolerations=_stated((ceiling.name, ceiling.tolerations) for ceiling in mine),
         access=_granted([ceiling.access for ceiling in mine if ceiling.access is not None]),
+        services=_stated((ceiling.name, ceiling.services) for ceiling in mine),
+        modes=_stated((ceiling.name, ceiling.modes) for ceiling in mine),
+        proof=tuple(ceiling.name for ceiling in mine if ceiling.require_proof),
     )
 
 

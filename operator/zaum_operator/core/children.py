@@ -31,8 +31,7 @@ def of_plan(draft: Draft) -> list[Action]:
     """Take away what is no longer asked for, then repair everything between the guard and the pods."""
     wanted, entries = draft.intent, draft.effective.ingress
     rendered: list[tuple[Kind, Object]] = [(kinds.SERVICE_ACCOUNT, account.render(wanted)), *_quota(draft)]
-    release = draft.site.release_namespace
-    rendered.append((kinds.NETWORK_POLICY, network.render(wanted, release_namespace=release, entries=entries)))
+    rendered.append((kinds.NETWORK_POLICY, network.render(wanted, draft.site, entries=entries)))
     if entries:
         rendered.append((kinds.SERVICE, service.render(wanted, entries)))
     if draft.written is not None:

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 
 from zaum_api import contract
 from zaum_api.conditions import Reason
+from zaum_operator.core import enforcement
 from zaum_operator.core.finding import Finding, no, yes
 from zaum_operator.core.plan import Plan
+from zaum_operator.core.snapshot import Snapshot
 
 
-def find(plan: Plan) -> Finding:
+def find(snapshot: Snapshot, plan: Plan) -> Finding:
     """Give the condition: True with all that is worse, False when nothing is."""
-    found = list(_found(plan))
+    found = [*_found(plan), *_routes(snapshot, plan)]
     if not found:
         return no(Reason.AS_INSTALLED, "Everything that this installation can guard with is in place.")
     return yes(found[0][0], " ".join(text for _, text in found))
@@ -33,3 +35,25 @@ def _found(plan: Plan) -> Iterator[tuple[Reason, str]]:
         )
     if note := plan.intent.unknown_note:
         yield Reason.UNKNOWN_FIELDS, note
+    if plan.effective is not None and plan.effective.mode_refused:
+        yield (
+            Reason.CEILING_EXCEEDED,
+            f"The policy is enforced although spec.mode is Report: {plan.effective.mode_refused}.",
+        )
+
+
+def _routes(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Reason, str]]:
+    """Yield the routes that do not work. They harm no other one."""
+    if plan.effective is None:
+        return
+    for closed in plan.effective.closed:
+        if closed.reason is not Reason.INVALID_HOSTS:
+            yield closed.reason, f"Route {closed.name} is closed: {closed.problem}."
+    lacking = enforcement.missing(snapshot)
+    for route in plan.effective.named:
+        if route.name in lacking and route.secret:
+            yield (
+                Reason.CREDENTIAL_MISSING,
+                f"Route {route.name} answers 503: key {route.key} of Secret {route.secret} is not there or no"
+                " credential.",
+            )

@@ -13,6 +13,7 @@ from zaum_egress import hosts as egress_hosts
 from zaum_operator.core import ceilings as ceilings_of
 from zaum_operator.core import choice as choices
 from zaum_operator.core import refusals
+from zaum_operator.core import routes as routes_of
 from zaum_operator.core.ceiling import Cap
 from zaum_operator.core.ceilings import Ceilings
 from zaum_operator.core.choice import Choice
@@ -86,25 +87,44 @@ class Effective:
     """None: as the installation has it."""
     refusals: tuple[Refusal, ...] = ()
     """Why no pod may run."""
+    mode: documents.Mode = documents.Mode.ENFORCE
+    mode_refused: str = ""
+    """Why the mode Report, which the spec asks for, is not in force."""
+    require_proof: bool = False
+    named: tuple[routes_of.Named, ...] = ()
+    """All routes of the spec, in its order."""
+    routes: tuple[documents.Route, ...] = ()
+    """Those in force."""
+    closed: tuple[routes_of.Closed, ...] = ()
+    """Those that lead nowhere."""
 
     def document(self) -> documents.Effective:
         """Give what stands in the status and what the authorizer reads."""
-        return documents.Effective(hosts=self.hosts, fields=self.fields)
+        leads = tuple(
+            documents.EffectiveRoute(route.name, route.host, route.port, route.service) for route in self.routes
+        )
+        return documents.Effective(hosts=self.hosts, fields=self.fields, mode=self.mode, routes=leads)
 
 
 def resolve(
-    spec: policy.Spec, ceilings: Ceilings = ceilings_of.NONE, *, api_audiences: tuple[str, ...] = ()
+    spec: policy.Spec,
+    ceilings: Ceilings = ceilings_of.NONE,
+    *,
+    api_audiences: tuple[str, ...] = (),
+    cluster: routes_of.Cluster = routes_of.Cluster(),
 ) -> Effective:
     """Resolve a valid spec. Absent means the default, which is never more than what a policy could have asked for.
 
-    `api_audiences` are the API server's own: no agent's token may carry one.
+    `api_audiences` are the API server's own: no agent's token may carry one. `cluster`: what routes lead to.
     """
     choice = Choice(ceilings)
     agent, limits = spec.agent, spec.limits or limits_api.Limits()
     kind = choice.of("agent.type", agent.type, defaults.TYPE)
     replicas = choice.capped(Cap.REPLICAS, agent.replicas, defaults.REPLICAS)
     sizes, workspace_path = _sizes(choice, agent)
-    rules, refused = _hosts(spec, ceilings)
+    rules, refused = _hosts(spec, ceilings, cluster.domain)
+    mode, mode_refused = _mode(choice, spec)
+    found, closed = routes_of.resolve(spec, ceilings, cluster)
     return Effective(
         hosts=rules,
         refused=refused,
@@ -123,15 +143,48 @@ def resolve(
         ingress=_ingress(choice, spec),
         host_users=agent.host_users,
         refusals=refusals.of_agent(agent, ceilings),
+        mode=mode,
+        mode_refused=mode_refused,
+        require_proof=_proof(choice, spec),
+        named=routes_of.named(spec),
+        routes=found,
+        closed=closed,
         fields=tuple(choice.fields),
     )
 
 
-def _hosts(spec: policy.Spec, ceilings: Ceilings) -> tuple[tuple[documents.HostRule, ...], tuple[Refused, ...]]:
+def _mode(choice: Choice, spec: policy.Spec) -> tuple[documents.Mode, str]:
+    """Resolve the mode: Report has to be granted, and without a grant it is no reason to run nothing."""
+    asked = documents.Mode(spec.mode)
+    if asked is documents.Mode.ENFORCE:
+        return choice.of("mode", asked if "mode" in spec.model_fields_set else None, asked), ""
+    enforced, stated = documents.Mode.ENFORCE, choice.ceilings.modes
+    against = [item.ceiling for item in stated if asked not in item.value]
+    if against:
+        choice.record("mode", f"{enforced} (AgentCeiling {against[0]})", documents.Source.CEILING)
+        return enforced, f"AgentCeiling {against[0]} does not grant it"
+    if not stated:
+        choice.record("mode", f"{enforced} (granted by no AgentCeiling)", documents.Source.CEILING)
+        return enforced, "no AgentCeiling of this namespace grants it"
+    return choice.of("mode", asked, enforced), ""
+
+
+def _proof(choice: Choice, spec: policy.Spec) -> bool:
+    asked = spec.egress.require_proof if spec.egress else None
+    if choice.ceilings.proof and not asked:
+        text = f"true (AgentCeiling {choice.ceilings.proof[0]})"
+        choice.record("egress.requireProof", text, documents.Source.CEILING)
+        return True
+    return choice.of("egress.requireProof", asked, defaults.REQUIRE_PROOF)
+
+
+def _hosts(
+    spec: policy.Spec, ceilings: Ceilings, domain: str
+) -> tuple[tuple[documents.HostRule, ...], tuple[Refused, ...]]:
     rules: list[documents.HostRule] = []
     refused: list[Refused] = []
     for entry in (spec.egress.hosts if spec.egress else None) or ():
-        pattern = egress_hosts.parse_pattern(entry.host)
+        pattern = egress_hosts.parse_pattern(entry.host, cluster_domain=domain)
         if isinstance(pattern, egress_hosts.Malformed):
             refused.append(Refused(entry.host, pattern.problem))
             continue

@@ -6,7 +6,7 @@ Nothing here decides anything: forgetting all of it costs time, nothing else.
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from zaum_operator.core import ceiling, intent
+from zaum_operator.core import ceiling, enforcement, intent
 from zaum_operator.core.ceiling import Ceiling
 from zaum_operator.core.intent import Intent
 from zaum_operator.core.keys import Key, of_policy
@@ -84,6 +84,8 @@ def mark(snapshot: Snapshot, *, may_roll: bool) -> Mark:
         may_roll,
         snapshot.gateway,
         snapshot.missing_files,
+        tuple((place, _version(obj)) for place, obj in sorted(snapshot.services.items())),
+        enforcement.mark(snapshot),
         *(_version(obj) for obj in ones),
         *(tuple(_version(obj) for obj in objects) for objects in many),
     )

@@ -1,9 +1,9 @@
 """What is said about the cage: is it whole, is egress exactly as named, whose token does the agent hold."""
 
-from zaum_api import contract, durations
+from zaum_api import contract, documents, durations
 from zaum_api.conditions import Reason
 from zaum_operator.core import kinds, troubles
-from zaum_operator.core.effective import NoToken, Refused, Token
+from zaum_operator.core.effective import Effective, NoToken, Token
 from zaum_operator.core.finding import Failure, Finding, no, yes
 from zaum_operator.core.plan import Plan
 from zaum_operator.core.snapshot import Snapshot
@@ -30,9 +30,16 @@ def egress_exact(snapshot: Snapshot, plan: Plan) -> Finding:
         )
     if plan.effective is None:
         return no(Reason.INVALID_SPEC, "The spec cannot be acted on: nothing can be reached.")
-    if plan.effective.refused:
-        return _refused(plan.effective.refused)
-    return yes(Reason.EXACT, f"{len(plan.effective.hosts)} hosts can be reached, by name, through the gateway.")
+    if plan.effective.mode is documents.Mode.REPORT:
+        return no(
+            Reason.REPORT_ONLY,
+            "The mode Report is in force: every host can be reached by name, what would be denied is only counted and"
+            " logged.",
+        )
+    if plan.effective.refused or plan.effective.closed:
+        return _refused(plan.effective)
+    routes = f", and {len(plan.effective.routes)} routes" if plan.effective.routes else ""
+    return yes(Reason.EXACT, f"{len(plan.effective.hosts)} hosts{routes} can be reached, by name, through the gateway.")
 
 
 def identity_bound(plan: Plan) -> Finding:
@@ -57,12 +64,16 @@ def foreign_text(plan: Plan) -> str:
     return named + (f" and {len(plan.beside) - _NAMED} more" if len(plan.beside) > _NAMED else "")
 
 
-def _refused(refused: tuple[Refused, ...]) -> Finding:
-    hosts = "; ".join(
+def _refused(effective: Effective) -> Finding:
+    """Say which hosts and routes get no egress. Whose fault it is: the spec's, unless ceilings or Services are all."""
+    hosts = [
         f"{item.host} {item.problem}{f' by AgentCeiling {item.ceiling}' if item.ceiling else ''}"
-        for item in refused[:_NAMED]
-    )
-    more = f"; and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
-    capped = all(item.ceiling for item in refused)
-    reason = Reason.CEILING_EXCEEDED if capped else Reason.INVALID_HOSTS
-    return no(reason, f"These hosts get no egress: {hosts}{more}")
+        for item in effective.refused
+    ]
+    said = hosts + [f"route {item.name}: {item.problem}" for item in effective.closed]
+    more = f"; and {len(said) - _NAMED} more" if len(said) > _NAMED else ""
+    of_hosts = [Reason.CEILING_EXCEEDED if item.ceiling else Reason.INVALID_HOSTS for item in effective.refused]
+    reasons = {*of_hosts, *(item.reason for item in effective.closed)}
+    first = (Reason.INVALID_HOSTS, Reason.CEILING_EXCEEDED, Reason.SERVICE_MISSING)
+    reason = next(reason for reason in first if reason in reasons)
+    return no(reason, f"These get no egress: {'; '.join(said[:_NAMED])}{more}")

@@ -7,7 +7,7 @@ from typing import Final
 
 from zaum_api import contract
 from zaum_api.v1alpha1.agent import Agent
-from zaum_operator.core import ceiling, children, foreign, intent, kinds, live, pods, replacement, tasks
+from zaum_operator.core import ceiling, children, foreign, intent, kinds, live, pods, replacement, routes, tasks
 from zaum_operator.core import ceilings as ceilings_of
 from zaum_operator.core import effective as effective_values
 from zaum_operator.core.actions import Action
@@ -91,7 +91,8 @@ def of_policy(
             wanted, guarding, ceilings=held, opened=_opened(snapshot.namespace),
             beside=found, outcome=before, namespaced=site.namespaced,
         )  # fmt: skip
-    effective = effective_values.resolve(wanted.spec, held, api_audiences=site.api_audiences)
+    cluster = routes.Cluster(snapshot.services, site.cluster_domain, frozenset({site.release_namespace}))
+    effective = effective_values.resolve(wanted.spec, held, api_audiences=site.api_audiences, cluster=cluster)
     template = pod.template(wanted, wanted.spec.agent, effective, site)
     runs = not _against(effective, found)
     want = _want(
@@ -100,7 +101,7 @@ def of_policy(
     )  # fmt: skip
     seen = tuple(pods.read(item) for item in snapshot.pods)
     decision, outcome = _decide(effective, seen, want, before, found, now=now)
-    written = config.write(wanted, effective, snapshot.gateway) if snapshot.gateway else None
+    written = config.write(wanted, effective, snapshot.gateway, site) if snapshot.gateway else None
     draft = children.Draft(wanted, effective, snapshot, site, decision, written=written, read=readers.policy)
     return Plan(
         intent=wanted,

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from zaum_api import contract, documents
 from zaum_api.conditions import ConditionType, Reason, Status
-from zaum_operator.core import kinds, pods
+from zaum_operator.core import enforcement, kinds, pods
 from zaum_operator.core.finding import Failure, Verdict
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.plan import Plan
@@ -33,7 +33,9 @@ def status(
     else:
         live, made = [pod for pod in map(pods.read, snapshot.pods) if _lives(pod)], 0
     effective = plan.effective.document() if plan.effective else documents.Effective(hosts=())
+    usage = enforcement.usage(snapshot)
     return {
+        **({} if usage is None else {"usage": usage}),
         "observedGeneration": plan.intent.generation,
         "conditions": [_condition(verdict, before, plan.intent.generation, now=now) for verdict in verdicts],
         "replicas": len(live) + made,

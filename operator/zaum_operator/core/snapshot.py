@@ -1,7 +1,12 @@
 """What the operator saw of one policy or one namespace, gathered once. Everything that decides takes this."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
 
+from zaum_api import documents
+from zaum_egress import hosts
 from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Object
 
@@ -12,6 +17,13 @@ class Gateway:
 
     addresses: tuple[str, ...]
     ca_pem: str
+    upstream_ca_pem: str = ""
+    """CAs that routes' upstreams are trusted by beside those of the watchdog's image (PEM); may be empty."""
+    authorizer: tuple[str, ...] = ()
+    """Addresses of the authorizer's Service, which no agent may reach: the cage test tries them."""
+
+
+CAGE_PERIOD_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +39,20 @@ class Site:
     """Namespace-scoped mode: nothing cluster-scoped is read or written (no PriorityClass, no ceilings)."""
     api_audiences: tuple[str, ...] = ()
     """The API server's own token audiences: no agent's token may carry one."""
+    cluster_domain: str = hosts.CLUSTER_DOMAIN
+    signed_hop: bool = False
+    """Whether watchdogs may speak to the gateway by signed heads on a plain connection."""
+    cage: tuple[documents.CageTarget, ...] = ()
+    """What the cage test tries beside what it always does."""
+    cage_period: int = CAGE_PERIOD_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What the watchdog of one pod said last, and when it arrived."""
+
+    report: documents.Report
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +83,10 @@ class Snapshot:
     """The namespace-wide quota; only in namespace-scoped mode."""
     missing_files: tuple[str, ...] = ()
     """ConfigMaps that the policy's `files` name and that do not exist."""
+    services: Mapping[tuple[str, str], Object] = field(default_factory=dict)
+    """The Services that the policy's routes name and that exist, by namespace and name."""
+    reports: Mapping[str, Reported] = field(default_factory=dict)
+    """What watchdogs of this policy's pods have said lately, by the pod's uid. Absent: nothing is known of a pod."""
 
     def network_policy(self, name: str) -> Object | None:
         """Give one NetworkPolicy by name."""

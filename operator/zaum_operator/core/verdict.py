@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from zaum_api import contract
 from zaum_api.conditions import ConditionType, Reason, Status
-from zaum_operator.core import degraded, isolation, pods, replacement, tasks, troubles
+from zaum_operator.core import degraded, enforcement, isolation, pods, replacement, tasks, troubles
 from zaum_operator.core.finding import Failure, Finding, Verdict, no, yes
 from zaum_operator.core.plan import Plan
 from zaum_operator.core.snapshot import Snapshot
@@ -18,8 +18,9 @@ def conclude(snapshot: Snapshot, plan: Plan, failure: Failure | None) -> tuple[V
         ConditionType.READY: next(_ready(snapshot, plan, failure)),
         ConditionType.ISOLATED: isolation.isolated(plan, failure),
         ConditionType.EGRESS_EXACT: isolation.egress_exact(snapshot, plan),
+        ConditionType.ENFORCEMENT_PROVEN: enforcement.proven(snapshot, plan),
         ConditionType.IDENTITY_BOUND: isolation.identity_bound(plan),
-        ConditionType.DEGRADED: degraded.find(plan),
+        ConditionType.DEGRADED: degraded.find(snapshot, plan),
     }
     if plan.outcome is not None:
         outcome = tasks.unstarted() if failure is not None and plan.decision.start else plan.outcome

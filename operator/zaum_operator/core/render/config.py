@@ -14,18 +14,23 @@ from zaum_operator.core.effective import Effective
 from zaum_operator.core.intent import Intent
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.render import metadata
-from zaum_operator.core.snapshot import Gateway
+from zaum_operator.core.snapshot import Gateway, Site
 
 Written = Mapping[str, bytes]
 """One document in its canonical form, by version."""
 
+ALWAYS: Final = (
+    documents.CageTarget("metadata", documents.Transport.TCP, "169.254.169.254", 80),
+    documents.CageTarget("metadata", documents.Transport.TCP, "fd00:ec2::254", 80),
+)
+"""What no agent may reach in any cluster: where clouds keep a machine's credentials."""
 NEWEST: Final = documents.CONFIG_VERSION
 """What new pods mount: their watchdog is of this release."""
 
 
-def write(intent: Intent, effective: Effective, gateway: Gateway) -> Written:
+def write(intent: Intent, effective: Effective, gateway: Gateway, site: Site) -> Written:
     """Write the document in every version."""
-    config = _config(intent, effective, gateway)
+    config = _config(intent, effective, gateway, site)
     return {version: config.dump(version) for version in documents.CONFIG_VERSIONS}
 
 
@@ -51,7 +56,7 @@ def render(intent: Intent, written: Written) -> Object:
     return metadata.child(kinds.CONFIG_MAP, intent) | {"data": data}
 
 
-def _config(intent: Intent, effective: Effective, gateway: Gateway) -> documents.WatchdogConfig:
+def _config(intent: Intent, effective: Effective, gateway: Gateway, site: Site) -> documents.WatchdogConfig:
     return documents.WatchdogConfig(
         namespace=intent.key.namespace,
         policy=intent.key.name,
@@ -66,4 +71,17 @@ def _config(intent: Intent, effective: Effective, gateway: Gateway) -> documents
         connections=effective.connections,
         runaway=effective.runaway,
         liveness=effective.liveness,
+        mode=effective.mode,
+        signed_port=contract.GATEWAY_SIGNED_PORT if site.signed_hop else 0,
+        routes=effective.routes,
+        upstream_ca_pem=gateway.upstream_ca_pem,
+        cage=documents.Cage(
+            targets=(*ALWAYS, *site.cage, *(_authorizer(address) for address in gateway.authorizer)),
+            period_seconds=site.cage_period,
+            required=effective.require_proof,
+        ),
     )
+
+
+def _authorizer(address: str) -> documents.CageTarget:
+    return documents.CageTarget("authorizer", documents.Transport.TCP, address, contract.AUTHORIZER_PORT)

@@ -29,6 +29,16 @@ _REFERENCE: Final[dict[str, Any]] = {
         "runtimeClassName": "k",
         "workspace": {"persistent": {}},
     },
+    "egress": {
+        "routes": [
+            {
+                "name": "l",
+                "upstream": "https://reference.example",
+                "api": "OpenAI",
+                "credential": {"secretKeyRef": {"name": "m", "key": "n"}},
+            }
+        ]
+    },
     "identity": {"token": {"audience": "https://reference.example"}},
 }
 

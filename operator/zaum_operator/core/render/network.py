@@ -8,12 +8,14 @@ from zaum_operator.core import kinds
 from zaum_operator.core.intent import Intent
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.render import metadata
+from zaum_operator.core.snapshot import Site
 
 
-def render(intent: Intent, *, release_namespace: str, entries: tuple[ingress.Ingress, ...] = ()) -> Object:
+def render(intent: Intent, site: Site, *, entries: tuple[ingress.Ingress, ...] = ()) -> Object:
     """Give the NetworkPolicy. A pod with the quarantine label is not selected, so only the guard applies to it."""
+    ports = [contract.GATEWAY_SIGNED_PORT] * site.signed_hop + [contract.GATEWAY_PORT]
     gateway = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": release_namespace}},
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": site.release_namespace}},
         "podSelector": {
             "matchLabels": {
                 contract.LABEL_NAME: contract.APP_NAME,
@@ -27,7 +29,7 @@ def render(intent: Intent, *, release_namespace: str, entries: tuple[ingress.Ing
             "matchExpressions": [{"key": contract.LABEL_QUARANTINED, "operator": "DoesNotExist"}],
         },
         "policyTypes": ["Egress"],
-        "egress": [{"to": [gateway], "ports": [{"protocol": "TCP", "port": contract.GATEWAY_PORT}]}],
+        "egress": [{"to": [gateway], "ports": [{"protocol": "TCP", "port": port} for port in ports]}],
     }
     if entries:
         spec |= {"policyTypes": ["Ingress", "Egress"], "ingress": [_rule(entry) for entry in _sorted(entries)]}

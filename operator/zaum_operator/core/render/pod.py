@@ -62,6 +62,9 @@ def digest(pod: Object, agent: agent_api.Agent, effective: Effective, site: Site
         "workspace": [effective.workspace_path, None if effective.persistent else effective.sizes.workspace],
         "token": [token.audience, token.seconds] if token else [],
     }
+    if effective.named:
+        # Absent without routes: pods that are older than routes have the digest that they had.
+        author["routes"] = [sorted(_routed(agent, effective).items()), volumes.secrets(effective)]
     return reading.digest(reading.canonical(author))
 
 
@@ -184,10 +187,17 @@ def _agent(agent: agent_api.Agent, effective: Effective, site: Site) -> dict[str
 
 
 def _environment(agent: agent_api.Agent, effective: Effective) -> list[dict[str, str]]:
-    ours = contract.agent_environment() | {"HOME": effective.workspace_path}
+    ours = _routed(agent, effective) | contract.agent_environment() | {"HOME": effective.workspace_path}
     if isinstance(effective.token, Token):
         ours |= {contract.ENV_IDENTITY_TOKEN_FILE: contract.IDENTITY_TOKEN_PATH}
     return [{"name": name, "value": value} for name, value in (dict(_theirs(agent)) | ours).items()]
+
+
+def _routed(agent: agent_api.Agent, effective: Effective) -> dict[str, str]:
+    """Give the variables of routes. What clients of a provider read is the author's to set; a base URL is not."""
+    said = {item.name for item in agent.env or ()}
+    ours, theirs = contract.route_environment((route.name, route.api) for route in effective.named)
+    return {name: value for name, value in theirs.items() if name not in said} | ours
 
 
 def _theirs(agent: agent_api.Agent) -> list[tuple[str, str]]:
@@ -202,6 +212,7 @@ def _watchdog(effective: Effective, site: Site) -> dict[str, Any]:
         "image": site.watchdog_image,
         "imagePullPolicy": site.image_pull_policy,
         "restartPolicy": "Always",
+        "env": [{"name": contract.ENV_NODE_ADDRESSES, "valueFrom": {"fieldRef": {"fieldPath": "status.hostIPs"}}}],
         "resources": sizes.watchdog(effective).resources(),
         "securityContext": _security(contract.WATCHDOG_UID),
         # The agent starts only after this has passed.
@@ -223,7 +234,7 @@ def _watchdog(effective: Effective, site: Site) -> dict[str, Any]:
             "timeoutSeconds": 3,
             "failureThreshold": 1,
         },
-        "volumeMounts": volumes.of_watchdog(),
+        "volumeMounts": volumes.of_watchdog(effective),
     }
 
 

@@ -9,6 +9,7 @@ from zaum_operator.core.intent import Intent
 from zaum_operator.core.render import config, sizes
 
 _CONFIG, _TOKEN, _WORKSPACE, _TMP, _IDENTITY = "zaum-config", "zaum-token", "workspace", "tmp", "zaum-identity"
+_CREDENTIALS: Final = "zaum-credentials"
 _CLAIM: Final = "persistentVolumeClaim"
 
 
@@ -20,6 +21,7 @@ def of_pod(intent: Intent, agent: agent_api.Agent, effective: Effective) -> list
         {"name": _WORKSPACE} | _workspace(intent, effective),
         {"name": _TMP, "emptyDir": {"sizeLimit": quantities.write_bytes(sizes.TMP)}},
         *_identity(effective),
+        *_credentials(effective),
         *(
             {"name": f"files-{index}", "configMap": {"name": source.config_map}}
             for index, source in enumerate(files(agent))
@@ -47,9 +49,11 @@ def of_agent(agent: agent_api.Agent, effective: Effective) -> list[dict[str, Any
     ]
 
 
-def of_watchdog() -> list[dict[str, Any]]:
-    """Give what the watchdog's container mounts."""
+def of_watchdog(effective: Effective) -> list[dict[str, Any]]:
+    """Give what the watchdog's container mounts; the credentials of routes nobody else does."""
+    credentials = {"name": _CREDENTIALS, "mountPath": contract.CREDENTIALS_DIR, "readOnly": True}
     return [
+        *([credentials] if secrets(effective) else []),
         {"name": _CONFIG, "mountPath": contract.CONFIG_DIR, "readOnly": True},
         {"name": _TOKEN, "mountPath": contract.TOKEN_DIR, "readOnly": True},
     ]
@@ -58,6 +62,26 @@ def of_watchdog() -> list[dict[str, Any]]:
 def files(agent: agent_api.Agent) -> list[agent_api.FileSource]:
     """Give the files in one order, whatever the order in the spec: it means nothing there."""
     return sorted(agent.files or (), key=lambda source: source.mount_path)
+
+
+def secrets(effective: Effective) -> list[tuple[str, str, str]]:
+    """Give the route, Secret and key of each credential, in one order."""
+    return sorted((route.name, route.secret, route.key) for route in effective.named if route.secret)
+
+
+def _credentials(effective: Effective) -> list[dict[str, Any]]:
+    """Give the volume of credentials. One that is not there keeps no pod waiting: its route says so, alone."""
+    sources = [
+        {
+            "secret": {
+                "name": secret,
+                "items": [{"key": key, "path": f"{route}/{contract.CREDENTIAL_FILE}"}],
+                "optional": True,
+            }
+        }
+        for route, secret, key in secrets(effective)
+    ]
+    return [{"name": _CREDENTIALS, "projected": {"sources": sources}}] if sources else []
 
 
 def _digest() -> dict[str, Any]:

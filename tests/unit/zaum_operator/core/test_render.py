@@ -148,11 +148,76 @@ def test_i01_the_watchdogs_document_is_one_that_the_watchdog_reads() -> None:
             assert annotations[contract.ANNOTATION_CONFIG_DIGEST] == reading.digest(raw[version])
 
 
+def test_i15_the_credentials_of_routes_are_mounted_into_the_watchdog_alone_and_keep_no_pod_waiting() -> None:
+    one = pod(rendered.everything())
+    holders = [
+        name
+        for name, container in containers(one).items()
+        if any(mount["name"] == "zaum-credentials" for mount in container["volumeMounts"])
+    ]
+    assert holders == [contract.CONTAINER_WATCHDOG]
+    (sources,) = (v["projected"]["sources"] for v in one["spec"]["volumes"] if v["name"] == "zaum-credentials")
+    assert [source["secret"]["name"] for source in sources] == ["other", "model"]
+    assert all(source["secret"]["optional"] is True for source in sources)
+    assert sources[1]["secret"]["items"] == [{"key": "api-key", "path": "open-ai/credential"}]
+    assert not [
+        mount
+        for mount in containers(pod(specs.routed(specs.route())))[contract.CONTAINER_WATCHDOG]["volumeMounts"]
+        if mount["mountPath"] == contract.CREDENTIALS_DIR
+    ], "without a credential there is no volume"
+
+
+def test_the_agent_finds_its_routes_and_the_author_may_name_another_provider() -> None:
+    def env(spec: dict[str, Any]) -> dict[str, str]:
+        agent = containers(pod(spec))[contract.CONTAINER_AGENT]
+        return {item["name"]: item["value"] for item in agent["env"]}
+
+    routes = specs.routed(specs.route("a-b", api="OpenAI"), specs.route("later", api="OpenAI"))
+    found = env(routes)
+    assert found["A_B_BASE_URL"] == found["OPENAI_BASE_URL"] == "http://127.0.0.1:15002/a-b"
+    assert found["LATER_BASE_URL"] == "http://127.0.0.1:15002/later"
+    assert found["OPENAI_API_KEY"] == contract.PLACEHOLDER_KEY
+    own = specs.agent(env=[{"name": "OPENAI_BASE_URL", "value": "https://llm.example.com"}])
+    theirs = env(own | {"egress": routes["egress"]})
+    assert theirs["OPENAI_BASE_URL"] == "https://llm.example.com"
+    assert theirs["A_B_BASE_URL"] == "http://127.0.0.1:15002/a-b"
+
+
+def test_a_pod_is_replaced_for_its_mounts_and_variables_and_not_for_what_a_route_lets_through() -> None:
+    def digest(**fields: Any) -> str:
+        spec = specs.routed(specs.route(**fields))
+        found: str = pod(spec)["metadata"]["annotations"][contract.ANNOTATION_TEMPLATE]
+        return found
+
+    key = {"secretKeyRef": {"name": "model", "key": "api-key"}}
+    bare = digest()
+    assert bare == digest(allow=[{"methods": ["GET"], "path": "/*"}]) == digest(upstream="https://b.example.com")
+    others = {
+        digest(name="b"),
+        digest(api="OpenAI"),
+        digest(credential=key),
+        digest(credential={"secretKeyRef": {**key["secretKeyRef"], "key": "b"}}),
+    }
+    assert len(others) == 4
+    assert bare not in others
+    assert digest(credential=key) == digest(credential={**key, "header": "x-api-key"})
+
+
+def test_the_watchdog_alone_knows_its_nodes_addresses() -> None:
+    one = containers(pod(specs.agent()))
+    said = [{"name": contract.ENV_NODE_ADDRESSES, "valueFrom": {"fieldRef": {"fieldPath": "status.hostIPs"}}}]
+    assert one[contract.CONTAINER_WATCHDOG]["env"] == said
+    assert contract.ENV_NODE_ADDRESSES not in {item["name"] for item in one[contract.CONTAINER_AGENT]["env"]}
+
+
 def test_i15_a_secret_is_named_for_the_kubelet_to_pull_with_and_for_nothing_else() -> None:
     for policy in POLICIES.values():
         for item in rendered.objects(policy):
             if item["kind"] == "Pod":
                 item["spec"].pop("imagePullSecrets", None)
+                credentials = [v for v in item["spec"]["volumes"] if v["name"] == "zaum-credentials"]
+                item["spec"]["volumes"] = [v for v in item["spec"]["volumes"] if v not in credentials]
+                assert bool(credentials) == ("credential" in str(policy["spec"]))
                 own = next((v for v in item["spec"]["volumes"] if v["name"] == "zaum-identity"), None)
                 text = yaml.safe_dump(item).replace(contract.IDENTITY_TOKEN_DIR, "")
                 assert (own is None) == ("identity" not in policy["spec"])
