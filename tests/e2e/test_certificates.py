@@ -19,7 +19,8 @@ from zaum_api import contract
 
 pytestmark = pytest.mark.alone
 CA, GATEWAY, AUTHORIZER = contract.CA_SECRET, contract.GATEWAY_TLS_SECRET, contract.AUTHORIZER_TLS_SECRET
-SECRETS = (CA, GATEWAY, AUTHORIZER)
+TRUSTED = (CA, GATEWAY, AUTHORIZER)
+SECRETS = (*TRUSTED, contract.SESSION_SECRET)
 LEAFS = ((GATEWAY, "tls"), (GATEWAY, "client"), (AUTHORIZER, "tls"))
 SHORT = {"ca": 31536000, "leaf": 36, "settle": 3}
 """Seconds. A leaf is due 24 s after it was signed: by then the usual installation is back, and gives it a long life."""
@@ -66,6 +67,9 @@ def test_all_secrets_are_filled_and_belong_together(api: Api) -> None:
         for stem in stems:
             leaf = x509.load_pem_x509_certificate(data(api, name)[f"{stem}.crt"])
             leaf.verify_directly_issued_by(authority)
+    keys = data(api, contract.SESSION_SECRET)
+    assert keys.keys() == {"revision", "made", "current", "previous"}
+    assert keys["current"] != keys["previous"]
 
 
 def test_i15_the_operator_may_write_its_secrets_and_read_none(api: Api) -> None:
@@ -173,7 +177,7 @@ def lose_the_authority(api: Api) -> None:
 
 def fresh(api: Api, kept: list[x509.Certificate]) -> bool:
     """Say whether one authority is left that was not there before, everywhere."""
-    stored = [authorities(api, name) for name in SECRETS]
+    stored = [authorities(api, name) for name in TRUSTED]
     return len(stored[0]) == 1 and stored[0] == stored[1] == stored[2] and stored[0][0] not in kept
 
 
