@@ -101,6 +101,12 @@ e2e-second:
 e2e-alone:
 	@$(SHARED) -m alone tests/e2e
 
+.PHONY: battery
+battery: prerequisites ## What an agent would try, from inside its pod; make battery BATTERY='--groups 1,2 --strict'
+	@$(PY) -m tests.cluster up
+	@$(LOADED)
+	@$(IN_CLUSTER) $(PY) -m tests.battery $(BATTERY)
+
 CHAOS := ZAUM_INSTANCE=chaos ZAUM_STORE=json $(PY) -m tests.cluster
 
 .PHONY: chaos

@@ -49,7 +49,7 @@ def records(content: bytes, size: int = 16384, *, version: bytes = b"\x03\x01", 
     return [bytes([kind]) + version + struct.pack("!H", len(piece)) + piece for piece in pieces]
 
 
-def shape(name: str, host: str, other: str) -> list[bytes]:
+def shape(name: str, host: str, other: str) -> list[bytes]:  # noqa: PLR0912 - a table
     """Give the parts of one shape for a tunnel to `host`."""
     mine, theirs = host.encode(), other.encode()
     plain = ordinary()

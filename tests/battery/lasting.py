@@ -21,7 +21,7 @@ from tests.support.e2e.api import Object
 from zaum_api import contract
 
 STREAM: Final = "/v1/events?n=1000"
-BUSY_SECONDS: Final = 80.0
+BUSY_SECONDS: Final = 75.0
 CUT_SECONDS: Final = 3.0
 """From a change of the policy to the last byte."""
 SHORT_SECONDS: Final = 1.0

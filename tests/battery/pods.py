@@ -94,7 +94,8 @@ class Pods:
 
     def neighbour(self) -> tuple[Object, str]:
         """Start a pod that listens, with a Service; give both the pod and the Service's address."""
-        program = f"import http.server as h; h.test(h.SimpleHTTPRequestHandler, h.ThreadingHTTPServer, port={NEIGHBOUR_PORT}, bind='::')"
+        server = f"h.SimpleHTTPRequestHandler, h.ThreadingHTTPServer, port={NEIGHBOUR_PORT}, bind='::'"
+        program = f"import http.server as h; h.test({server})"
         files = self.files(self.free, NEIGHBOUR, [])
         command = ["python3", "-c", program]
         body = free_pod(self.free.namespace, NEIGHBOUR, image=self.image, command=command, files=files)

@@ -13,15 +13,16 @@ from zaum_api import contract
 SECRET: Final = "battery-credential"
 SECRET_VALUE: Final = secrets.token_urlsafe(32)
 """New in each run."""
+ASKING: Final = f"GET /{ROUTE}/v1/headers HTTP/1.1\r\nHost: 127.0.0.1:15002\r\nConnection: close\r\n\r\n"
 
 
 def of(pods: Pods, gateway: Object) -> frozenset[Needs]:
-    """Say what is there: by an agent's own look: a port that it may reach and that answers."""
+    """Say what is there: by an agent's own look: a port that it may reach, a route that is known."""
     found = {Needs.NOTHING}
     body = {"apiVersion": "v1", "kind": "Secret", "stringData": {"key": SECRET_VALUE}}
     pods.api.apply("secrets", body | {"metadata": {"name": SECRET, "namespace": pods.agents.namespace}})
     looks = [
-        {"id": "routes", "kind": "dial", "address": "127.0.0.1", "port": contract.ROUTES_PORT},
+        {"id": "routes", "kind": "head", "to": "routes", "parts": [ASKING]},
         {"id": "signed", "kind": "dial", "address": gateway["clusterIP"], "port": contract.GATEWAY_SIGNED_PORT},
     ]
     try:
@@ -29,7 +30,10 @@ def of(pods: Pods, gateway: Object) -> frozenset[Needs]:
     except RefusedError:  # an API without routes
         pod = pods.agent("looking", looks)
     seen = pods.findings(pods.agents, pod)
-    found |= {need for need in (Needs.ROUTES, Needs.SIGNED_HOP) if seen[need.value.partition(" ")[0]]["word"] == "open"}
+    if seen["routes"].get("status") and seen["routes"].get("rule") != contract.Rule.ROUTE_UNKNOWN.value:
+        found.add(Needs.ROUTES)
+    if seen["signed"]["word"] == "open":
+        found.add(Needs.SIGNED_HOP)
     pods.api.delete("agentpolicies", pods.agents.namespace, "looking")
     return frozenset(found)
 

@@ -223,6 +223,7 @@ def described(raw: bytes, end: str) -> Finding:
     return {
         "got": got, "word": str(status), "status": status, "rule": headers.get("x-zaum-rule", ""),
         "answers": len(found), "statuses": [each for each, _ in found][:8], "body": len(raw),
+        "text": raw.partition(b"\r\n\r\n")[2][:200].decode("latin-1"),
     }  # fmt: skip
 
 
@@ -346,7 +347,8 @@ def twice(attempt: Attempt) -> Finding:
     """Make the first attempt, which must succeed, wait, and make the second: its outcome is this one's."""
     first = try_one(attempt["first"])
     if not first["got"]:
-        return {"got": False, "word": f"the first failed: {first['word']}", "broken": True}
+        said = first.get("text", "")
+        return {"got": False, "word": f"the first failed: {first['word']} {said}", "broken": True}
     time.sleep(attempt["wait"])
     return try_one(attempt["then"])
 

@@ -131,19 +131,19 @@ HEADS: Final = (
     Case("slow", "one byte a time", tuple("GET {start}/"), 0.05, silent=True),
 )
 TUNNELS: Final = (
-    Case("CONNECT with a body", "CL", ("CONNECT " + OK + ":443 HTTP/1.1\r\nHost: " + OK + ":443\r\nContent-Length: 5\r\n\r\nhello",)),
-    Case("CONNECT with a body", "TE", ("CONNECT " + OK + ":443 HTTP/1.1\r\nHost: " + OK + ":443\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",)),
+    Case("CONNECT with a body", "CL", ("CONNECT " + OK + ":443 HTTP/1.1\r\nHost: " + OK + ":443\r\nContent-Length: 5\r\n\r\nhello",)),  # noqa: E501 - one message
+    Case("CONNECT with a body", "TE", ("CONNECT " + OK + ":443 HTTP/1.1\r\nHost: " + OK + ":443\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",)),  # noqa: E501 - one message
     Case("CONNECT, another Host", "outlaw", ("CONNECT " + OK + ":443 HTTP/1.1\r\nHost: " + EVIL + "\r\n\r\n",)),
-    Case("CONNECT, another Host", "two", ("CONNECT " + OK + ":443 HTTP/1.1\r\nHost: " + OK + "\r\nHost: " + EVIL + "\r\n\r\n",)),
+    Case("CONNECT, another Host", "two", ("CONNECT " + OK + ":443 HTTP/1.1\r\nHost: " + OK + "\r\nHost: " + EVIL + "\r\n\r\n",)),  # noqa: E501 - one message
     Case("CONNECT, another Host", "none", ("CONNECT " + OK + ":443 HTTP/1.1\r\n\r\n",)),
-    Case("CONNECT, another Host", "folded", ("CONNECT " + OK + ":443 HTTP/1.1\r\nHost: " + OK + "\r\n " + EVIL + "\r\n\r\n",)),
-    Case("CONNECT, a second behind a refusal", "pipelined", ("CONNECT " + EVIL + ":443 HTTP/1.1\r\nHost: " + EVIL + ":443\r\n\r\nCONNECT " + OK + ":443 HTTP/1.1\r\nHost: " + OK + ":443\r\n\r\n",)),
-    Case("CONNECT, a second behind a refusal", "GET, then CONNECT", ("GET http://" + OK + "/ HTTP/1.1\r\nHost: " + OK + "\r\n\r\nCONNECT " + OK + ":443 HTTP/1.1\r\nHost: " + OK + ":443\r\n\r\n",)),
+    Case("CONNECT, another Host", "folded", ("CONNECT " + OK + ":443 HTTP/1.1\r\nHost: " + OK + "\r\n " + EVIL + "\r\n\r\n",)),  # noqa: E501 - one message
+    Case("CONNECT, a second behind a refusal", "pipelined", ("CONNECT " + EVIL + ":443 HTTP/1.1\r\nHost: " + EVIL + ":443\r\n\r\nCONNECT " + OK + ":443 HTTP/1.1\r\nHost: " + OK + ":443\r\n\r\n",)),  # noqa: E501 - one message
+    Case("CONNECT, a second behind a refusal", "GET, then CONNECT", ("GET http://" + OK + "/ HTTP/1.1\r\nHost: " + OK + "\r\n\r\nCONNECT " + OK + ":443 HTTP/1.1\r\nHost: " + OK + ":443\r\n\r\n",)),  # noqa: E501 - one message
 )  # fmt: skip
 PATHS: Final = (
-    "/{route}/../other/v1/items", "/{route}/%2e%2e/v1/items", "/{route}/v1/..%2fitems", "/{route}/v1/%2e%2e/%2e%2e/admin",
-    "/{route}//v1/items", "/{route}/v1/items%00", "/{route}/v1\\items", "/{route}/v1/items%5c..", "/{route}/v1/%c0%ae%c0%ae/",
-    "/{route}/v1/items#x", "/{route}/v1/items;/../admin", "/{route}/admin", "/{route}", "/other/v1/items", "//{route}/v1/items",
+    "/{route}/../other/v1/items", "/{route}/%2e%2e/v1/items", "/{route}/v1/..%2fitems", "/{route}/v1/%2e%2e/%2e%2e/admin",  # noqa: E501 - one message
+    "/{route}//v1/items", "/{route}/v1/items%00", "/{route}/v1\\items", "/{route}/v1/items%5c..", "/{route}/v1/%c0%ae%c0%ae/",  # noqa: E501 - one message
+    "/{route}/v1/items#x", "/{route}/v1/items;/../admin", "/{route}/admin", "/{route}", "/other/v1/items", "//{route}/v1/items",  # noqa: E501 - one message
     "/", "/{route}%2fv1%2fitems", "/{route}/v1/items/../../admin", "/{route}/V1/items", "/{route}/v1/ïtems",
 )  # fmt: skip
 

@@ -21,7 +21,8 @@ PLAIN: Final[dict[str, list[str]]] = {
     "GET for another host": [f"GET / HTTP/1.1\r\nHost: {EVIL}\r\n\r\n"],
     "h2c by prior knowledge": ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"],
     "h2c by upgrade": [
-        "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"
+        "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"
     ],
     "WebSocket": [
         "GET /chat HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
