@@ -44,3 +44,12 @@
 {{- range $ranges }}{{ $cidrs = append $cidrs (include "zaum.cidr" .) }}{{ end }}
 {{- toJson (uniq $cidrs) }}
 {{- end }}
+
+{{- /* The cluster's DNS as its pods have it: at most the four addresses that the operator takes, separated by commas. */ -}}
+{{- define "zaum.clusterDNS" -}}
+{{- $addresses := .Values.clusterDNS }}
+{{- if not $addresses }}
+{{- with lookup "v1" "Service" .Values.network.dns.namespace "kube-dns" }}{{ $addresses = .spec.clusterIPs }}{{ end }}
+{{- end }}
+{{- join "," $addresses }}
+{{- end }}

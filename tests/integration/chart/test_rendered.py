@@ -7,6 +7,7 @@ import pytest
 
 from tests.integration.chart import rendering
 from zaum_api import contract
+from zaum_operator import settings
 
 Object = rendering.Object
 
@@ -31,6 +32,10 @@ def test_helm_lints_it_strictly() -> None:
         ({"network": {"clusterRanges": ["10.0.0.0"]}}, "/network/clusterRanges"),
         ({"admission": {"trustedUsers": ["it's"]}}, "/admission/trustedUsers"),
         ({"nonsense": True}, "nonsense"),
+        ({"clusterDNS": ["kube-dns"]}, "/clusterDNS"),
+        ({"routes": {"extraCAs": "/etc/ca.crt"}}, "/routes/extraCAs"),
+        ({"enforcement": {"periodSeconds": 1}}, "/enforcement/periodSeconds"),
+        ({"enforcement": {"canaries": ["192.0.2.1"]}}, "/enforcement/canaries"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_place(values: Object, place: str) -> None:
@@ -259,3 +264,40 @@ def test_i13_the_uninstall_hook_stays_in_the_releases_own_namespace(scoped: list
     hooks = [item for item in scoped if "helm.sh/hook" in item["metadata"].get("annotations", {})]
     assert hooks
     assert {item["metadata"]["namespace"] for item in hooks} == {"zaum-system"}
+
+
+def operator_environment(values: Object) -> dict[str, Any]:
+    (container,) = rendering.pod_specs(rendering.objects(values))["Deployment/zaum-operator"]["containers"]
+    return {item["name"]: item.get("value") for item in container["env"]}
+
+
+def test_the_operator_is_told_what_no_agent_may_reach() -> None:
+    canaries = ["192.0.2.1:80", "[2001:db8::1]:443"]
+    told = operator_environment({"clusterDNS": ["10.96.0.10"], "enforcement": {"canaries": canaries}})
+    assert (told["ZAUM_CLUSTER_DNS"], told["ZAUM_CANARIES"]) == ("10.96.0.10", ",".join(canaries))
+    assert told["ZAUM_CAGE_PERIOD_SECONDS"] == "60"
+    read = settings.from_environment(
+        {key: rendering.NAMESPACE if value is None else value for key, value in told.items()}
+    )
+    tried = [(target.name, target.address, target.port) for target in read.site.cage]
+    assert tried == [("dns", "10.96.0.10", 53)] * 2 + [("canary", "192.0.2.1", 80), ("canary", "2001:db8::1", 443)]
+
+
+def test_the_cas_of_upstreams_reach_the_operator_as_a_file() -> None:
+    pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+    rendered = rendering.objects({"routes": {"extraCAs": pem}})
+    assert rendering.only(rendered, "ConfigMap", "zaum-routes")["data"] == {"ca.crt": pem}
+    spec = rendering.pod_specs(rendered)["Deployment/zaum-operator"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in spec["volumes"]}
+    assert volumes["routes"]["configMap"]["name"] == "zaum-routes"
+    assert operator_environment({})["ZAUM_ROUTES_CA_FILE"] == f"{mounts['routes']}/ca.crt"
+
+
+@pytest.mark.parametrize("hop", ["Signed", "TLS"])
+def test_the_operator_knows_the_hop(hop: str) -> None:
+    told = operator_environment({"gateway": {"hop": hop}})
+    read = settings.from_environment(
+        {key: rendering.NAMESPACE if value is None else value for key, value in told.items()}
+    )
+    assert read.site.signed_hop is (hop == "Signed")
