@@ -11,12 +11,11 @@ from zaum_api import contract
 from zaum_watchdog.core import (
     answers,
     bodies,
-    echo,
     exchanges,
     gateway_answer,
     refusals,
+    relaying,
     requests,
-    responses,
     routes,
 )  # fmt: skip
 from zaum_watchdog.core.exchanges import Phase
@@ -89,9 +88,9 @@ class Exchange(upstream.User):
     """See the module."""
 
     __slots__ = (
-        "_agent", "_answer", "_answer_body", "_body", "_connection", "_credential", "_head", "_held",
-        "_later_down", "_later_up", "_pooled", "_scanner", "_sent", "_shared", "_told", "_tries", "asked", "begun",
-        "body_done", "done", "down", "recorded", "started", "status", "up",
+        "_agent", "_body", "_connection", "_credential", "_held", "_later_down", "_later_up", "_over", "_pooled",
+        "_relaying", "_sent", "_shared", "_told", "_tries", "asked", "begun", "body_done", "done", "recorded", "started",
+        "up",
     )  # fmt: skip
 
     def __init__(
@@ -113,20 +112,18 @@ class Exchange(upstream.User):
         self._later_up = b""
         self._later_down = b""
         self._connection: upstream.Connection | None = None
+        self._over: bool | None = None
         self._pooled = False
         self._sent = False
+        self._relaying = relaying.Relaying(
+            asked.request.method, credential.searched if credential is not None else None
+        )
         self._told = False
         self._tries = 0
-        self._head = b""
-        self._answer: responses.Answer | None = None
-        self._answer_body: bodies.Body | None = None
-        self._scanner = echo.Scanner(credential.searched) if credential is not None else None
         self.begun = False
         self.recorded = False
         self.done = False
-        self.status = 0
         self.up = 0
-        self.down = 0
 
     # The request.
 
@@ -134,6 +131,16 @@ class Exchange(upstream.User):
     def answering(self) -> bool:
         """Say whether the agent has got a part of the answer."""
         return self._told
+
+    @property
+    def down(self) -> int:
+        """Count the content that the agent has got, in bytes."""
+        return self._relaying.down
+
+    @property
+    def status(self) -> int:
+        """Give the upstream's status, 0 before it has answered."""
+        return self._relaying.answer.status if self._relaying.answer is not None else 0
 
     def begin(self) -> None:
         """Find a connection, and send."""
@@ -180,7 +187,7 @@ class Exchange(upstream.User):
             self._agent.soon(self._again_up)
         if taken.done:
             self.body_done = True
-            if self._sent and self._answer is None:
+            if self._sent and self._relaying.answer is None:
                 self._agent.enter(Phase.THINKING)
         return taken.rest
 
@@ -255,25 +262,26 @@ class Exchange(upstream.User):
             return
         if self._later_down:
             self._later_down += data
-        elif self._answer_body is not None:
-            self._pass_on(data, b"")
         else:
-            self._head += data
-            self._read_head()
+            self._take(data)
 
     def ended(self, *, clean: bool) -> None:
         """Take the end of the upstream's connection: of the answer too, where it ends so."""
         self._connection = None
-        if self._answer is None:
+        if self._later_down:
+            self._over = clean  # All of it is here, and is still being taken apart.
+            return
+        last = self._relaying.ended(clean=clean)
+        if last is not None:
+            self._complete(last)
+        elif self._relaying.answer is None:
             self._died()
-        elif self._answer.ends is responses.Ends.CLOSE and clean and not self._later_down:
-            self._complete(b"", b"")
         else:
             self.fail(_RULE.UPSTREAM_UNAVAILABLE)
 
     def _died(self) -> None:
         request = self.asked.request
-        nothing_sent = not request.length and not self._head
+        nothing_sent = not request.length and self._relaying.silent
         if self._pooled and nothing_sent and request.method in requests.IDEMPOTENT:
             self._sent = False
             self._agent.enter(Phase.DIALLING)
@@ -301,66 +309,28 @@ class Exchange(upstream.User):
 
     # The answer.
 
-    def _read_head(self) -> None:
-        while True:
-            length = responses.end_of_head(self._head)
-            if length is None:
-                return
-            if isinstance(length, responses.Malformed):
-                self._bad(length.problem)
-                return
-            raw, self._head = self._head[:length], self._head[length:]
-            answer = responses.read(raw, method=self.asked.request.method)
-            if isinstance(answer, responses.Malformed):
-                self._bad(answer.problem)
-                return
-            if not answer.interim:
-                break
-        credential = self._credential
-        if credential is not None and credential.searched.within(raw):
-            self._echoed()
-        elif credential is not None and answer.coded and answer.ends is not responses.Ends.AT_ONCE:
-            self._bad("it is compressed although that was not asked for, so it cannot be searched for the credential")
-        else:
-            self._begin_answer(answer)
-
-    def _begin_answer(self, answer: responses.Answer) -> None:
-        self._answer = answer
-        self._answer_body = answer.body()
-        self.status = answer.status
-        self._agent.enter(Phase.ANSWERED)
-        head = responses.head(answer, method=self.asked.request.method, keep=self.keep)
-        rest, self._head = self._head, b""
-        self._pass_on(rest, head)
-
     @property
     def keep(self) -> bool:
         """Say whether the agent's connection may carry its next request."""
         return self.asked.request.keep and self.body_done
 
-    def _pass_on(self, data: bytes, head: bytes) -> None:
-        body, answer = self._answer_body, self._answer
-        assert body is not None
-        assert answer is not None
-        taken = body.feed(data)
-        if taken.problem:
-            self._bad(taken.problem)
+    def _take(self, data: bytes) -> None:
+        begun = self._relaying.answer is not None
+        passed = self._relaying.feed(data, keep=self.keep)
+        if passed.rule is not None:
+            self._bad(passed.rule, passed.problem)
             return
-        pieces = taken.pieces
-        if self._scanner is not None:
-            pieces = [self._scanner.feed(piece) for piece in pieces]
-            if self._scanner.found:
-                self._echoed()
-                return
-        if taken.later:
-            self._later_down = taken.later
+        if not begun and self._relaying.answer is not None:
+            self._agent.enter(Phase.ANSWERED)
+        if passed.later:
+            self._later_down = passed.later
             if self._connection is not None:
                 self._connection.brake.pull(brake.Why.LATER)
             self._agent.soon(self._again_down)
-        if taken.done:
-            self._complete(head + self._written(pieces), taken.rest)
+        if passed.done:
+            self._complete(passed)
         else:
-            self._tell(head + self._written(pieces))
+            self._tell(passed.data)
 
     def _again_down(self) -> None:
         if self.done:
@@ -368,29 +338,21 @@ class Exchange(upstream.User):
         later, self._later_down = self._later_down, b""
         if self._connection is not None:
             self._connection.brake.release(brake.Why.LATER)
-            self._pass_on(later, b"")
-        else:
-            self.fail(_RULE.UPSTREAM_UNAVAILABLE)
+        self._take(later)
+        if self._over is not None and not self._later_down and not self.done:
+            self.ended(clean=self._over)
 
     def _tell(self, data: bytes) -> None:
         if data:
             self._told = True
             self._agent.write(data)
 
-    def _written(self, pieces: list[bytes]) -> bytes:
-        assert self._answer is not None
-        content = b"".join(pieces)
-        self.down += len(content)
-        return bodies.chunk(pieces) if responses.chunked(self._answer) else content
-
-    def _complete(self, data: bytes, rest: bytes) -> None:
-        answer = self._answer
+    def _complete(self, passed: relaying.Passed) -> None:
+        answer = self._relaying.answer
         assert answer is not None
-        held = self._scanner.end() if self._scanner is not None else b""
-        last = bodies.LAST_CHUNK if responses.chunked(answer) else b""
-        self._tell(data + (self._written([held]) if held else b"") + last)
+        self._tell(passed.data)
         connection, self._connection = self._connection, None
-        if connection is not None and answer.keep and self.body_done and not rest:
+        if connection is not None and answer.keep and self.body_done and not passed.rest:
             connection.brake.release(brake.Why.OTHER_SIDE | brake.Why.LATER)
             self._shared.keep(connection, nanoseconds=exchanges.keep_for(answer.keep_seconds))
         elif connection is not None:
@@ -399,21 +361,13 @@ class Exchange(upstream.User):
         self._finish(None, answer.status)
         self._agent.over(keep=keep)
 
-    def _bad(self, problem: str) -> None:
+    def _bad(self, rule: contract.Rule, problem: str) -> None:
         if self._told:
-            self.fail(_RULE.UPSTREAM_MALFORMED)
+            self.fail(rule)
             return
         at = self.asked.route.authority
-        text = f"the answer of the upstream {at.host.name} is not passed on: {problem}"
-        self.refuse(refusals.Refusal(_RULE.UPSTREAM_MALFORMED, text, "", at.host.name, at.port))
-
-    def _echoed(self) -> None:
-        if self._told:
-            self.fail(_RULE.ROUTE_ECHO)
-            return
-        at = self.asked.route.authority
-        problem = f"the upstream {at.host.name} sent the route's credential back; its answer is not passed on"
-        self.refuse(refusals.Refusal(_RULE.ROUTE_ECHO, problem, "", at.host.name, at.port))
+        text = f"of the upstream {at.host.name}: {problem}"
+        self.refuse(refusals.Refusal(rule, text, "", at.host.name, at.port))
 
     # Ends.
 

@@ -60,8 +60,8 @@ class Connection(gateway.Upstream):
     """See the module. Without a user it is idle, and whatever happens to it then ends it."""
 
     __slots__ = (
-        "_hop", "_raw", "_resumed", "_tls", "born", "brake", "context", "remembered", "route", "stage", "transport", "until",
-        "user",
+        "_hop", "_raw", "_resumed", "_tls", "born", "brake", "context", "remembered", "route", "stage", "transport",
+        "until", "user",
     )  # fmt: skip
 
     def __init__(

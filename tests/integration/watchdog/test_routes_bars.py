@@ -26,6 +26,16 @@ def tiny_down(watchdog: rig.Watchdog, api: upstream.Upstream) -> None:
     assert test_routes.ask(watchdog, test_routes.head()).body == b"x" * 100_000
 
 
+def tiny_and_gone(watchdog: rig.Watchdog, api: upstream.Upstream) -> None:
+    def answer(asked: upstream.Asked) -> None:
+        asked.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + TINY[-30_005:])
+        raise EOFError
+
+    api.answer = answer
+    for _ in range(5):
+        assert test_routes.ask(watchdog, test_routes.head()).body == b"x" * 5000
+
+
 def large(watchdog: rig.Watchdog, api: upstream.Upstream) -> None:
     api.answer = lambda asked: asked.send(
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(asked.body), asked.body)
@@ -44,7 +54,7 @@ def many(watchdog: rig.Watchdog, api: upstream.Upstream) -> None:
             assert {client.answer().status for _ in range(20)} == {200}
 
 
-@pytest.mark.parametrize("work", [tiny_up, tiny_down, large, many])
+@pytest.mark.parametrize("work", [tiny_up, tiny_down, tiny_and_gone, large, many])
 def test_the_event_loop_is_not_held_by_requests(
     start: conftest.Start, api: upstream.Upstream, work: Callable[[rig.Watchdog, upstream.Upstream], None]
 ) -> None:
