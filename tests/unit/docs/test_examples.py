@@ -5,7 +5,9 @@ from typing import Any, Final
 
 import yaml
 
-from zaum_operator.core import ceiling, ceilings, effective, intent
+from tests.support import rendered
+from zaum_api import documents
+from zaum_operator.core import ceiling, ceilings, effective, intent, routes
 
 FOLDER: Final = Path(__file__).resolve().parents[3] / "examples"
 
@@ -30,6 +32,18 @@ def test_the_ceiling_grants_what_the_example_of_scheduling_asks_for_and_nobody_e
         "spec.agent.nodeSelector",
         "spec.agent.tolerations",
     }
+
+
+def test_the_ceiling_grants_the_example_its_service_and_another_its_mode_and_nobody_else_does() -> None:
+    there = routes.Cluster({("tools", "search"): rendered.SEARCH})
+    service, report = intent.read(example("service")).spec, intent.read(example("report")).spec
+    assert service is not None
+    assert report is not None
+    team = under({"example.com/team": "a"})
+    assert [route.name for route in effective.resolve(service, ceilings=team, cluster=there).routes] == ["search"]
+    assert effective.resolve(service, ceilings=under({}), cluster=there).routes == ()
+    assert effective.resolve(report, ceilings=team).mode is documents.Mode.REPORT
+    assert effective.resolve(report, ceilings=under({})).mode is documents.Mode.ENFORCE
 
 
 def test_the_ceiling_lowers_and_refuses_what_is_more() -> None:

@@ -24,6 +24,9 @@ SHOWN: Final = {
     "workspace": "agent.workspace.persistent",
     "identity": "identity.token",
     "scheduling": "agent.nodeSelector",
+    "routes": "egress.routes",
+    "service": "egress.routes",
+    "report": "mode",
     "ceiling": "namespaceSelector",
 }
 """What each file is there to show."""
