@@ -89,8 +89,8 @@ class Exchange(upstream.User):
 
     __slots__ = (
         "_agent", "_body", "_connection", "_credential", "_held", "_later_down", "_later_up", "_over", "_pooled",
-        "_relaying", "_sent", "_shared", "_told", "_tries", "asked", "begun", "body_done", "done", "recorded", "started",
-        "up",
+        "_relaying", "_sent", "_shared", "_told", "_tries", "asked", "begun", "body_done", "done", "recorded",
+        "started", "up",
     )  # fmt: skip
 
     def __init__(
