@@ -70,7 +70,7 @@ LURE_PARENT: Final = "lure.example.com"
 REBINDING_PARENT: Final = "rebind.example.com"
 """Each name below it is public when it is first asked for, and the node's a moment later."""
 REBINDING: Final = ((WEBSITE_IPV4, WEBSITE_IPV6), (NODE_IPV4, NODE_IPV6))
-REBINDING_SECONDS: Final = 1.0
+REBINDING_SECONDS: Final = 3.0
 
 WORLD_RECORDS: Final[dict[str, tuple[str, ...]]] = {
     WEBSITE_NAME: (WEBSITE_IPV4, WEBSITE_IPV6),

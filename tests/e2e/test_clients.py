@@ -155,7 +155,7 @@ def done(
     files = people.files(name, run_py=runner)
     command = ["python3", "-u", f"{FILES}/run.py", json.dumps(work)]
     policy = people.policy(name, command=command, files=files, **({"egress": HOSTS} | spec))
-    variables = dict.fromkeys(CA_VARIABLES, f"{FILES}/ca.crt") | environment
+    variables = {**dict.fromkeys(CA_VARIABLES, f"{FILES}/ca.crt"), **environment}
     policy["spec"]["agent"]["env"] = [{"name": key, "value": value} for key, value in variables.items()]
     policy["spec"]["agent"]["resources"] = {"cpu": "1", "memory": "512Mi"}
     people.api.apply("agentpolicies", policy)
