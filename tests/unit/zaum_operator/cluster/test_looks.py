@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import authority
 from tests.support.apiserver import ApiServer
 from zaum_api import contract
 from zaum_operator import errors
@@ -59,6 +60,29 @@ def test_the_gateway_is_known_when_its_address_and_its_ca_are(tmp_path: pathlib.
     file.write_bytes(b"\xff")
     assert asyncio.run(look.look())
     assert look.gateway is None
+
+
+def test_the_cas_of_upstreams_and_the_authorizers_address_are_looked_at_too(tmp_path: pathlib.Path) -> None:
+    api, file, bundle = ApiServer(), tmp_path / "ca.crt", tmp_path / "routes.crt"
+    (tmp_path / "authority").mkdir()
+    good = authority.Authority(tmp_path / "authority").pem
+    file.write_text(PEM)
+    bundle.write_text("\n")
+    for name, address in ((contract.GATEWAY_SERVICE, "10.96.7.7"), (contract.AUTHORIZER_SERVICE, "10.96.7.8")):
+        service = {"metadata": {"name": name, "namespace": "zaum-system"}}
+        api.put(kinds.SERVICE, service | {"spec": {"clusterIPs": [address]}})
+    look = GatewayLook(api, "zaum-system", file, bundle)
+    assert asyncio.run(look.look())
+    assert look.gateway is not None
+    assert (look.gateway.authorizer, look.gateway.upstream_ca_pem.strip()) == (("10.96.7.8",), "")
+    bundle.write_text(good)
+    assert asyncio.run(look.look())
+    assert look.gateway.upstream_ca_pem == good
+    for bad in ("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n", good + " " * 48 * 1024):
+        bundle.write_text(bad)
+        assert not asyncio.run(look.look()), "what no watchdog could use is not passed on"
+    bundle.unlink()
+    assert not asyncio.run(look.look())
 
 
 def test_an_api_server_that_does_not_answer_changes_nothing(

@@ -1,5 +1,6 @@
 """Where routes lead, and which lead nowhere."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -271,6 +272,18 @@ def test_the_cage_is_proven_by_every_pod_or_not_at_all() -> None:
     assert "169.254.169.254:80" in made.condition("EnforcementProven")[2]
     assert made.condition("Degraded")[:2] == ("True", "CredentialMissing")
     assert "Secret model" in made.condition("Degraded")[2]
+
+
+@pytest.mark.parametrize(("signed", "ports"), [(False, [15443]), (True, [15442, 15443])])
+def test_i04_the_plain_hop_is_open_and_told_only_where_it_is_signed(signed: bool, ports: list[int]) -> None:
+    made = Planned(site=dataclasses.replace(rendered.SITE, signed_hop=signed))
+    made.policy()
+    made.settle()
+    (own,) = (item for item in made.api.all(kinds.NETWORK_POLICY) if item["metadata"]["name"] == "zaum-researcher")
+    (rule,) = own["spec"]["egress"]
+    assert [port["port"] for port in rule["ports"]] == ports
+    raw = made.api.all(kinds.CONFIG_MAP)[0]["data"][contract.CONFIG_KEYS["v3"]].encode()
+    assert documents.WatchdogConfig.parse(raw).signed_port == (15442 if signed else 0)
 
 
 def test_the_largest_policy_fits_into_a_document() -> None:
