@@ -1,6 +1,7 @@
 """Group 6: DNS, and allowed names that lead where no gateway may go."""
 
 import struct
+import uuid
 from collections.abc import Iterator
 from typing import Final
 
@@ -91,7 +92,8 @@ def _lures() -> Iterator[Attempt]:
 def _rebinding(stage: Stage) -> Iterator[Attempt]:
     del stage
     for number, port in enumerate((addresses.API_PORT, 10250)):
-        host = f"{{id}}.{addresses.REBINDING_PARENT}"
+        # Asked for by nobody before: the world remembers names over runs.
+        host = f"{{id}}-{uuid.uuid4().hex[:8]}.{addresses.REBINDING_PARENT}"
         first = {"kind": "tunnel", "host": host, "path": "/?first={id}", "patience": 10.0}
         then = connect(f"{host}:{port}") | {"seconds": 14}
         probe = {"kind": "twice", "first": first, "wait": REBIND_WAIT, "then": then}
