@@ -423,7 +423,7 @@ def try_one(attempt: Attempt) -> Finding:
     except OSError as error:
         word = word_for(error)
         finding = {"got": attempt["kind"] in DIRECT and word in ARRIVED, "word": word}
-    return {"id": attempt.get("id", ""), **finding, "ms": round((time.monotonic() - began) * 1000, 1)}
+    return {**finding, "id": attempt.get("id", ""), "ms": round((time.monotonic() - began) * 1000, 1)}
 
 
 def say(line: Finding) -> None:
