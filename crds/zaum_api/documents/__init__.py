@@ -24,7 +24,7 @@ from zaum_api.documents.egress import GatewayPeer, HostRule, RequestRate
 from zaum_api.documents.last_word import LastWord
 from zaum_api.documents.liveness import Liveness, LivenessKind
 from zaum_api.documents.mode import Mode
-from zaum_api.documents.report import REPORT_MAX_BYTES, Escape, Report
+from zaum_api.documents.report import CONTROL, ESCAPES_MAX, REPORT_MAX_BYTES, Escape, Outcome, Report
 from zaum_api.documents.routes import METHODS, ROUTES_MAX, Allowed, Credential, Route
 from zaum_api.documents.runaway import CpuDetector, DeniedDetector, ProcessDetector, Runaway
 from zaum_api.documents.session import Session
@@ -33,9 +33,11 @@ from zaum_api.documents.tunnels import Tunnels
 __all__ = [
     "CONFIG_VERSION",
     "CONFIG_VERSIONS",
+    "CONTROL",
     "EFFECTIVE_FIELDS_MAX",
     "EFFECTIVE_VERSION",
     "EFFECTIVE_VERSIONS",
+    "ESCAPES_MAX",
     "METHODS",
     "REPORT_MAX_BYTES",
     "ROUTES_MAX",
@@ -56,6 +58,7 @@ __all__ = [
     "Liveness",
     "LivenessKind",
     "Mode",
+    "Outcome",
     "ProcessDetector",
     "Report",
     "RequestRate",

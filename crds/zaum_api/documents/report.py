@@ -5,6 +5,7 @@ every period: what is lost comes back.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from zaum_api import reading
@@ -13,6 +14,18 @@ from zaum_api.reading import DocumentError, Fields
 REPORT_VERSION: Final = "v1"
 REPORT_MAX_BYTES: Final = 8 * 1024
 _COUNT_MAX: Final = 2**53
+CONTROL: Final = "control"
+"""The target's name where the cage test's own control failed: the gateway did not refuse what it must refuse."""
+ESCAPES_MAX: Final = 16
+
+
+class Outcome(StrEnum):
+    """By which a target counts as reached. Any other outcome says why the test proves nothing."""
+
+    CONNECTED = "connected"
+    REFUSED = "refused"
+    """By the target, or by a firewall that cannot be told from it."""
+    ANSWERED = "answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +35,11 @@ class Escape:
     target: str
     address: str
     outcome: str
+
+    @property
+    def reached(self) -> bool:
+        """Say whether the target was reached; else the test could not be made, which proves neither."""
+        return self.target != CONTROL and self.outcome in set(Outcome)
 
     @staticmethod
     def read(value: object, place: str) -> "Escape":
@@ -78,7 +96,7 @@ class Report:
             config=fields.text("config", empty=True),
             problem=fields.text("problem", empty=True)[:512],
             tested=fields.whole("tested", least=0, most=1000),
-            escapes=fields.items("escapes", Escape.read, most=16),
+            escapes=fields.items("escapes", Escape.read, most=ESCAPES_MAX),
             requests=fields.whole("requests", least=0, most=_COUNT_MAX),
             denied=fields.whole("denied", least=0, most=_COUNT_MAX),
             would_deny=fields.whole("wouldDeny", least=0, most=_COUNT_MAX),

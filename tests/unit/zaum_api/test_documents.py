@@ -380,3 +380,18 @@ def test_a_report_is_bounded_and_so_is_what_it_says() -> None:
 def test_a_denial_carries_the_rule_and_what_would_have_allowed_it() -> None:
     body = json.loads(documents.Denial(rule="egress.hosts", message="m", allowed_by="a", policy="n/p").dump())
     assert body == {"rule": "egress.hosts", "message": "m", "allowedBy": "a", "policy": "n/p"}
+
+
+@pytest.mark.parametrize(
+    ("target", "outcome", "reached"),
+    [
+        ("metadata", "connected", True),
+        ("node", "refused", True),
+        ("dns", "answered", True),
+        ("metadata", "EMFILE", False),
+        ("control", "gateway.unavailable", False),
+        ("control", "connected", False),
+    ],
+)
+def test_only_what_was_reached_counts_as_reached(target: str, outcome: str, reached: bool) -> None:
+    assert documents.Escape(target, "192.0.2.1:80", outcome).reached is reached
