@@ -86,6 +86,13 @@ AUTHORIZER_HEALTH_PORT: Final = 15452
 GATEWAY_READY_PORT: Final = 15453
 """Envoy's /ready by a listener of its own, so that the admin interface stays on a unix socket."""
 
+DNS_PORTS: Final = (53, 853)
+OWN_PORTS: Final = (GATEWAY_SIGNED_PORT, GATEWAY_READY_PORT)
+"""First and last of a range."""
+GATEWAY_ONLY_PORTS: Final = frozenset({*DNS_PORTS, *range(OWN_PORTS[0], OWN_PORTS[1] + 1)})
+"""What the gateway itself may reach inside the cluster, or what others reach there: no name outside is asked for at these,
+wherever it leads."""
+
 CONFIG_DIR: Final = "/etc/zaum"
 CONFIG_PATH: Final = "/etc/zaum/config.json"
 CONFIG_DIGEST_PATH: Final = "/etc/zaum/digest"
@@ -168,6 +175,8 @@ class Rule(StrEnum):
     HOST_MALFORMED = "egress.hostSyntax"
     HOST_IS_ADDRESS = "egress.addressAsHost"
     PLAIN_HTTP = "egress.plainHTTP"
+    UPSTREAM_ADDRESS = "egress.upstreamAddress"
+    """The name resolved to an address that no allowed name may lead to: private, special, or of the cluster."""
     SNI_MISSING = "egress.sniMissing"
     SNI_MISMATCH = "egress.sniMismatch"
     SNI_MALFORMED = "egress.clientHello"

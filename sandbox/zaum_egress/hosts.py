@@ -108,7 +108,14 @@ def _authority(text: str, cluster_domain: str) -> Authority | Malformed:
         return host
     if not _PORT.fullmatch(digits) or int(digits) > 65535:
         return _malformed("has a port that is no number from 1 to 65535")
-    return Authority(host, int(digits))
+    return reserved_port(int(digits)) or Authority(host, int(digits))
+
+
+def reserved_port(port: int) -> Malformed | None:
+    """Refuse the ports at which the gateway itself reaches parts of the cluster: a name may lead to those, too."""
+    if port not in contract.GATEWAY_ONLY_PORTS:
+        return None
+    return Malformed(contract.Rule.PORT_NOT_NAMED, f"has port {port}, which is the gateway's own: no policy names it")
 
 
 def parse_pattern(text: str, *, cluster_domain: str = CLUSTER_DOMAIN) -> Pattern | Malformed:

@@ -26,7 +26,7 @@ EGRESS: Final[Object] = {
         {"host": addresses.LLM_NAME},
         {"host": addresses.API_NAME},
         {"host": f"*.{addresses.REBINDING_PARENT}", "ports": [443, addresses.API_PORT, 10250]},
-        {"host": f"*.{addresses.LURE_PARENT}", "ports": [53, 80, 443, addresses.API_PORT, 10250]},
+        {"host": f"*.{addresses.LURE_PARENT}", "ports": [80, 443, addresses.API_PORT, 10250]},
     ]
 }
 SPEC: Final[Object] = {

@@ -49,8 +49,8 @@ class Host(model.Model):
 
     host: Pattern
     """DNS name in lower case; an international one as its A-label (xn--…). A leading "*." stands for one label."""
-    ports: Annotated[list[scalars.Port], *lists.unique("ports", least=1, most=16)] | None = None
-    """TCP ports. Default [443]."""
+    ports: Annotated[list[scalars.OutsidePort], *lists.unique("ports", least=1, most=16)] | None = None
+    """TCP ports, but for those of DNS and of the gateway itself. Default [443]."""
 
 
 class Egress(model.Model):

@@ -35,6 +35,7 @@ def is_never(namespace: str, name: str | None) -> bool:
 
 
 _IN_HOST: Final = "^https://([^/:]*[.])?"
+_OWN_PORT: Final = f"^https://[^/]*:({'|'.join(map(str, sorted(contract.GATEWAY_ONLY_PORTS)))})(/|$)"
 _AFTER_HOST: Final = "(:[0-9]*)?(/|$)"
 _UPSTREAM_RULES: Final = (
     model.Rule(
@@ -61,6 +62,11 @@ _UPSTREAM_RULES: Final = (
         cel=f"!self.matches('{_IN_HOST}{names.INSIDE_CEL}{_AFTER_HOST}')",
         message="upstream must lie outside the cluster: a Service is named by serviceRef",
         holds=lambda url: not names.is_inside(host_of(url)),
+    ),
+    model.Rule(
+        cel=f"!self.matches('{_OWN_PORT}')",
+        message="upstream must not name a port of DNS or of the gateway itself: those lead to the cluster's own parts",
+        holds=lambda url: not re.search(_OWN_PORT, url),
     ),
     model.Rule(
         cel="!self.matches('^https://[^/:]*[^./:]{64}') && !self.matches('^https://[^/:]{254}')",

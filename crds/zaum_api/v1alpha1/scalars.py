@@ -96,6 +96,16 @@ RESERVED_PORTS: Final = (contract.PROXY_PORT, contract.ROUTES_PORT, contract.PRO
 Port = Annotated[int, pydantic.Field(ge=1, le=65535)]
 
 
+_DNS, _FIRST, _LAST = ", ".join(map(str, contract.DNS_PORTS)), *contract.OWN_PORTS
+_OUTSIDE_PORT: Final = Rule(
+    cel=f"!(self in [{_DNS}]) && !(self >= {_FIRST} && self <= {_LAST})",
+    message=f"ports must not hold {_DNS} nor {_FIRST} to {_LAST}: at these the gateway reaches the cluster's own parts",
+    holds=lambda port: port not in contract.GATEWAY_ONLY_PORTS,
+)
+OutsidePort = Annotated[int, pydantic.Field(ge=1, le=65535), *ruled(_OUTSIDE_PORT)]
+"""A port of a host outside."""
+
+
 def agent_port(name: str) -> tuple[object, ...]:
     """Give the annotations of a port at which the agent itself listens: the watchdog's are taken."""
     taken = ", ".join(map(str, RESERVED_PORTS))

@@ -12,6 +12,7 @@ GOOD: Final = (
         "hosts and a wildcard", hosts("docs.example.com", "*.example.com", "xn--bcher-kva.example", "a_b.example.com")
     ),
     Case("ports", ports(443, 8443, 65535, 1)),
+    Case("ports beside the gateway's own", ports(52, 54, 852, 854, 15441, 15454)),
     Case("as many ports as may be", ports(*range(1, 17))),
     Case("ports of null", spec(egress={"hosts": [{"host": "docs.example.com", "ports": None}]})),
     Case("a name that only looks inward", hosts("svc.example.com", "cluster.local.example.com", "localhost.example")),
@@ -84,6 +85,10 @@ BAD: Final = (
     Case("port 0", ports(0), _S),
     Case("port 65536", ports(65536), _S),
     Case("a port twice", ports(443, 443), _S),
+    Case("DNS", ports(443, 53), _R, "ports must not hold 53"),
+    Case("DNS over TLS", ports(853), _R, "ports must not hold 53"),
+    Case("the gateway's first port", ports(15442), _R, "15442 to 15453"),
+    Case("the gateway's last port", ports(15453), _R, "15442 to 15453"),
     Case("17 ports", ports(*range(1, 18)), _S),
     Case("a port as text", spec(egress={"hosts": [{"host": "docs.example.com", "ports": ["443"]}]}), _S),
     Case("an entry without a port", ingress({"from": [_PEER]}), _S),

@@ -51,6 +51,7 @@ GOOD: Final = (
     Case("a route that lets nothing through", routes(route())),
     Case("a route's port", _upstream("https://api.example.com:8443")),
     Case("the largest port", _upstream("https://api.example.com:65535/")),
+    Case("a route's port beside the gateway's own", _upstream("https://api.example.com:15454/x:53/y")),
     Case("a path with a slash at its end", _upstream("https://api.example.com/a/b.c~d/@1:2/")),
     Case("an international API", _upstream("https://xn--bcher-kva.example/v1")),
     Case(
@@ -89,6 +90,8 @@ GOOD: Final = (
 )
 
 BAD: Final = (
+    Case("a route to a resolver", _upstream("https://api.example.com:53"), _R, "a port of DNS or of the gateway"),
+    Case("a route to the gateway", _upstream("https://api.example.com:15445/v1"), _R, "a port of DNS or of the gateway"),
     Case("a route without a name", spec(egress={"routes": [{"upstream": _URL}]}), _S),
     Case("a route to nowhere", spec(egress={"routes": [{"name": "a"}]}), _R, "state either upstream or serviceRef"),
     Case("a route of nulls", routes(route(upstream=None)), _R, "state either upstream or serviceRef"),

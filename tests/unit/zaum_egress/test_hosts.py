@@ -9,6 +9,7 @@ from zaum_egress import hosts
 
 SYNTAX = contract.Rule.HOST_MALFORMED
 ADDRESS = contract.Rule.HOST_IS_ADDRESS
+PORT = contract.Rule.PORT_NOT_NAMED
 
 CANONICAL = [
     ("api.example.com", "api.example.com"),
@@ -138,7 +139,7 @@ def test_case_and_trailing_dot_never_matter(name: str, data: st.DataObject) -> N
     assert hosts.parse_host(dotted) == hosts.Host(name)
 
 
-@given(NAMES, st.integers(1, 65535))
+@given(NAMES, st.integers(1, 65535).filter(lambda port: port not in contract.GATEWAY_ONLY_PORTS))
 def test_an_authority_is_host_and_port(name: str, port: int) -> None:
     assert hosts.parse_authority(f"{name}:{port}") == hosts.Authority(hosts.Host(name), port)
 
@@ -164,12 +165,29 @@ def test_an_authority_is_host_and_port(name: str, port: int) -> None:
         ("::1:443", ADDRESS),
         ("127.0.0.1:443", ADDRESS),
         ("", SYNTAX),
+        ("example.com:53", PORT),
+        ("example.com:853", PORT),
+        ("example.com:15442", PORT),
+        ("example.com:15445", PORT),
+        ("example.com:15453", PORT),
+        ("127.0.0.1:53", ADDRESS),
     ],
 )
 def test_what_is_no_authority_is_refused(text: str, rule: contract.Rule) -> None:
     parsed = hosts.parse_authority(text)
     assert isinstance(parsed, hosts.Malformed)
     assert parsed.rule is rule
+
+
+@pytest.mark.parametrize("port", [52, 54, 852, 854, 15441, 15454])
+def test_the_ports_beside_the_gateways_own_are_any_ports(port: int) -> None:
+    assert hosts.parse_authority(f"example.com:{port}") == hosts.Authority(hosts.Host("example.com"), port)
+
+
+def test_i05_a_policy_that_names_a_port_of_the_gateways_own_opens_none() -> None:
+    parsed = hosts.parse_authority("example.com:53")
+    assert isinstance(parsed, hosts.Malformed), "the table is never asked"
+    assert "no policy names it" in parsed.problem
 
 
 @pytest.mark.parametrize(
