@@ -1,34 +1,43 @@
-"""Find NetworkPolicies that are not ours and could widen what agents reach: rules of several policies add up."""
+"""Find NetworkPolicies that are not ours and widen what our pods reach, or who reaches them.
 
+NetworkPolicies add up: a pod may do what any one of those that select it allows. AdminNetworkPolicy and its kin, which
+the cluster's owner alone can write, stand above all of them and are not looked at.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from zaum_api import contract
-from zaum_operator.core import keys
+from zaum_operator.core import keys, selectors, widening
 from zaum_operator.core.kinds import Object
 
-_EXCLUSION: Final = (contract.LABEL_AGENT, "DoesNotExist")
+Labels = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A NetworkPolicy that carries a rule and does not exclude agents' pods."""
+    """A NetworkPolicy that selects a pod of ours and opens something for it: what, rule by rule."""
 
     name: str
-    rule: str
+    rules: tuple[str, ...]
 
     @property
     def text(self) -> str:
-        """Name it and its rule for a condition."""
-        return f"NetworkPolicy {self.name} ({self.rule})"
+        """Name it and its first rule for a condition."""
+        more = f" (and {len(self.rules) - 1} more rules)" if len(self.rules) > 1 else ""
+        return f"NetworkPolicy {self.name}, {self.rules[0]}{more}"
 
 
-def find(network_policies: tuple[Object, ...]) -> tuple[Foreign, ...]:
-    """Give the foreign ones in order of name."""
+def find(network_policies: Iterable[Object], own: Object | None, pods: Iterable[Labels]) -> tuple[Foreign, ...]:
+    """Give the foreign ones in order of name. `own`: what the policy's own one opens; `pods`: the labels of its pods.
+
+    Each pod counts as it is and as it would be once we have cut it off.
+    """
+    seen = [{**labels, **cut} for labels in pods for cut in ({}, {contract.LABEL_QUARANTINED: "true"})]
     found = [
-        Foreign(policy["metadata"]["name"], rule)
+        Foreign(policy["metadata"]["name"], rules)
         for policy in network_policies
-        if not _ours(policy) and (rule := _rule(policy)) and not _excludes_agents(policy)
+        if not _ours(policy) and (rules := widening.added(policy, own)) and any(_selects(policy, pod) for pod in seen)
     ]
     return tuple(sorted(found, key=lambda item: item.name))
 
@@ -44,15 +53,9 @@ def _ours(policy: Object) -> bool:
     return name == contract.GUARD_NAME or (bool(owner) and name == contract.child_name(owner))
 
 
-def _rule(policy: Object) -> str:
-    spec = policy.get("spec") or {}
-    for side in ("egress", "ingress"):
-        if spec.get(side):
-            return f"spec.{side}[0]"
-    return ""
-
-
-def _excludes_agents(policy: Object) -> bool:
-    selector = (policy.get("spec") or {}).get("podSelector") or {}
-    expressions = selector.get("matchExpressions") or ()
-    return any((item.get("key"), item.get("operator")) == _EXCLUSION for item in expressions)
+def _selects(policy: Object, labels: Labels) -> bool:
+    """Say whether a NetworkPolicy selects a pod. None, an empty selector, and one that cannot be read select all."""
+    try:
+        return selectors.matches((policy.get("spec") or {}).get("podSelector") or {}, labels)
+    except selectors.SelectorError:
+        return True

@@ -25,8 +25,9 @@ def egress_exact(snapshot: Snapshot, plan: Plan) -> Finding:
     if plan.beside:
         return no(
             Reason.FOREIGN_NETWORK_POLICY,
-            f"{foreign_text(plan)} in namespace {snapshot.key.namespace} may widen what agents reach: give its"
-            f" podSelector the expression {{key: {contract.LABEL_AGENT}, operator: DoesNotExist}}, or delete it.",
+            f"{foreign_text(plan)}. In namespace {snapshot.key.namespace} that widens what this policy's pods reach,"
+            f" or who reaches them: give its podSelector the expression {{key: {contract.LABEL_AGENT}, operator:"
+            " DoesNotExist}, or delete it.",
         )
     if plan.effective is None:
         return no(Reason.INVALID_SPEC, "The spec cannot be acted on: nothing can be reached.")
@@ -60,7 +61,7 @@ def identity_bound(plan: Plan) -> Finding:
 
 def foreign_text(plan: Plan) -> str:
     """Name the NetworkPolicies beside which no pod may run."""
-    named = ", ".join(item.text for item in plan.beside[:_NAMED])
+    named = "; ".join(item.text for item in plan.beside[:_NAMED])
     return named + (f" and {len(plan.beside) - _NAMED} more" if len(plan.beside) > _NAMED else "")
 
 

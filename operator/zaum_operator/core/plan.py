@@ -17,7 +17,7 @@ from zaum_operator.core.effective import Effective, NoToken
 from zaum_operator.core.intent import Intent
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.pods import Pod
-from zaum_operator.core.render import claim, config, guard, installation, pod
+from zaum_operator.core.render import claim, config, guard, installation, metadata, network, pod
 from zaum_operator.core.snapshot import Site, Snapshot
 
 MISPLACED: Final = (
@@ -84,9 +84,9 @@ def of_policy(
     if stale := children.stale(snapshot, uid=wanted.uid):
         return Plan(wanted, stale, stale=True, namespaced=site.namespaced)
     held = ceilings_for(snapshot.ceilings, snapshot.namespace, site, readers)
-    found = foreign.find(snapshot.network_policies)
     guarding = children.repair(kinds.NETWORK_POLICY, guard.render(wanted.key.namespace, held.access), snapshot)
     if wanted.spec is None:
+        found = foreign.find(snapshot.network_policies, None, _faces(snapshot, None, 1))
         return Plan(
             wanted, guarding, ceilings=held, opened=_opened(snapshot.namespace),
             beside=found, outcome=before, namespaced=site.namespaced,
@@ -94,6 +94,8 @@ def of_policy(
     cluster = routes.Cluster(snapshot.services, site.cluster_domain, frozenset({site.release_namespace}))
     effective = effective_values.resolve(wanted.spec, held, api_audiences=site.api_audiences, cluster=cluster)
     template = pod.template(wanted, wanted.spec.agent, effective, site)
+    own = network.render(wanted, site, entries=effective.ingress)
+    found = foreign.find(snapshot.network_policies, own, _faces(snapshot, template, effective.replicas))
     runs = not _against(effective, found)
     want = _want(
         wanted.spec.agent, effective, site, template,
@@ -125,6 +127,16 @@ def of_policy(
         namespaced=site.namespaced,
         again_at=_again(decision, seen, now=now),
     )
+
+
+def _faces(snapshot: Snapshot, template: Object | None, replicas: int) -> list[dict[str, str]]:
+    """Give the labels of the policy's pods: of those that live, whatever somebody put on them, and of those to come."""
+    live = [
+        item["metadata"].get("labels") or {} for item in snapshot.pods if pods.read(item).phase is not pods.Phase.ENDED
+    ]
+    if template is None:
+        return [*live, metadata.pod_selector(snapshot.key.name)]
+    return [*live, *(pod.labels(template, ordinal) for ordinal in range(max(replicas, 1)))]
 
 
 def _want(

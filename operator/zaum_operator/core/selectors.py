@@ -12,20 +12,30 @@ class SelectorError(ValueError):
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """Say whether labels satisfy a selector; an empty one selects everything. Raise SelectorError for other shapes."""
+    if not isinstance(selector, Mapping):
+        raise SelectorError("a label selector is no object")
     if strange := set(selector) - {"matchLabels", "matchExpressions"}:
         raise SelectorError(f"{sorted(strange)[0]!r} is not known in a label selector")
     # Read whole before it is decided: an unknown part must not hide behind one that does not match.
-    wanted = dict(selector.get("matchLabels") or {})
-    decided = [_expression(item, labels) for item in selector.get("matchExpressions") or ()]
+    wanted, expressions = selector.get("matchLabels") or {}, selector.get("matchExpressions") or []
+    if not isinstance(wanted, Mapping) or not isinstance(expressions, list):
+        raise SelectorError("matchLabels is no object, or matchExpressions no list")
+    decided = [_expression(item, labels) for item in expressions]
     return all(labels.get(key) == value for key, value in wanted.items()) and all(decided)
 
 
-def _expression(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    key, operator, values = expression.get("key"), expression.get("operator"), expression.get("values") or ()
+def _expression(expression: Any, labels: Mapping[str, str]) -> bool:  # noqa: ANN401 - JSON
+    if not isinstance(expression, Mapping):
+        raise SelectorError("an expression is no object")
+    key, operator, values = expression.get("key"), expression.get("operator"), expression.get("values") or []
+    if not isinstance(values, list):
+        raise SelectorError("the values of an expression are no list")
     if not isinstance(key, str) or not key:
         raise SelectorError("an expression names no key")
     if operator in {"In", "NotIn"} and not values:
         raise SelectorError(f"{operator} names no values")
+    if operator in {"Exists", "DoesNotExist"} and values:
+        raise SelectorError(f"{operator} names values")
     match operator:
         case "In":
             return labels.get(key) in values

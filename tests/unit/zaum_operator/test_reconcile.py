@@ -533,7 +533,7 @@ def test_i02_a_foreign_network_policy_keeps_pods_from_starting(world: World) -> 
     assert world.pods() == []
     status, reason, message = world.condition("EgressExact")
     assert (status, reason) == ("False", "ForeignNetworkPolicy")
-    assert "NetworkPolicy wide-open (spec.egress[0])" in message
+    assert "NetworkPolicy wide-open, spec.egress[0]: to anyone on any port" in message
     world.api.remove(kinds.NETWORK_POLICY, NAMESPACE, "wide-open")
     world.settle()
     assert len(world.pods()) == 1
