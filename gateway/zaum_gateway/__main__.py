@@ -9,7 +9,7 @@ import sys
 
 from zaum_gateway import authorizer, settings
 from zaum_gateway.cluster import api, keys
-from zaum_gateway.shell import authorization, clock, health, journal, masters, metrics
+from zaum_gateway.shell import authorization, clock, health, journal, masters, metrics, reports
 
 log = logging.getLogger("zaum.gateway")
 
@@ -27,17 +27,26 @@ async def run(options: settings.Settings) -> None:
         since=clock.monotonic,
         domain=options.cluster_domain,
         namespaces=options.namespaces,
+        namespace=options.namespace,
+        operator=options.operator,
         masters=lambda: files.masters,
     )
     service = authorization.Authorization(judge.decide, figures=figures, clock=clock.monotonic)
     server, port = await authorization.serve(service, address=options.grpc_address, tls_dir=options.tls_dir)
     pages = await health.Health(judge.missing, figures).serve(options.health_host, options.health_port)
+    page = await reports.Reports(judge.operator, judge.document).serve(
+        options.reports_host, options.reports_port, options.tls_dir
+    )
+    figures.hold("reports", lambda: len(judge.reports))
+    figures.hold("latches", lambda: len(judge.latches))
     health_port = pages.sockets[0].getsockname()[1]
-    log.info("started", extra={"fields": {"grpc": port, "health": health_port}})
+    reports_port = page.sockets[0].getsockname()[1]
+    log.info("started", extra={"fields": {"grpc": port, "health": health_port, "reports": reports_port}})
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(cluster.close)
         stack.push_async_callback(server.stop, 1.0)
         stack.callback(pages.close)
+        stack.callback(page.close)
         await _follow(judge, ring, cluster, figures, files)
 
 

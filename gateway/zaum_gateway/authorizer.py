@@ -1,21 +1,26 @@
 """Bring key set, cluster state and decision together: one object that answers, and says whether it can."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from zaum_api import contract, documents
+from zaum_api import contract, documents, reading
 from zaum_gateway import signatures
 from zaum_gateway.cluster import feeds, keys, mirror
-from zaum_gateway.core import credentials, decisions, nonces, records, sessions, signed
+from zaum_gateway.core import contacts, credentials, decisions, nonces, records, reports, sessions, signed
 
 _UNREAD: Final = credentials.Invalid("the authorizer has not read the cluster yet", contract.Rule.GATEWAY_UNAVAILABLE)
+
+
+_NOT_THEIRS: Final = "the token's key is not the API server's"
+_PRUNE_SECONDS: Final = 1.0
 
 
 class Authorizer:
     """Decide from what was last read. Before everything has been read once, it denies and is not ready.
 
     `namespaces` are those that may have agents; none means all. What lives elsewhere is not read, and so is denied.
+    `namespace` is the release's own, `operator` the subject of the token by which reports are read.
     """
 
     def __init__(
@@ -26,6 +31,8 @@ class Authorizer:
         since: Callable[[], float],
         domain: str,
         namespaces: tuple[str, ...] = (),
+        namespace: str = "",
+        operator: str = "",
         masters: Callable[[], sessions.Masters] = lambda: sessions.Masters({}),
     ) -> None:
         self._ring = ring
@@ -34,21 +41,26 @@ class Authorizer:
         self._clock = clock
         self._since = since
         self._domain = domain
+        self._namespace = namespace
+        self._operator = operator
+        self.reports = reports.Reports()
+        self.latches = contacts.Latches()
+        self._pruned = float("-inf")
         self._pods, self._policies = mirror.Pods(), mirror.Policies(domain)
-        self._snapshot = records.Snapshot(pods=self._pods.view, policies=self._policies.view)
+        self._snapshot = records.Snapshot(self._pods.view, self._policies.view, self._pods.addresses)
         self.feeds: dict[str, feeds.Feed] = {}
-        for namespace in namespaces or ("",):
-            end = f"/{namespace}" if namespace else ""
+        for watched in namespaces or ("",):
+            end = f"/{watched}" if watched else ""
             self.feeds[f"pods{end}"] = feeds.Feed(
-                path=mirror.pods_path(namespace),
+                path=mirror.pods_path(watched),
                 selector=mirror.PODS_SELECTOR,
-                sink=mirror.Share(self._pods, namespace),
+                sink=mirror.Share(self._pods, watched),
                 clock=since,
             )
             self.feeds[f"policies{end}"] = feeds.Feed(
-                path=mirror.policies_path(namespace),
+                path=mirror.policies_path(watched),
                 selector="",
-                sink=mirror.Share(self._policies, namespace),
+                sink=mirror.Share(self._policies, watched),
                 clock=since,
             )
 
@@ -62,29 +74,92 @@ class Authorizer:
         heard = self.feeds[name].heard
         return float("inf") if heard is None else self._since() - heard
 
-    async def decide(
-        self, request: decisions.Request, presented: credentials.Presented
-    ) -> tuple[decisions.Decision, documents.Session | None]:
-        """Decide one request; with a session where one was asked for and is granted."""
+    async def decide(self, request: decisions.Request, presented: credentials.Presented) -> decisions.Outcome:
+        """Decide one request; with a session where one was asked for and is granted, with the pods that it latched."""
         ready = not self.missing()
         credential: credentials.Credential | None = credentials.misplaced(presented, request.listener)
         if credential is None:
             credential = await self._credential(request, presented) if ready else _UNREAD
         snapshot = self._snapshot if ready else None
-        decision = decisions.decide(request, credential, snapshot, cluster_domain=self._domain)
-        if not (request.for_session and decision.allowed and isinstance(credential, credentials.Identity)):
-            return decision, None
-        return self._session(request, decision, credential)
+        touched = () if snapshot is None else self._touched(request, credential, snapshot)
+        decision = decisions.decide(
+            request, credential, snapshot, cluster_domain=self._domain, own_namespace=self._namespace
+        )
+        if snapshot is not None and not touched:
+            caught = self.latches.caught(request.source, credential, snapshot)
+            decision = decision if caught is None else decisions.latched(caught)
+        outcome = decisions.Outcome(decision, touched=touched)
+        if not (decision.allowed and isinstance(credential, credentials.Identity)):
+            return outcome
+        if request.for_session:
+            return self._session(request, outcome, credential)
+        return self._report(request, outcome) if request.for_report else outcome
+
+    async def operator(self, header: str) -> str:
+        """Say what is wrong with an Authorization header; empty for the operator's own token."""
+        ring, token = self._ring.current, credentials.bearer(header)
+        if ring is None:
+            return "the authorizer has not read the API server's keys yet"
+        if token is None:
+            return "Authorization holds no bearer token"
+        claims, issuer = await self._claims(token, ring)
+        match claims:
+            case signatures.UnknownKey():
+                return _NOT_THEIRS
+            case credentials.Invalid():
+                return claims.problem
+        now = self._clock()
+        subject = credentials.account(claims, issuer=issuer, audience=contract.AUDIENCE_AUTHORIZER, now=now)
+        if isinstance(subject, credentials.Invalid):
+            return subject.problem
+        return "" if subject == self._operator else "the token is not the operator's"
+
+    def document(self) -> bytes:
+        """Give what is held for the operator, of live pods alone."""
+        self._pruned = float("-inf")
+        self._prune()
+        return reports.document(self.reports.all(), self.latches.all())
+
+    def _touched(
+        self, request: decisions.Request, credential: credentials.Credential, snapshot: records.Snapshot
+    ) -> tuple[contacts.Contact, ...]:
+        """Latch whoever spoke without a right to it; give the new ones."""
+        self._prune()
+        pods, rule = contacts.guilty(request.source, credential, snapshot)
+        found = (self.latches.take(pod, rule, self._clock()) for pod in pods)
+        return tuple(contact for contact in found if contact is not None)
+
+    def _prune(self) -> None:
+        """Drop what is held of pods that are gone. Once a second: it looks at all that is held."""
+        if self._since() - self._pruned >= _PRUNE_SECONDS:
+            self._pruned = self._since()
+            self.reports.prune(self._snapshot.pods)
+            self.latches.prune(self._snapshot.pods)
+
+    def _report(self, request: decisions.Request, outcome: decisions.Outcome) -> decisions.Outcome:
+        decision = outcome.decision
+        try:
+            report = documents.Report.parse(request.body)
+        except reading.DocumentError as error:
+            large = len(request.body) > documents.REPORT_MAX_BYTES
+            rule = contract.Rule.REQUEST_TOO_LARGE if large else contract.Rule.REQUEST_MALFORMED
+            refused = dataclasses.replace(decision, rule=rule, message=f"the report cannot be read: {error}")
+            return dataclasses.replace(outcome, decision=refused)
+        self.reports.take(self._snapshot.pods[decision.uid], report, self._clock())
+        return outcome
 
     def _session(
-        self, request: decisions.Request, decision: decisions.Decision, identity: credentials.Identity
-    ) -> tuple[decisions.Decision, documents.Session | None]:
+        self, request: decisions.Request, outcome: decisions.Outcome, identity: credentials.Identity
+    ) -> decisions.Outcome:
         now = self._clock()
         issued = sessions.issue(self._masters(), identity, source=request.source, until=identity.expires, now=now)
         if issued is None:
             problem = "there are no master keys yet, or the token is about to end"
-            return dataclasses.replace(decision, rule=contract.Rule.GATEWAY_UNAVAILABLE, message=problem), None
-        return decision, documents.Session(issued.key_id, issued.key, issued.seconds, int(now))
+            rule = contract.Rule.GATEWAY_UNAVAILABLE
+            refused = dataclasses.replace(outcome.decision, rule=rule, message=problem)
+            return dataclasses.replace(outcome, decision=refused)
+        session = documents.Session(issued.key_id, issued.key, issued.seconds, int(now))
+        return dataclasses.replace(outcome, session=session)
 
     async def _credential(self, request: decisions.Request, presented: credentials.Presented) -> credentials.Credential:
         match request.listener:
@@ -106,14 +181,22 @@ class Authorizer:
         ring = self._ring.current
         if token is None or ring is None:
             return credentials.Invalid("Proxy-Authorization holds no bearer token")
+        claims, issuer = await self._claims(token, ring)
+        match claims:
+            case signatures.UnknownKey():
+                # Perhaps a key that the API server has and we do not: no honest watchdog shall pay for that.
+                return credentials.Invalid(_NOT_THEIRS, owner=credentials.claimed(claims.said, issuer=issuer))
+            case credentials.Invalid():
+                return claims
+            case _:
+                return credentials.identity(claims, issuer=issuer, now=self._clock())
+
+    async def _claims(
+        self, token: str, ring: signatures.KeySet
+    ) -> tuple[Mapping[str, object] | credentials.Invalid | signatures.UnknownKey, str]:
+        """Give the claims and the issuer's name, by the newest keys where ours do not know the token's."""
         claims = signatures.claims(token, ring)
         if isinstance(claims, signatures.UnknownKey):
             ring = await self._ring.renewed() or ring
             claims = signatures.claims(token, ring)
-        match claims:
-            case signatures.UnknownKey():
-                return credentials.Invalid("the token's key is not the API server's")
-            case credentials.Invalid():
-                return claims
-            case _:
-                return credentials.identity(claims, issuer=ring.issuer, now=self._clock())
+        return claims, ring.issuer

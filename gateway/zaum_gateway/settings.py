@@ -21,7 +21,8 @@ class SettingsError(ValueError):
 class Settings:
     """`tls_dir` holds tls.crt, tls.key and ca.crt; `sessions_dir` the master keys.
 
-    Hosts and ports are where the two servers listen. `namespaces` are those that may have agents; none means all of the cluster.
+    Hosts and ports are where the servers listen. `namespaces` are those that may have agents; none means all of the
+    cluster. `namespace` is the release's own; `operator` the subject of the operator's token, empty where nobody is.
     """
 
     tls_dir: Path
@@ -31,6 +32,10 @@ class Settings:
     grpc_address: str
     health_host: str
     health_port: int
+    reports_host: str
+    reports_port: int
+    namespace: str
+    operator: str
     namespaces: tuple[str, ...]
 
     @staticmethod
@@ -39,6 +44,8 @@ class Settings:
         level = environment.get("ZAUM_LOG_LEVEL", "INFO").upper()
         if level not in LEVELS:
             raise SettingsError(f"ZAUM_LOG_LEVEL must be one of {', '.join(LEVELS)}, is {level!r}")
+        namespace = _label(environment, "ZAUM_NAMESPACE")
+        account = _label(environment, "ZAUM_OPERATOR_ACCOUNT")
         return Settings(
             tls_dir=Path(environment.get("ZAUM_TLS_DIR", "/etc/zaum/tls")),
             sessions_dir=Path(environment.get("ZAUM_SESSIONS_DIR", "/etc/zaum/sessions")),
@@ -48,6 +55,10 @@ class Settings:
             grpc_address=environment.get("ZAUM_GRPC_ADDRESS", f"[::]:{contract.AUTHORIZER_PORT}"),
             health_host=environment.get("ZAUM_HEALTH_HOST", ""),
             health_port=_port(environment, "ZAUM_HEALTH_PORT", contract.AUTHORIZER_HEALTH_PORT),
+            reports_host=environment.get("ZAUM_REPORTS_HOST", ""),
+            reports_port=_port(environment, "ZAUM_REPORTS_PORT", contract.AUTHORIZER_REPORTS_PORT),
+            namespace=namespace,
+            operator=f"system:serviceaccount:{namespace}:{account}" if namespace and account else "",
             namespaces=_namespaces(environment, "ZAUM_WATCH_NAMESPACES"),
         )
 
@@ -57,6 +68,13 @@ def _port(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or not 0 <= int(text) <= 65535:
         raise SettingsError(f"{name} must be a port from 0 to 65535, is {text!r}")
     return int(text)
+
+
+def _label(environment: Mapping[str, str], name: str) -> str:
+    text = environment.get(name, "")
+    if text and not _LABEL.fullmatch(text):
+        raise SettingsError(f"{name} must be a name as Kubernetes gives them, is {text!r}")
+    return text
 
 
 def _namespaces(environment: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ published for, so neither `alg: none` nor an HMAC under a public key gets anywhe
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import jwt
@@ -27,6 +27,8 @@ _SIGNATURE_ONLY: Final[Any] = {
     "verify_jti": False,
     "require": [],
 }
+
+_NOTHING: Final[Any] = _SIGNATURE_ONLY | {"verify_signature": False}
 
 
 class KeySetError(ValueError):
@@ -58,7 +60,9 @@ class KeySet:
 
 @dataclass(frozen=True, slots=True)
 class UnknownKey:
-    """The token names a key that is not in the set: a rotated one, or nobody's."""
+    """The token names a key that is not in the set: a rotated one, or nobody's. `said`: its claims, unproven."""
+
+    said: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
 
 def claims(token: str, keys: KeySet) -> Mapping[str, object] | credentials.Invalid | UnknownKey:
@@ -72,7 +76,7 @@ def claims(token: str, keys: KeySet) -> Mapping[str, object] | credentials.Inval
             return credentials.Invalid("the token is not signed as the API server signs")
         key = keys.keys.get(key_id)
         if key is None:
-            return UnknownKey()
+            return UnknownKey(jwt.decode(token, options=_NOTHING))
         decoded: Mapping[str, object] = jwt.decode(token, key, algorithms=[key.algorithm_name], options=_SIGNATURE_ONLY)
     except jwt.InvalidTokenError:
         return credentials.Invalid("the token's signature is not the API server's")

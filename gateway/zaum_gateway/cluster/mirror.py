@@ -33,7 +33,10 @@ class Pods:
 
     def __init__(self) -> None:
         self._pods: dict[str, records.Pod] = {}
+        self._addresses: dict[str, frozenset[str]] = {}
         self.view: Mapping[str, records.Pod] = MappingProxyType(self._pods)
+        self.addresses: Mapping[str, frozenset[str]] = MappingProxyType(self._addresses)
+        """Uids by address."""
 
     def replace(self, bodies: Iterable[api.Body], *, namespace: str = "") -> None:
         """Take the whole state of a namespace; "" means of all."""
@@ -41,15 +44,33 @@ class Pods:
         others = {uid: pod for uid, pod in self._pods.items() if namespace and pod.namespace != namespace}
         self._pods.clear()
         self._pods.update(others | pods)
+        self._addresses.clear()
+        for pod in self._pods.values():
+            self._index(pod)
 
     def put(self, body: api.Body) -> None:
         """Take one pod."""
         pod = records.Pod.read(body)
+        self._forget(pod.uid)
         self._pods[pod.uid] = pod
+        self._index(pod)
 
     def remove(self, body: api.Body) -> None:
         """Forget one pod."""
-        self._pods.pop(records.Pod.read(body).uid, None)
+        self._forget(records.Pod.read(body).uid)
+
+    def _index(self, pod: records.Pod) -> None:
+        for address in pod.addresses:
+            self._addresses[address] = self._addresses.get(address, frozenset()) | {pod.uid}
+
+    def _forget(self, uid: str) -> None:
+        known = self._pods.pop(uid, None)
+        for address in known.addresses if known else ():
+            rest = self._addresses[address] - {uid}
+            if rest:
+                self._addresses[address] = rest
+            else:
+                del self._addresses[address]
 
 
 class Policies:

@@ -26,6 +26,9 @@ class Invalid:
 
     problem: str
     rule: contract.Rule = contract.Rule.TOKEN_INVALID
+    owner: str = ""
+    """Uid of the pod whose own watchdog may well present this: out of date, or under a key that is not here yet. Empty
+    for what no watchdog ever presents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +82,54 @@ def bearer(header: str) -> str | None:
 
 
 def identity(claims: Mapping[str, object], *, issuer: str, now: float) -> Identity | Invalid:
-    """Judge the claims of a token whose signature is good; `now` is in seconds since the epoch."""
-    problem = _issuing_problem(claims, issuer) or _time_problem(claims, now)
+    """Judge the claims of a token whose signature is good; `now` is in seconds since the epoch.
+
+    What is ours but for its times or the issuer's name keeps its owner: a watchdog comes to hold that by itself.
+    """
+    problem = _audience_problem(claims, contract.AUDIENCE_EGRESS)
     if problem:
         return Invalid(problem)
+    found = _bound(claims)
+    if found is None:
+        return Invalid("the token is not bound to a pod")
+    problem = _issuer_problem(claims, issuer) or _time_problem(claims, now)
+    return Invalid(problem, owner=found.uid) if problem else found
+
+
+def claimed(claims: Mapping[str, object], *, issuer: str) -> str:
+    """Give the uid that claims of an unknown key speak for, if they look like a watchdog's; nothing of it is proven."""
+    if _issuer_problem(claims, issuer) or _audience_problem(claims, contract.AUDIENCE_EGRESS):
+        return ""
+    found = _bound(claims)
+    return found.uid if found is not None else ""
+
+
+def account(claims: Mapping[str, object], *, issuer: str, audience: str, now: float) -> str | Invalid:
+    """Give the subject of a token whose signature is good, and which is for `audience` alone."""
+    problem = _issuer_problem(claims, issuer) or _audience_problem(claims, audience) or _time_problem(claims, now)
+    if problem:
+        return Invalid(problem)
+    return _text(claims.get("sub")) or Invalid("the token names no subject")
+
+
+def _bound(claims: Mapping[str, object]) -> Identity | None:
     bound = _mapping(claims.get("kubernetes.io"))
     pod, account = _mapping(bound.get("pod")), _mapping(bound.get("serviceaccount"))
     namespace, name, uid = _text(bound.get("namespace")), _text(pod.get("name")), _text(pod.get("uid"))
     service_account = _text(account.get("name"))
     if not (namespace and name and uid and service_account):
-        return Invalid("the token is not bound to a pod")
+        return None
     expires = _seconds(claims.get("exp")) or 0.0
     return Identity(namespace=namespace, service_account=service_account, pod=name, uid=uid, expires=expires)
 
 
-def _issuing_problem(claims: Mapping[str, object], issuer: str) -> str:
-    if claims.get("iss") != issuer:
-        return "the token is of another issuer"
-    audience = claims.get("aud")
-    if audience not in (contract.AUDIENCE_EGRESS, [contract.AUDIENCE_EGRESS]):
-        return f"the token's audience is not {contract.AUDIENCE_EGRESS} alone"
+def _issuer_problem(claims: Mapping[str, object], issuer: str) -> str:
+    return "" if claims.get("iss") == issuer else "the token is of another issuer"
+
+
+def _audience_problem(claims: Mapping[str, object], audience: str) -> str:
+    if claims.get("aud") not in (audience, [audience]):
+        return f"the token's audience is not {audience} alone"
     return ""
 
 

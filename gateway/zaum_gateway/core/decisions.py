@@ -5,16 +5,19 @@ knows is denied: the only way to ALLOWED is the last line. Contact without a tok
 whatever else the request says: a watchdog always has one, so somebody else is speaking.
 """
 
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, field
 from typing import Final
 
-from zaum_api import contract
+from zaum_api import contract, documents
 from zaum_egress import hosts
-from zaum_gateway.core import credentials, records
+from zaum_gateway.core import contacts, credentials, records, service_names
 
-CONNECT = "CONNECT"
-GET = "GET"
+CONNECT: Final = "CONNECT"
+GET: Final = "GET"
+POST: Final = "POST"
 Rule = contract.Rule
+_NOT_READY: Final = "the policy has no status.effective that this version can read"
 _UNREAD: Final = "the authorizer has not read the cluster yet"
 
 
@@ -27,12 +30,21 @@ class Request:
     source: str
     path: str = ""
     listener: contract.Listener = contract.Listener.TLS
+    body: bytes = field(default=b"", repr=False)
+    """Of a report alone."""
 
     @property
     def for_session(self) -> bool:
         """Say whether a session is asked for: over TLS alone, because the key is in the answer."""
-        asked = (self.method, self.path) == (GET, contract.PATH_SESSION)
-        return asked and self.listener is contract.Listener.TLS
+        return self._over_tls(GET, contract.PATH_SESSION)
+
+    @property
+    def for_report(self) -> bool:
+        """Say whether a watchdog reports: over TLS alone, because only a token proves whose report it is."""
+        return self._over_tls(POST, contract.PATH_REPORT)
+
+    def _over_tls(self, method: str, path: str) -> bool:
+        return (self.method, self.path) == (method, path) and self.listener is contract.Listener.TLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +58,28 @@ class Decision:
     policy: str = ""
     pod: str = ""
     uid: str = ""
+    would_deny: contract.Rule | None = None
+    """Allowed by `mode: Report` alone: the rule that would have decided otherwise."""
 
     @property
     def allowed(self) -> bool:
         """Say whether the tunnel may be made."""
         return self.rule is Rule.ALLOWED
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A decision, the session that was granted with it, and the pods that are latched by it from now on."""
+
+    decision: Decision
+    session: documents.Session | None = None
+    touched: tuple[contacts.Contact, ...] = ()
+
+
+def latched(pod: records.Pod) -> Decision:
+    """Refuse on behalf of a pod from which somebody spoke without its credential."""
+    problem = "somebody in the pod has spoken to the gateway without the watchdog's credential"
+    return _about(pod, Rule.LATCHED, problem, "a new pod of the policy")
 
 
 def decide(
@@ -59,35 +88,48 @@ def decide(
     snapshot: records.Snapshot | None,
     *,
     cluster_domain: str = hosts.CLUSTER_DOMAIN,
+    own_namespace: str = "",
 ) -> Decision:
-    """Decide `request`; `snapshot` is None until the cluster has been read once."""
+    """Decide `request`; `snapshot` is None until the cluster has been read once.
+
+    `own_namespace` is the release's: no Service in it is ever reached.
+    """
     if isinstance(credential, credentials.Missing):
         return _deny(Rule.TOKEN_MISSING, "the gateway speaks only to watchdogs, which present a token")
-    if request.for_session:
-        return _decide_session(request, credential, snapshot)
+    if request.for_session or request.for_report:
+        return _decide_own(request, credential, snapshot)
     if request.method != CONNECT:
         return _deny(Rule.REQUEST_MALFORMED, "the gateway answers CONNECT only", "CONNECT host:port")
+    service = service_names.parse_authority(request.authority, cluster_domain)
     target = hosts.parse_authority(request.authority, cluster_domain=cluster_domain)
-    if isinstance(target, hosts.Malformed):
+    if isinstance(target, hosts.Malformed) and service is None:
         return _deny(target.rule, f"the target {target.problem}")
     if isinstance(credential, credentials.Invalid):
         return _deny(credential.rule, credential.problem)
     if snapshot is None:
         return _deny(Rule.GATEWAY_UNAVAILABLE, _UNREAD)
     found = _agent(request, credential, snapshot)
-    return found if isinstance(found, Decision) else _decide_host(*found, target)
+    if isinstance(found, Decision):
+        return found
+    if isinstance(target, hosts.Malformed):
+        assert service is not None  # Else it has been refused above.
+        return _decide_service(*found, service, own_namespace) or _about(
+            found[0], target.rule, f"the target {target.problem}"
+        )
+    return _decide_host(*found, target)
 
 
-def _decide_session(
+def _decide_own(
     request: Request, credential: credentials.Invalid | credentials.Identity, snapshot: records.Snapshot | None
 ) -> Decision:
-    """A session is for whoever might be granted a tunnel to some host."""
+    """Decide what goes no further than to us: it is for whoever might be granted a tunnel to some host."""
     if isinstance(credential, credentials.Invalid):
         return _deny(credential.rule, credential.problem)
     if snapshot is None:
         return _deny(Rule.GATEWAY_UNAVAILABLE, _UNREAD)
     found = _agent(request, credential, snapshot)
-    return found if isinstance(found, Decision) else _about(found[0], Rule.ALLOWED, "a session")
+    said = "a session" if request.for_session else "a report"
+    return found if isinstance(found, Decision) else _about(found[0], Rule.ALLOWED, said)
 
 
 def _agent(
@@ -108,12 +150,34 @@ def _agent(
 
 
 def _decide_host(pod: records.Pod, policy: records.Policy, target: hosts.Authority) -> Decision:
+    if target.host.name == contract.CAGE_HOST:
+        # Asked for to see that we refuse: no policy, route or mode opens it.
+        return _about(pod, Rule.HOST_NOT_NAMED, f"{contract.CAGE_HOST} is never reached")
     if policy.table is None:
-        return _about(pod, Rule.POLICY_NOT_READY, "the policy has no status.effective that this version can read")
+        return _about(pod, Rule.POLICY_NOT_READY, _NOT_READY)
     verdict = policy.table.decide(target.host, target.port)
-    if not verdict.allowed:
-        return _about(pod, verdict.rule, verdict.message, verdict.allowed_by)
-    return _about(pod, Rule.ALLOWED, verdict.message)
+    if verdict.allowed:
+        return _about(pod, Rule.ALLOWED, verdict.message)
+    if (target.host.name, target.port) in policy.routes:
+        return _about(pod, Rule.ALLOWED, "a route leads there")
+    match policy.mode:
+        case documents.Mode.REPORT:
+            return dataclasses.replace(_about(pod, Rule.ALLOWED, verdict.message), would_deny=verdict.rule)
+        case documents.Mode.ENFORCE:
+            return _about(pod, verdict.rule, verdict.message, verdict.allowed_by)
+
+
+def _decide_service(
+    pod: records.Pod, policy: records.Policy, target: tuple[service_names.Service, int], own_namespace: str
+) -> Decision | None:
+    """Decide a Service's name: a route leads there, or None; `mode: Report` opens no way into the cluster."""
+    if policy.table is None:
+        return _about(pod, Rule.POLICY_NOT_READY, _NOT_READY)
+    if target not in policy.services:
+        return None
+    if target[0].reserved(own_namespace):
+        return _about(pod, Rule.ROUTE_SERVICE, "no route leads to this Service, whatever a policy says")
+    return _about(pod, Rule.ALLOWED, "a route leads there")
 
 
 def _same(pod: records.Pod, identity: credentials.Identity) -> bool:

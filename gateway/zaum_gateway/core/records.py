@@ -5,11 +5,12 @@ A body that lacks what is needed gives a record that matches nobody, so that an 
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from zaum_api import contract, documents, reading
 from zaum_egress import hosts
+from zaum_gateway.core import service_names
 
 FINISHED: Final = frozenset({"Succeeded", "Failed"})
 
@@ -55,6 +56,11 @@ class Policy:
     table: hosts.HostTable | None
     deleting: bool = False
     quarantined: bool = False
+    mode: documents.Mode = documents.Mode.ENFORCE
+    routes: frozenset[tuple[str, int]] = frozenset()
+    """Hosts and ports outside that only the watchdog asks for, on behalf of routes."""
+    services: frozenset[tuple[service_names.Service, int]] = frozenset()
+    """The same inside the cluster."""
     problem: str = field(default="", compare=False)
     """Why the newest `status.effective` was not taken; the last good one of the same object stays in force."""
 
@@ -63,19 +69,16 @@ class Policy:
         """Read an AgentPolicy; `previous` is the record that it replaces."""
         metadata, status = _part(body, "metadata"), _part(body, "status")
         namespace, name = key(body)
-        uid = str(metadata.get("uid", ""))
-        table, problem = _table(status.get("effective"), cluster_domain)
-        if problem and previous is not None and previous.uid == uid:
-            table = previous.table
-        return Policy(
+        read = Policy(
             namespace=namespace,
             name=name,
-            uid=uid,
-            table=table,
+            uid=str(metadata.get("uid", "")),
+            table=None,
             deleting=bool(metadata.get("deletionTimestamp")),
             quarantined=contract.LABEL_QUARANTINED in _part(metadata, "labels"),
-            problem=problem,
         )
+        kept = previous if previous is not None and previous.uid == read.uid else read
+        return _with_effective(read, kept, status.get("effective"), cluster_domain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,13 @@ class Snapshot:
 
     pods: Mapping[str, Pod]
     policies: Mapping[tuple[str, str], Policy]
+    addresses: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Uids of the pods that have an address, by its canonical form."""
+
+    def speaking(self, source: str) -> tuple[Pod, ...]:
+        """Give the live pods that have the address `source`: one, or for a moment the next one too."""
+        found = (self.pods.get(uid) for uid in sorted(self.addresses.get(address(source), frozenset())))
+        return tuple(pod for pod in found if pod is not None and pod.live)
 
 
 def key(body: Mapping[str, Any]) -> tuple[str, str]:
@@ -119,14 +129,32 @@ def _addresses(status: Mapping[str, Any]) -> set[str]:
     return {address(text) for text in (*found, status.get("podIP")) if isinstance(text, str) and text}
 
 
-def _table(value: object, cluster_domain: str) -> tuple[hosts.HostTable | None, str]:
+def _with_effective(read: Policy, kept: Policy, value: object, cluster_domain: str) -> Policy:
+    """Take what `value` grants; what `kept` grants where it cannot be taken."""
     if value is None:
-        return None, ""
+        return read
     try:
         effective = documents.Effective.read(value)
     except reading.DocumentError as error:
-        return None, str(error)
+        return _keeping(read, kept, str(error))
     table = hosts.HostTable.of(effective.hosts, cluster_domain=cluster_domain)
     for index, malformed in table.refused:
-        return None, f"status.effective.hosts[{index}].host: {malformed.problem}"
-    return table, ""
+        return _keeping(read, kept, f"status.effective.hosts[{index}].host: {malformed.problem}")
+    outside: set[tuple[str, int]] = set()
+    inside: set[tuple[service_names.Service, int]] = set()
+    for index, route in enumerate(effective.routes):
+        if route.service:
+            service = service_names.parse(route.host, cluster_domain)
+            if service is None:
+                return _keeping(read, kept, f"status.effective.routes[{index}].host: is no Service of the cluster")
+            inside.add((service, route.port))
+            continue
+        host = hosts.parse_host(route.host, cluster_domain=cluster_domain)
+        if not isinstance(host, hosts.Host) or host.name != route.host:
+            return _keeping(read, kept, f"status.effective.routes[{index}].host: is no host in canonical form")
+        outside.add((host.name, route.port))
+    return replace(read, table=table, mode=effective.mode, routes=frozenset(outside), services=frozenset(inside))
+
+
+def _keeping(read: Policy, kept: Policy, problem: str) -> Policy:
+    return replace(read, table=kept.table, mode=kept.mode, routes=kept.routes, services=kept.services, problem=problem)

@@ -31,24 +31,27 @@ def identity(
         return _invalid("the head is not signed as a watchdog signs")
     master = masters.keys.get(grant.master)
     if master is None:
-        return _invalid("the session's master key is not known (any more)")
+        # Lost or not brought yet: it cannot be told from an honest watchdog's.
+        return _invalid("the session's master key is not known (any more)", grant)
     if not signed_head.verifies(claim, sessions.derive(master, claim.key_id), authority):
         return _invalid("the signature does not fit the head")
     # From here on the claim is proven: the key's holder made it for this authority.
     if now >= grant.expires:
-        return _invalid("the session has expired")
+        return _invalid("the session has expired", grant)
     if abs(now - claim.created) > SKEW_SECONDS:
-        return _invalid(f"the signature was not made within {SKEW_SECONDS} s of now")
+        return _invalid(f"the signature was not made within {SKEW_SECONDS} s of now", grant)
+    owner = grant.identity.uid
     if grant.source != records.address(source):
-        return credentials.Invalid("the session was used from another address than its own", Rule.SOURCE_ADDRESS)
-    match seen.take(grant.identity.uid, claim.nonce, now):
+        problem = "the session was used from another address than its own"
+        return credentials.Invalid(problem, Rule.SOURCE_ADDRESS, owner)
+    match seen.take(owner, claim.nonce, now):
         case nonces.Taken.FRESH:
             return grant.identity
         case nonces.Taken.SEEN:
-            return credentials.Invalid("the signature was used before", Rule.REPLAYED)
+            return credentials.Invalid("the signature was used before", Rule.REPLAYED, owner)
         case nonces.Taken.FULL:
-            return credentials.Invalid("too many signed requests to remember", Rule.GATEWAY_UNAVAILABLE)
+            return credentials.Invalid("too many signed requests to remember", Rule.GATEWAY_UNAVAILABLE, owner)
 
 
-def _invalid(problem: str) -> credentials.Invalid:
-    return credentials.Invalid(problem, Rule.SIGNATURE_INVALID)
+def _invalid(problem: str, grant: sessions.Grant | None = None) -> credentials.Invalid:
+    return credentials.Invalid(problem, Rule.SIGNATURE_INVALID, "" if grant is None else grant.identity.uid)

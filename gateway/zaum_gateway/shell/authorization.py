@@ -27,6 +27,8 @@ Message = Any
 HEADER_TOKEN: Final = "proxy-authorization"  # noqa: S105 - a header's name
 HEADER_POLICY: Final = "x-zaum-policy"
 HEADER_POD: Final = "x-zaum-pod"
+HEADER_WOULD_DENY: Final = "x-zaum-would-deny"
+"""For the access log alone."""
 OVERWRITE: Final[Message] = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
 ABSENT: Final[Message] = base_pb2.HeaderValueOption.ADD_IF_ABSENT
 _NAMES: Final = "x509_subject_alternative_name"
@@ -39,8 +41,15 @@ _OPTIONS: Final = (
     ("grpc.keepalive_permit_without_calls", 1),
 )
 
-Answer = tuple[decisions.Decision, documents.Session | None]
-Decide = Callable[[decisions.Request, credentials.Presented], Awaitable[Answer]]
+STATUS: Final = {
+    contract.Rule.TOKEN_MISSING: http_status_pb2.ProxyAuthenticationRequired,
+    contract.Rule.REQUEST_MALFORMED: http_status_pb2.BadRequest,
+    contract.Rule.REQUEST_TOO_LARGE: http_status_pb2.PayloadTooLarge,
+}
+"""By rule; all else is a 403."""
+CHALLENGE: Final = {"proxy-authenticate": f'Bearer realm="{contract.AUDIENCE_EGRESS}"'}
+
+Decide = Callable[[decisions.Request, credentials.Presented], Awaitable[decisions.Outcome]]
 
 
 class Authorization(external_auth_pb2_grpc.AuthorizationServicer):  # type: ignore[misc]
@@ -63,12 +72,32 @@ class Authorization(external_auth_pb2_grpc.AuthorizationServicer):  # type: igno
             signature_input=headers.get(signed_head.HEADER_INPUT),
             signature=headers.get(signed_head.HEADER_SIGNATURE),
         )
-        decision, session = await self._decide(facts, presented)
+        outcome = await self._decide(facts, presented)
+        decision = outcome.decision
         self._figures.decided(decision.rule, self._clock() - started)
-        log.info("decision", extra={"fields": _fields(facts, decision)})
-        if session is not None:
-            return _give(session)
-        return _allow(decision) if decision.allowed else _refuse(decision)
+        self._note(facts, outcome)
+        if outcome.session is not None:
+            return _give(outcome.session)
+        if not decision.allowed:
+            return _refuse(decision)
+        if facts.for_report:
+            self._figures.reported()
+            return _taken()
+        return _allow(decision)
+
+    def _note(self, facts: decisions.Request, outcome: decisions.Outcome) -> None:
+        """Log and count what the metrics of decisions do not say."""
+        decision = outcome.decision
+        # Every pod reports every few seconds: what is taken is no news.
+        level = logging.DEBUG if facts.for_report and decision.allowed else logging.INFO
+        log.log(level, "decision", extra={"fields": _fields(facts, decision)})
+        if decision.would_deny is not None:
+            self._figures.passed(decision.would_deny)
+        for contact in outcome.touched:
+            self._figures.touched(contact.rule)
+            where = {"namespace": contact.namespace, "pod": contact.pod, "uid": contact.uid}
+            fields = {**where, "rule": contact.rule.value, "source": facts.source, "listener": facts.listener.value}
+            log.warning("contact", extra={"fields": fields})
 
 
 def _facts(attributes: Message) -> decisions.Request:
@@ -80,6 +109,7 @@ def _facts(attributes: Message) -> decisions.Request:
         source=attributes.source.address.socket_address.address,
         path=http.path,
         listener=contract.Listener(attributes.context_extensions.get(contract.LISTENER_EXTENSION, "tls")),
+        body=http.raw_body or http.body.encode(),
     )
 
 
@@ -110,6 +140,8 @@ def _configuration(material: certificates.Material) -> Message:
 def _allow(decision: decisions.Decision) -> Message:
     """Let the request pass under the names that were proven, whatever the client said."""
     identity = {HEADER_POLICY: f"{decision.namespace}/{decision.policy}", HEADER_POD: decision.uid}
+    if decision.would_deny is not None:
+        identity[HEADER_WOULD_DENY] = decision.would_deny.value
     return external_auth_pb2.CheckResponse(
         status=status_pb2.Status(code=code_pb2.OK),
         ok_response=external_auth_pb2.OkHttpResponse(
@@ -138,16 +170,30 @@ def _give(session: documents.Session) -> Message:
     )
 
 
+def _taken() -> Message:
+    """Answer a report."""
+    return external_auth_pb2.CheckResponse(
+        status=status_pb2.Status(code=code_pb2.PERMISSION_DENIED),
+        denied_response=external_auth_pb2.DeniedHttpResponse(
+            status=http_status_pb2.HttpStatus(code=http_status_pb2.NoContent),
+            headers=_headers({contract.HEADER_RULE: contract.Rule.ALLOWED.value}),
+        ),
+    )
+
+
 def _refuse(decision: decisions.Decision) -> Message:
     policy = f"{decision.namespace}/{decision.policy}" if decision.policy else ""
     body = documents.Denial(
         rule=decision.rule.value, message=decision.message, allowed_by=decision.allowed_by, policy=policy
     ).dump()
+    headers = {contract.HEADER_RULE: decision.rule.value, "content-type": "application/json"}
+    if decision.rule is contract.Rule.TOKEN_MISSING:
+        headers |= CHALLENGE
     return external_auth_pb2.CheckResponse(
         status=status_pb2.Status(code=code_pb2.PERMISSION_DENIED),
         denied_response=external_auth_pb2.DeniedHttpResponse(
-            status=http_status_pb2.HttpStatus(code=http_status_pb2.Forbidden),
-            headers=_headers({contract.HEADER_RULE: decision.rule.value, "content-type": "application/json"}),
+            status=http_status_pb2.HttpStatus(code=STATUS.get(decision.rule, http_status_pb2.Forbidden)),
+            headers=_headers(headers),
             body=body.decode(),
         ),
     )
@@ -172,4 +218,5 @@ def _fields(facts: decisions.Request, decision: decisions.Decision) -> dict[str,
         "pod": decision.pod,
         "uid": decision.uid,
         "message": decision.message,
+        **({"wouldDeny": decision.would_deny.value} if decision.would_deny is not None else {}),
     }

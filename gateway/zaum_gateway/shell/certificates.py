@@ -16,11 +16,12 @@ Identity = tuple[tuple[int, int, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """PEM: a pair that belongs together, and the authorities whose clients may call."""
+    """PEM: a pair that belongs together, and the authorities whose clients may call; `context` serves the pair."""
 
     key: bytes
     certificate: bytes
     authorities: bytes
+    context: ssl.SSLContext
 
     def __repr__(self) -> str:
         """Say nothing: a key must not reach a log by a traceback."""
@@ -66,6 +67,7 @@ class Files:
         folder = link.resolve() if link.is_symlink() else self._directory
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
             context.load_cert_chain(folder / CERTIFICATE, folder / KEY)
             context.load_verify_locations(folder / AUTHORITIES)
             key, certificate, authorities = ((folder / n).read_bytes() for n in (KEY, CERTIFICATE, AUTHORITIES))
@@ -73,7 +75,7 @@ class Files:
             reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
             names = f"{CERTIFICATE}, {KEY} and {AUTHORITIES}"
             raise UnusableError(f"{names} in {self._directory} cannot be used: {reason}") from error
-        return Material(key, certificate, authorities)
+        return Material(key, certificate, authorities, context)
 
     def _identity(self) -> Identity | None:
         try:

@@ -11,6 +11,15 @@ CONTENT_TYPE: Final[str] = prometheus_client.CONTENT_TYPE_LATEST
 # Decisions are dictionary look-ups and one signature: a tenth of a millisecond to a few.
 _BUCKETS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.3, 0.5)
 
+WOULD_DENY: Final = (contract.Rule.HOST_NOT_NAMED, contract.Rule.PORT_NOT_NAMED)
+CONTACT: Final = (
+    contract.Rule.TOKEN_MISSING,
+    contract.Rule.TOKEN_INVALID,
+    contract.Rule.SIGNATURE_INVALID,
+    contract.Rule.SOURCE_ADDRESS,
+)
+"""The series that are there from the start."""
+
 
 class Metrics:
     """The process's own registry. Label values are rules and fixed names, so the number of series is bounded."""
@@ -27,13 +36,51 @@ class Metrics:
         self._age = prometheus_client.Gauge(
             prefix + "feed_age_seconds", "Time since the API server last spoke.", ["feed"], registry=self._registry
         )
+        self._would_deny = prometheus_client.Counter(
+            prefix + "would_deny",
+            "Requests that mode Report let pass, by the rule that would have refused.",
+            ["rule"],
+            registry=self._registry,
+        )
+        self._contacts = prometheus_client.Counter(
+            prefix + "contacts",
+            "Pods from which somebody spoke without the pod's credential, by rule.",
+            ["rule"],
+            registry=self._registry,
+        )
+        self._received = prometheus_client.Counter(
+            prefix + "reports_received", "Reports of watchdogs.", registry=self._registry
+        )
+        self._held = prometheus_client.Gauge(
+            prefix + "held", "Pods of which something is held in memory.", ["what"], registry=self._registry
+        )
         for rule in contract.Rule:
             self._decisions.labels(rule.value)
+        for rule in WOULD_DENY:
+            self._would_deny.labels(rule.value)
+        for rule in CONTACT:
+            self._contacts.labels(rule.value)
 
     def decided(self, rule: contract.Rule, seconds: float) -> None:
         """Count one decision."""
         self._decisions.labels(rule.value).inc()
         self._seconds.observe(seconds)
+
+    def passed(self, rule: contract.Rule) -> None:
+        """Count one request that only mode Report let pass."""
+        self._would_deny.labels(rule.value).inc()
+
+    def touched(self, rule: contract.Rule) -> None:
+        """Count one pod that was latched."""
+        self._contacts.labels(rule.value).inc()
+
+    def reported(self) -> None:
+        """Count one report that was taken."""
+        self._received.inc()
+
+    def hold(self, what: str, count: Callable[[], int]) -> None:
+        """Export of how many pods `what` is held; it is asked at each scrape."""
+        self._held.labels(what).set_function(count)
 
     def follow(self, feed: str, age: Callable[[], float]) -> None:
         """Export the age of a feed, in seconds; it is asked at each scrape."""

@@ -172,6 +172,20 @@ def test_only_the_whole_truth_is_allowed(
     assert decision.allowed == (whole and named)
 
 
+def test_i04_a_report_is_taken_over_tls_alone_and_by_post() -> None:
+    report = replace(SESSION, method="POST", path=contract.PATH_REPORT)
+    assert decide(report).allowed
+    for change in (
+        {"listener": contract.Listener.SIGNED},
+        {"method": "PUT"},
+        {"method": "GET"},
+        {"path": "/v1/reports"},
+    ):
+        assert decide(replace(report, **change)).rule is Rule.REQUEST_MALFORMED  # type: ignore[arg-type]
+    assert decide(report, credentials.Missing()).rule is Rule.TOKEN_MISSING
+    assert decide(replace(report, source="10.0.0.2")).rule is Rule.SOURCE_ADDRESS
+
+
 SESSION = decisions.Request(method="GET", authority="gateway.zaum.dev", source="10.0.0.1", path=contract.PATH_SESSION)
 
 

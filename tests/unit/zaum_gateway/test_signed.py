@@ -1,6 +1,7 @@
 """Signed CONNECT heads: what the watchdog signs is taken, and every change to it is refused by its own rule."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -244,3 +245,27 @@ def test_the_signature_is_hmac_over_the_base_of_rfc_9421() -> None:
 
 
 KNOWN = "ce0cd96454479a4bd395be7d0486a16e48c8d004e6d472c272cba204e55240bf"
+
+
+@pytest.mark.parametrize(
+    ("change", "owner"),
+    [
+        ({"now": NOW + 700}, WHO.uid),
+        ({"now": NOW + 40}, WHO.uid),
+        ({"masters": sessions.Masters({})}, WHO.uid),
+        ({"source": "10.0.0.2"}, WHO.uid),
+        ({"authority": "outlaw.example.net:443"}, ""),
+    ],
+)
+def test_what_a_watchdog_may_come_to_sign_by_itself_keeps_its_owner(change: dict[str, Any], owner: str) -> None:
+    found = judge(head(granted()), **change)
+    assert isinstance(found, credentials.Invalid)
+    assert found.owner == owner
+
+
+def test_a_replayed_head_keeps_its_owner_and_words_that_are_none_have_none() -> None:
+    seen, values = nonces.Nonces(), head(granted())
+    judge(values, seen=seen)
+    for found, owner in ((judge(values, seen=seen), WHO.uid), (judge(["x", "y"]), "")):
+        assert isinstance(found, credentials.Invalid)
+        assert found.owner == owner

@@ -1,0 +1,73 @@
+"""What watchdogs said last, held in memory for the operator: lost with this process, and sent again soon after."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from zaum_api import documents, reading
+from zaum_gateway.core import contacts, records
+
+REPORTS_MAX: Final = 20_000
+"""More pods than Envoy takes connections. Some 300 bytes each; at REPORT_MAX_BYTES each, 160 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One pod's newest report; `at` in seconds since the epoch, by this process's clock."""
+
+    at: int
+    namespace: str
+    pod: str
+    report: bytes
+
+
+class Reports:
+    """The newest report of each pod, the oldest pod first."""
+
+    def __init__(self, most: int = REPORTS_MAX) -> None:
+        self._most = most
+        self._kept: dict[str, Kept] = {}
+
+    def take(self, pod: records.Pod, report: documents.Report, now: float) -> None:
+        """Keep a report in the place of the one before; when there are too many, the oldest makes room."""
+        self._kept.pop(pod.uid, None)
+        self._kept[pod.uid] = Kept(int(now), pod.namespace, pod.name, report.dump())
+        if len(self._kept) > self._most:
+            del self._kept[next(iter(self._kept))]
+
+    def prune(self, pods: Mapping[str, records.Pod]) -> None:
+        """Forget the pods that are gone."""
+        for uid in [uid for uid in self._kept if uid not in pods]:
+            del self._kept[uid]
+
+    def all(self) -> Mapping[str, Kept]:
+        """Give all by uid."""
+        return self._kept
+
+    def __len__(self) -> int:
+        """Give how many pods have reported."""
+        return len(self._kept)
+
+
+def document(kept: Mapping[str, Kept], latched: Iterable[contacts.Contact]) -> bytes:
+    """Write the answer to `GET contract.PATH_REPORTS`: reports and contacts by pod uid; who made contact is latched."""
+    said: dict[str, Any] = {
+        uid: {
+            "at": item.at,
+            "namespace": item.namespace,
+            "pod": item.pod,
+            "report": reading.load_json(item.report),
+        }
+        for uid, item in kept.items()
+    }
+    touched = {
+        item.uid: {
+            "uid": item.uid,
+            "namespace": item.namespace,
+            "pod": item.pod,
+            "rule": item.rule.value,
+            "at": item.at,
+        }
+        for item in latched
+    }
+    return reading.canonical({"reports": said, "contacts": touched})
