@@ -69,13 +69,25 @@ seccompProfile: {type: RuntimeDefault}
 - {name: api-token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
 {{- end }}
 
+{{- /* Replicas on nodes and in zones of their own, where there are enough. A hard rule would let none start on one node. */ -}}
 {{- define "zaum.spread" -}}
 topologySpreadConstraints:
+{{- $of := . }}
+{{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
 - maxSkew: 1
-  topologyKey: kubernetes.io/hostname
+  topologyKey: {{ . }}
   whenUnsatisfiable: ScheduleAnyway
   labelSelector:
-    matchLabels: {{- include "zaum.selector" . | nindent 6 }}
+    matchLabels: {{- include "zaum.selector" $of | nindent 6 }}
+{{- end }}
+affinity:
+  podAntiAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+    - weight: 100
+      podAffinityTerm:
+        topologyKey: kubernetes.io/hostname
+        labelSelector:
+          matchLabels: {{- include "zaum.selector" . | nindent 12 }}
 {{- end }}
 
 {{- /* A PodDisruptionBudget where a component has several replicas. */ -}}

@@ -53,3 +53,14 @@
 {{- end }}
 {{- join "," $addresses }}
 {{- end }}
+
+{{- /* Where the corporate proxy is: its host where that is an address, else what the values say. As a JSON list. */ -}}
+{{- define "zaum.upstreamProxy.addresses" -}}
+{{- $proxy := .Values.gateway.upstreamProxy }}
+{{- $addresses := $proxy.addresses }}
+{{- if or (contains ":" $proxy.host) (regexMatch "^[0-9.]+$" $proxy.host) }}{{ $addresses = append $addresses $proxy.host }}{{ end }}
+{{- if not $addresses }}
+{{- fail "gateway.upstreamProxy.addresses: give the addresses or ranges of the proxy; a NetworkPolicy knows no names" }}
+{{- end }}
+{{- toJson (uniq $addresses) }}
+{{- end }}

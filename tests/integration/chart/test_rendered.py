@@ -31,6 +31,9 @@ def test_helm_lints_it_strictly() -> None:
         ({"network": {"deniedRanges": []}}, "/network/deniedRanges"),
         ({"network": {"clusterRanges": ["10.0.0.0"]}}, "/network/clusterRanges"),
         ({"admission": {"trustedUsers": ["it's"]}}, "/admission/trustedUsers"),
+        ({"gateway": {"drainSeconds": 0}}, "/gateway/drainSeconds"),
+        ({"gateway": {"upstreamProxy": {"host": "http://proxy"}}}, "/gateway/upstreamProxy/host"),
+        ({"gateway": {"upstreamProxy": {"port": 0}}}, "/gateway/upstreamProxy/port"),
         ({"nonsense": True}, "nonsense"),
         ({"clusterDNS": ["kube-dns"]}, "/clusterDNS"),
         ({"routes": {"extraCAs": "/etc/ca.crt"}}, "/routes/extraCAs"),
@@ -102,13 +105,22 @@ def test_i04_only_agents_reach_the_gateway_and_only_the_gateway_the_authorizer(i
     agents = {"matchLabels": {contract.LABEL_AGENT: contract.LABEL_AGENT_VALUE}}
     assert entry["from"] == [{"namespaceSelector": {}, "podSelector": agents}]
     assert ports(entry) == {contract.GATEWAY_PORT, contract.GATEWAY_SIGNED_PORT}
-    (entry,) = rules(items, "zaum-authorizer")["ingress"]
-    gateway = {contract.LABEL_NAME: contract.APP_NAME, contract.LABEL_COMPONENT: contract.COMPONENT_GATEWAY}
-    assert entry["from"] == [{"podSelector": {"matchLabels": gateway}}]
-    assert entry["ports"] == [{"protocol": "TCP", "port": contract.AUTHORIZER_PORT}]
+    decides, reports = rules(items, "zaum-authorizer")["ingress"]
+    assert decides["from"] == [component(contract.COMPONENT_GATEWAY)]
+    assert decides["ports"] == [{"protocol": "TCP", "port": contract.AUTHORIZER_PORT}]
+    assert reports["from"] == [component(contract.COMPONENT_OPERATOR)]
+    assert reports["ports"] == [{"protocol": "TCP", "port": contract.AUTHORIZER_REPORTS_PORT}]
+    assert {"to": [component(contract.COMPONENT_AUTHORIZER)], "ports": reports["ports"]} in rules(
+        items, "zaum-operator"
+    )["egress"]
     assert rules(items, "zaum-operator")["ingress"] == []
     for name in ("zaum-gateway", "zaum-authorizer", "zaum-operator"):
         assert rules(items, name)["policyTypes"] == ["Ingress", "Egress"]
+
+
+def component(name: str) -> Object:
+    """Give the NetworkPolicy peer of one of our components, in the release namespace alone."""
+    return {"podSelector": {"matchLabels": {contract.LABEL_NAME: contract.APP_NAME, contract.LABEL_COMPONENT: name}}}
 
 
 def ports(rule: Object) -> set[int]:
@@ -125,6 +137,81 @@ def test_by_a_value_every_hop_is_tls() -> None:
         assert {port["port"] for port in service["ports"]} == expected
         (container,) = rendering.pod_specs(rendered)["Deployment/zaum-operator"]["containers"]
         assert {"name": "ZAUM_GATEWAY_HOP", "value": hop} in container["env"]
+
+
+def variables(spec: Object) -> dict[str, str]:
+    return {item["name"]: item.get("value", "") for item in spec["containers"][0]["env"]}
+
+
+def test_i15_only_the_operator_has_the_token_for_reports_and_the_authorizer_knows_whose_it_is(
+    items: list[Object],
+) -> None:
+    specs = rendering.pod_specs(items)
+    operator, authorizer = specs["Deployment/zaum-operator"], specs["Deployment/zaum-authorizer"]
+    (token,) = [volume for volume in operator["volumes"] if volume["name"] == "reports-token"]
+    (source,) = token["projected"]["sources"]
+    assert source["serviceAccountToken"]["audience"] == contract.AUDIENCE_AUTHORIZER
+    (mount,) = [mount for mount in operator["containers"][0]["volumeMounts"] if mount["name"] == "reports-token"]
+    assert (
+        variables(operator)["ZAUM_REPORTS_TOKEN_FILE"]
+        == f"{mount['mountPath']}/{source['serviceAccountToken']['path']}"
+    )
+    assert variables(operator)["ZAUM_REPORTS_PORT"] == str(contract.AUTHORIZER_REPORTS_PORT)
+    assert variables(authorizer)["ZAUM_OPERATOR_ACCOUNT"] == operator["serviceAccountName"]
+    others = [spec for name, spec in specs.items() if name != "Deployment/zaum-operator"]
+    assert contract.AUDIENCE_AUTHORIZER not in [
+        source.get("serviceAccountToken", {}).get("audience")
+        for spec in others
+        for volume in spec["volumes"]
+        for source in volume.get("projected", {}).get("sources", [])
+    ]
+
+
+@pytest.mark.parametrize("name", ["gateway", "authorizer"])
+def test_replicas_stand_apart_and_end_after_their_endpoint(items: list[Object], name: str) -> None:
+    spec = rendering.pod_specs(items)[f"Deployment/zaum-{name}"]
+    mine = component(name)["podSelector"]
+    spread = spec["topologySpreadConstraints"]
+    assert {item["topologyKey"] for item in spread} == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
+    assert [item["labelSelector"] for item in spread] == [mine, mine]
+    (apart,) = spec["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert apart["podAffinityTerm"] == {"topologyKey": "kubernetes.io/hostname", "labelSelector": mine}
+    sleep = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert sleep >= 5, "a proxy on every node has to hear of the endpoint first"
+    assert spec["terminationGracePeriodSeconds"] >= sleep + 5
+    deployment = rendering.only(items, "Deployment", f"zaum-{name}")["spec"]
+    assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    budget = rendering.only(items, "PodDisruptionBudget", f"zaum-{name}")["spec"]
+    assert budget["selector"] == mine
+    assert budget["maxUnavailable"] == 1
+
+
+def test_how_long_a_gateway_drains_is_a_value() -> None:
+    spec = rendering.pod_specs(rendering.objects({"gateway": {"drainSeconds": 600}}))["Deployment/zaum-gateway"]
+    assert spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"] == 600
+    assert spec["terminationGracePeriodSeconds"] == 615
+
+
+PROXY = {"host": "proxy.corp.example", "port": 8080, "addresses": ["10.1.2.3", "2001:db8::/64"]}
+
+
+@pytest.mark.parametrize(
+    ("proxy", "blocks"),
+    [
+        (PROXY, ["10.1.2.3/32", "2001:db8::/64"]),
+        (PROXY | {"host": "10.9.9.9", "addresses": []}, ["10.9.9.9/32"]),
+        (PROXY | {"host": "fd00::1", "addresses": []}, ["fd00::1/128"]),
+    ],
+)
+def test_i05_behind_a_proxy_the_gateway_reaches_nothing_else_outside(proxy: Object, blocks: list[str]) -> None:
+    *_, outside = rules(rendering.objects({"gateway": {"upstreamProxy": proxy}}), "zaum-gateway")["egress"]
+    assert [peer["ipBlock"]["cidr"] for peer in outside["to"]] == blocks
+    assert outside["ports"] == [{"protocol": "TCP", "port": 8080}]
+
+
+def test_a_proxy_by_name_needs_its_addresses() -> None:
+    with pytest.raises(rendering.RenderError, match=re.escape("gateway.upstreamProxy.addresses")):
+        rendering.template({"gateway": {"upstreamProxy": PROXY | {"addresses": []}}})
 
 
 def test_i05_the_clusters_ranges_are_excluded_from_the_outside() -> None:
