@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import uvloop
 
 from zaum_api import contract
 from zaum_watchdog import supervisor
+from zaum_watchdog.core import cage
 from zaum_watchdog.shell import files, listen, log
 
 
@@ -23,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.agent_uid,
         options.termination_log,
         options.heartbeat_millis,
+        cage.node_addresses(os.environ.get(contract.ENV_NODE_ADDRESSES, "")),
     )
     config = files.ConfigFile(settings.config, settings.digest)
     loop = uvloop.new_event_loop()

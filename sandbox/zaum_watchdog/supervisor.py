@@ -1,8 +1,8 @@
 """Join the parts: start, tick, stop.
 
-Four times a second the files are polled; once a second what is overdue is ended, the agent's processes are looked at
-and the detectors are fed. An error in either ends the process: a watchdog that no longer watches must not go on letting
-bytes through.
+Four times a second the files are polled, and a cage test or a report is begun if it is due; once a second what is
+overdue is ended, the agent's processes are looked at and the detectors are fed. An error in any of it ends the process:
+a watchdog that no longer watches must not go on letting bytes through.
 """
 
 import asyncio
@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from zaum_api import contract
+from zaum_api import contract, documents
 from zaum_watchdog.core import metrics, policy, usage
 from zaum_watchdog.core.detectors import engine, sample
 from zaum_watchdog.shell import (
+    cage,
     clock,
     files,
     gateway,
@@ -28,6 +29,7 @@ from zaum_watchdog.shell import (
     processes,
     proxy,
     reactor,
+    reports,
     routes,
     watch,
 )  # fmt: skip
@@ -49,6 +51,8 @@ class Settings:
     agent_uid: int
     termination_log: Path
     heartbeat_millis: int
+    nodes: tuple[str, ...] = ()
+    """Addresses of the pod's own node, for the cage test."""
 
 
 class Supervisor:
@@ -64,9 +68,12 @@ class Supervisor:
         self._token.poll()
         self.watch = watch.Watch(loop, first, self._token, out, settings.termination_log)
         self._reactor = reactor.Reactor(loop)
-        self.hop = hop.Hop(self.watch, gateway.Dialler(self._reactor))
+        dialler = gateway.Dialler(self._reactor)
+        self.hop = hop.Hop(self.watch, dialler)
         self.hop.prepare()
         self.routes = routes.Routes(self.watch, self.hop, settings.credentials)
+        self._reports = reports.Reports(self.watch, dialler, self._report)
+        self._cage = cage.Cage(self.watch, self.hop, settings.nodes, self._reports.soon)
         self._table = processes.ProcessTable(settings.agent_uid)
         self._engine = engine.Engine()
         self._liveness = liveness.Relay(loop, self.watch)
@@ -102,6 +109,7 @@ class Supervisor:
         watching = [self._loop.create_task(self._tick_for_ever()), self._loop.create_task(self._poll_for_ever())]
         stopping = self._loop.create_task(self._stop.wait())
         await asyncio.wait({*watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        self._cage.close()
         for server in servers:
             server.close()
         for tunnel in [*self.watch.connections]:
@@ -142,10 +150,12 @@ class Supervisor:
             await asyncio.sleep(0)
             self.hop.prepare()
         self.routes.poll()
+        self._cage.tick()
         if self._config.problem != self._problem:
             self._problem = self._config.problem
             if self._problem:
                 self.watch.event("degraded", problem=self._problem)
+        self._reports.tick()
 
     async def _detect(self) -> None:
         before, after = self._look, await self._table.look()
@@ -168,6 +178,9 @@ class Supervisor:
         """Log an error of ours in a callback; the connection that it hit is stuck in its phase and expires there."""
         self.watch.event("fault", message=str(context.get("message")), error=repr(context.get("exception")))
 
+    def _report(self) -> documents.Report:
+        return self.watch.report(problem=self._problem, missing=self.routes.missing)
+
     # Probe answers.
 
     def _health(self) -> probe.Answer:
@@ -175,8 +188,14 @@ class Supervisor:
         problem = (
             "the newest config is refused, the last good one is in force; the log says why" if self._problem else ""
         )
-        state = {"status": "Degraded" if self._problem else "ok", "problem": problem}
-        return probe.Answer(200, "OK", "application/json", json.dumps(state).encode("ascii") + b"\n")
+        state = {
+            "status": "Degraded" if self._problem else "ok",
+            "problem": problem,
+            "cage": "proven" if self.watch.cage.proven else "notProven",
+            "reports": "failing" if self._reports.failing else "ok",
+        }
+        status, reason = (200, "OK") if self.watch.cage.started else (503, "Not Proven")
+        return probe.Answer(status, reason, "application/json", json.dumps(state).encode("ascii") + b"\n")
 
     def _agent(self) -> probe.Answer:
         status, reason = self.watch.verdict.probe(unhealthy=self._liveness.failing)
@@ -190,5 +209,6 @@ class Supervisor:
             held_max=self._heartbeat.held,
             degraded=bool(self._problem),
             unhealthy=self._liveness.failing,
+            report_failing=self._reports.failing,
         )
         return probe.Answer(200, "OK", metrics.CONTENT_TYPE, body)

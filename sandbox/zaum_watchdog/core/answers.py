@@ -22,6 +22,7 @@ _STATUS: Final = {
     contract.Rule.REQUESTS_PER_MINUTE: 429,
     contract.Rule.CONNECTIONS: 429,
     contract.Rule.TOKEN_MISSING: 503,
+    contract.Rule.NO_PROOF: 503,
     contract.Rule.GATEWAY_UNAVAILABLE: 503,
     contract.Rule.UPSTREAM_UNAVAILABLE: 503,
     contract.Rule.REQUEST_TOO_LARGE: 413,

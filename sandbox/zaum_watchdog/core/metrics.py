@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from zaum_api import contract
+from zaum_watchdog.core import policy
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -17,6 +18,7 @@ class Snapshot:
     """The numbers of one moment; times in nanoseconds."""
 
     decisions: Mapping[contract.Rule, int]
+    would_deny: Mapping[contract.Rule, int]
     tunnels: int
     bytes_out: int
     bytes_in: int
@@ -28,6 +30,9 @@ class Snapshot:
     degraded: bool
     unhealthy: bool
     latched: bool
+    cage_proven: bool
+    cage_escapes: int
+    report_failing: bool
 
 
 def write(now: Snapshot) -> bytes:
@@ -36,6 +41,9 @@ def write(now: Snapshot) -> bytes:
     _family(lines, "decisions_total", "counter", "Decisions by rule.")
     for rule in contract.Rule:
         lines.append(f'{contract.METRIC_PREFIX}decisions_total{{rule="{rule.value}"}} {now.decisions.get(rule, 0)}')
+    _family(lines, "would_deny_total", "counter", "Requests that only the mode Report let pass, by rule.")
+    for rule in sorted(policy.WOULD_DENY):
+        lines.append(f'{contract.METRIC_PREFIX}would_deny_total{{rule="{rule.value}"}} {now.would_deny.get(rule, 0)}')
     for name, kind, text, value in (
         ("tunnels", "gauge", "Tunnels that are open or being opened.", f"{now.tunnels}"),
         ("bytes_out_total", "counter", "Bytes from the agent through closed and open tunnels.", f"{now.bytes_out}"),
@@ -48,6 +56,9 @@ def write(now: Snapshot) -> bytes:
         ("degraded", "gauge", "1 while the last good config is kept because the newest is not.", f"{now.degraded:d}"),
         ("agent_unhealthy", "gauge", "1 while the agent fails its own health check.", f"{now.unhealthy:d}"),
         ("latched", "gauge", "1 after a breach.", f"{now.latched:d}"),
+        ("cage_proven", "gauge", "1 after a cage test that passed, until one that does not.", f"{now.cage_proven:d}"),
+        ("cage_escapes", "gauge", "Targets that the last cage test reached.", f"{now.cage_escapes}"),
+        ("report_failing", "gauge", "1 while the last report was not taken.", f"{now.report_failing:d}"),
     ):
         _family(lines, name, kind, text)
         lines.append(f"{contract.METRIC_PREFIX}{name} {value}")

@@ -1,8 +1,9 @@
 """A config document made ready to decide, and the one ordered chain by which a request is admitted."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from zaum_api import contract, documents, reading
 from zaum_egress import hosts
@@ -15,6 +16,7 @@ DENIED: Final = frozenset(
         contract.Rule.HOST_MALFORMED,
         contract.Rule.HOST_IS_ADDRESS,
         contract.Rule.PLAIN_HTTP,
+        contract.Rule.UPSTREAM_ADDRESS,
         contract.Rule.SNI_MISSING,
         contract.Rule.SNI_MISMATCH,
         contract.Rule.SNI_MALFORMED,
@@ -27,6 +29,35 @@ DENIED: Final = frozenset(
     }
 )
 """What counts for the detector of denied requests: attempts at the forbidden. Throttling and outages do not."""
+WOULD_DENY: Final = frozenset(
+    {
+        contract.Rule.HOST_NOT_NAMED,
+        contract.Rule.PORT_NOT_NAMED,
+        contract.Rule.CONNECTIONS,
+        contract.Rule.REQUESTS_PER_MINUTE,
+    }
+)
+"""What the mode Report lets pass, and counts. No other rule is touched by it."""
+OUTAGES: Final = frozenset(
+    {
+        contract.Rule.TOKEN_MISSING,
+        contract.Rule.SIGNATURE_INVALID,
+        contract.Rule.REPLAYED,
+        contract.Rule.POLICY_NOT_READY,
+        contract.Rule.GATEWAY_UNAVAILABLE,
+        contract.Rule.UPSTREAM_UNAVAILABLE,
+        contract.Rule.UPSTREAM_TLS,
+        contract.Rule.UPSTREAM_MALFORMED,
+        contract.Rule.ROUTE_CREDENTIAL,
+        contract.Rule.ROUTE_SERVICE,
+        contract.Rule.EXPIRED,
+    }
+)
+"""What was not to be had, though nothing forbids it."""
+REPORT_CONNECTIONS: Final = 256
+"""How many connections the mode Report lets pass where the policy names fewer: what the watchdog has memory for."""
+SPARE_CONNECTIONS: Final = 64
+"""Sockets beyond the connections, for requests that are about to be refused and for clients that keep idle ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +79,70 @@ class Policy:
             raise reading.DocumentError(f"hosts[{index}].host", malformed.problem)
         return Policy(config, table, digest, routes.table(config))
 
+    @property
+    def reports(self) -> bool:
+        """Say whether hosts and limits are only reported."""
+        return self.config.mode is documents.Mode.REPORT
+
+    @property
+    def room(self) -> int:
+        """Give how many connections may be open at all."""
+        most = self.config.connections
+        return max(most, REPORT_CONNECTIONS) if self.reports else most
+
+    @property
+    def sockets(self) -> int:
+        """Give how many sockets the agent may open at one of the listeners."""
+        return self.room + SPARE_CONNECTIONS
+
     def allows(self, authority: hosts.Authority) -> bool:
         """Say whether a tunnel that is open may stay open."""
-        return self.table.decide(authority.host, authority.port).allowed
+        return self.reports or self.table.decide(authority.host, authority.port).allowed
 
 
 Refusal = refusals.Refusal
 
 
-def admit(
-    policy: Policy, head: heads.Head, *, meter: rate.Meter, tunnels: int, latched: contract.Breach | None, now: int
-) -> hosts.Authority | Refusal:
-    """Decide one request: latch, head, host, connections, rate, in this order.
+class Admitted(NamedTuple):
+    """A request that may go on."""
 
-    The rate is asked last, because asking spends it: what is refused for another reason costs the agent none of it.
+    authority: hosts.Authority
+    would_deny: contract.Rule | None = None
+    """The rule that would have refused it, in the mode Report."""
+
+
+def admit(
+    policy: Policy,
+    head: heads.Head,
+    *,
+    meter: rate.Meter,
+    tunnels: int,
+    latched: contract.Breach | None,
+    now: int,
+    unproven: Refusal | None = None,
+) -> Admitted | Refusal:
+    """Decide one request: latch, proof, head, host, connections, rate, in this order.
+
+    `unproven` refuses for want of the proof that the policy requires. The rate is asked last, because asking spends it:
+    what is refused for another reason costs the agent none of it.
     """
     if latched is not None:
         return latched_refusal(latched)
+    if unproven is not None:
+        return unproven
     target = heads.read(head)
     if isinstance(target, heads.Refused):
         return Refusal(target.rule, target.problem, host=target.host, port=target.port)
     name, port = target.host.name, target.port
     decision = policy.table.decide(target.host, port)
-    if not decision.allowed:
+    if not decision.allowed and not policy.reports:
         return Refusal(decision.rule, decision.message, decision.allowed_by, name, port)
-    return over_limit(policy, target, meter=meter, tunnels=tunnels, now=now) or target
+    if not decision.allowed:
+        return _over_room(policy, target, tunnels) or Admitted(target, decision.rule)
+    refused = over_limit(policy, target, meter=meter, tunnels=tunnels, now=now)
+    if refused is None:
+        return Admitted(target)
+    return _over_room(policy, target, tunnels) or Admitted(target, refused.rule) if policy.reports else refused
 
 
 def admit_routed(
@@ -84,20 +154,27 @@ def admit_routed(
     tunnels: int,
     latched: contract.Breach | None,
     now: int,
+    unproven: Refusal | None = None,
 ) -> routes.Asked | Refusal:
-    """Decide one request on a route: latch, route, method and path, credential, connections, rate, in this order.
+    """Decide one request on a route, in order: latch, proof, route, method and path, credential, connections, rate.
 
-    `unusable` says by a route's name what is wrong with its credential.
+    `unusable` says by a route's name what is wrong with its credential; `unproven` as for a tunnel.
     """
     if latched is not None:
         return latched_refusal(latched)
+    if unproven is not None:
+        return unproven
     asked = routes.decide(policy.routed, request)
     if isinstance(asked, Refusal):
         return asked
     problem = unusable.get(asked.route.name)
     if problem:
         return routes.no_credential(asked.route, problem)
-    return over_limit(policy, asked.route.authority, meter=meter, tunnels=tunnels, now=now) or asked
+    target = asked.route.authority
+    refused = over_limit(policy, target, meter=meter, tunnels=tunnels, now=now)
+    if refused is None or not policy.reports:
+        return refused or asked
+    return _over_room(policy, target, tunnels) or dataclasses.replace(asked, would_deny=refused.rule)
 
 
 def over_limit(policy: Policy, target: hosts.Authority, *, meter: rate.Meter, tunnels: int, now: int) -> Refusal | None:
@@ -114,8 +191,13 @@ def latched_refusal(breach: contract.Breach) -> Refusal:
     return Refusal(contract.Rule.LATCHED, f"this agent is cut off: {breach.value}", "a new pod of the policy")
 
 
+def _over_room(policy: Policy, target: hosts.Authority, tunnels: int) -> Refusal | None:
+    """Refuse what there is no memory for, in any mode."""
+    return _over_connections(policy, target.host.name, target.port) if tunnels >= policy.room else None
+
+
 def _over_connections(policy: Policy, host: str, port: int) -> Refusal:
-    most = policy.config.connections
+    most = policy.room
     return Refusal(
         contract.Rule.CONNECTIONS,
         f"{most} connections are open, as many as the policy allows",

@@ -16,6 +16,7 @@ BY_WATCHDOG: Final = "watchdog"
 BY_GATEWAY: Final = "gateway"
 PATH_MAX: Final = 512
 """Characters of a path that a record holds."""
+_WOULD: Final = {False: "", True: ',"wouldDeny":true'}
 
 
 class Writer:
@@ -30,11 +31,16 @@ class Writer:
         self._prefix = ""
         self._stamp = ""
 
-    def decision(self, wall: int, rule: contract.Rule, host: str, port: int, *, status: int, by: str) -> str:
-        """Record one decision. `host` is in canonical form, or empty where the request named none that is safe."""
+    def decision(
+        self, wall: int, rule: contract.Rule, host: str, port: int, *, status: int, by: str, would_deny: bool = False
+    ) -> str:
+        """Record one decision. `host` is in canonical form, or empty where the request named none that is safe.
+
+        `would_deny`: it was let pass in the mode Report, and `rule` is what would have refused it.
+        """
         return (
             f'{{"ts":"{self._time(wall)}","kind":"decision",{self._who},"rule":"{rule}",'
-            f'"host":"{host}","port":{port},"status":{status},"by":"{by}"}}\n'
+            f'"host":"{host}","port":{port},"status":{status},"by":"{by}"{_WOULD[would_deny]}}}\n'
         )
 
     def routed(
@@ -49,6 +55,7 @@ class Writer:
         route: str,
         method: str,
         path: str,
+        would_deny: bool = False,
     ) -> str:
         """Record one decision on a route; `status` 0: the answer is still to come. The path is in normal form.
 
@@ -56,7 +63,8 @@ class Writer:
         """
         return (
             f'{{"ts":"{self._time(wall)}","kind":"decision",{self._who},"rule":"{rule}","host":"{host}","port":{port},'
-            f'"status":{status},"by":"{by}","route":"{route}","method":"{method}","path":"{path[:PATH_MAX]}"}}\n'
+            f'"status":{status},"by":"{by}","route":"{route}","method":"{method}","path":"{path[:PATH_MAX]}"'
+            f"{_WOULD[would_deny]}}}\n"
         )
 
     def request(

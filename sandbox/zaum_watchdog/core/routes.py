@@ -71,6 +71,8 @@ class Asked:
     request: requests.Request
     path: str
     """Below the route's base, in normal form."""
+    would_deny: contract.Rule | None = None
+    """The rule that would have refused it, in the mode Report."""
 
 
 def table(config: documents.WatchdogConfig) -> Mapping[str, Route]:

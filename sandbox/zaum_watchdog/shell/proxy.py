@@ -11,8 +11,6 @@ from zaum_watchdog.shell import clock, gateway_side, hop, llhttp, watch, wire
 
 RETRY_SECONDS: Final = (0.05, 0.5)
 """Pauses before a CONNECT that the gateway did not answer is tried once more, and once again."""
-SPARE_CONNECTIONS: Final = 64
-"""Sockets beyond the policy's connections, for requests that are about to be refused."""
 _HEAD, _SPLICED, _HELLO, _ENDED = Phase.HEAD, Phase.SPLICED, Phase.HELLO, Phase.ENDED
 
 
@@ -36,6 +34,7 @@ class AgentSide(asyncio.Protocol):
         "transport",
         "up",
         "upstream",
+        "would_deny",
     )  # fmt: skip
 
     def __init__(self, shared: watch.Watch, way: hop.Hop) -> None:
@@ -48,6 +47,7 @@ class AgentSide(asyncio.Protocol):
         self._tries = 0
         self.phase = Phase.HEAD
         self.authority: hosts.Authority | None = None
+        self.would_deny: contract.Rule | None = None
         self.counted = False
         self.up = 0
         self.down = 0
@@ -62,7 +62,7 @@ class AgentSide(asyncio.Protocol):
         self.transport = transport
         shared = self._watch
         shared.connections.add(self)
-        most = shared.policy.config.connections + SPARE_CONNECTIONS
+        most = shared.policy.sockets
         if len(shared.connections) > most:
             self._refuse(policy.Refusal(contract.Rule.CONNECTIONS, f"more than {most} sockets", retry_after=SECOND))
             transport.close()
@@ -131,8 +131,8 @@ class AgentSide(asyncio.Protocol):
         else:
             self._open(admitted)
 
-    def _open(self, authority: hosts.Authority) -> None:
-        self.authority = authority
+    def _open(self, admitted: policy.Admitted) -> None:
+        self.authority, self.would_deny = admitted
         shared = self._watch
         if not self._hop.usable:
             self._decline(contract.Rule.TOKEN_MISSING, "the pod's token for the gateway is not there")
@@ -218,7 +218,7 @@ class AgentSide(asyncio.Protocol):
         self._enter(Phase.SPLICED)
         self.up += len(first)
         self.upstream.transport.write(first)
-        self._watch.record(contract.Rule.ALLOWED, host, port, status=200)
+        self._watch.allowed(host, port, self.would_deny)
         far = self.upstream.transport
         if isinstance(far, wire.Wire):
             self.transport.sink, far.sink = far, self.transport

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from zaum_api import contract
 from zaum_watchdog.core import (
@@ -26,9 +25,6 @@ from zaum_watchdog.shell import (
     upstream,
     watch,
 )  # fmt: skip
-
-SPARE_CONNECTIONS: Final = 64
-"""Sockets beyond the policy's connections, for clients that keep idle ones and for requests about to be refused."""
 
 
 class Routes:
@@ -97,7 +93,7 @@ class Routes:
     def joined(self, side: route_side.RouteSide) -> refusals.Refusal | None:
         """Count a connection, and refuse one too many."""
         self._sides.add(side)
-        most = self._watch.policy.config.connections + SPARE_CONNECTIONS
+        most = self._watch.policy.sockets
         if len(self._sides) <= most:
             return None
         return refusals.Refusal(contract.Rule.CONNECTIONS, f"more than {most} sockets", retry_after=SECOND)
@@ -121,6 +117,7 @@ class Routes:
             tunnels=shared.tunnels,
             latched=shared.verdict.breach,
             now=clock.monotonic(),
+            unproven=shared.unproven,
         )
         if isinstance(asked, refusals.Refusal):
             return asked
@@ -166,8 +163,12 @@ class Routes:
         self._watch.tunnels += 1
 
     def allowed(self, asked: decisions.Asked) -> None:
-        """Record that a request leaves."""
-        self._record(contract.Rule.ALLOWED, asked, status=0)
+        """Record that a request leaves, also by the mode Report alone."""
+        if asked.would_deny is None:
+            self._watch.count(contract.Rule.ALLOWED)
+        else:
+            self._watch.count_would(asked.would_deny)
+        self._write(asked.would_deny or contract.Rule.ALLOWED, asked, status=0, would_deny=asked.would_deny is not None)
 
     def ended(self, ended: exchange.Exchange, rule: contract.Rule | None, status: int) -> None:
         """Give back the place among the connections, and record how a request ended that has left."""
@@ -180,7 +181,7 @@ class Routes:
         elif not ended.recorded:
             return
         elif rule is not None:
-            shared.count(rule)
+            shared.ended(rule)
         shared.bytes_out += ended.up
         shared.bytes_in += ended.down
         asked = ended.asked
@@ -215,7 +216,8 @@ class Routes:
 
     def relay(self, answer: gateway_answer.Declined, asked: decisions.Asked) -> bytes:
         """Record a refusal of the gateway and write its answer."""
-        self._record(answer.rule, asked, status=answer.status, by=records.BY_GATEWAY)
+        self._watch.count(answer.rule)
+        self._write(answer.rule, asked, status=answer.status, by=records.BY_GATEWAY)
         bare = asked.request.method == "HEAD"
         if answer.body:
             return answers.write(answer.status, answer.rule, answer.body, retry_after=answer.retry_after, bare=bare)
@@ -228,13 +230,18 @@ class Routes:
             refused, namespace=config.namespace, name=config.policy, text=asked.request.text, bare=bare
         )
 
-    def _record(
-        self, rule: contract.Rule, asked: decisions.Asked, *, status: int, by: str = records.BY_WATCHDOG
+    def _write(
+        self,
+        rule: contract.Rule,
+        asked: decisions.Asked,
+        *,
+        status: int,
+        by: str = records.BY_WATCHDOG,
+        would_deny: bool = False,
     ) -> None:
         shared, at = self._watch, asked.route.authority
-        shared.count(rule)
         line = shared.writer.routed(
-            clock.wall(), rule, at.host.name, at.port, status=status, by=by,
-            route=asked.route.name, method=asked.request.method, path=asked.path,
+            clock.wall(), rule, at.host.name, at.port, status=status, by=by, route=asked.route.name,
+            method=asked.request.method, path=asked.path, would_deny=would_deny,
         )  # fmt: skip
         shared.out.write(line)

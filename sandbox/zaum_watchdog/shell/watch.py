@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from zaum_api import contract, documents
 from zaum_egress import hosts
-from zaum_watchdog.core import answers, heads, metrics, policy, rate, records, verdict
+from zaum_watchdog.core import answers, cage, heads, metrics, policy, rate, records, reporting, verdict
 from zaum_watchdog.shell import clock, files, last_word, log
 
 DENIED_MAX: Final = 100_001
@@ -59,13 +59,21 @@ class Watch:
         self.connections: set[Tunnel] = set()
         self.followers: list[Follower] = []
         self.tunnels = 0
+        self.cage = cage.Standing().begun(first.config.cage)
         self.decisions: Counter[contract.Rule] = Counter()
+        self.would_deny: Counter[contract.Rule] = Counter()
+        self.requests = 0
         self.denied: deque[int] = deque(maxlen=DENIED_MAX)
         self.bytes_out = 0
         self.bytes_in = 0
         self.writer = records.Writer(namespace=first.config.namespace, policy=first.config.policy)
 
-    def admit(self, head: heads.Head) -> hosts.Authority | policy.Refusal:
+    @property
+    def unproven(self) -> policy.Refusal | None:
+        """Refuse for want of the proof that the policy requires; None where there is one, or none is required."""
+        return self.cage.refusal(self.policy.config.cage)
+
+    def admit(self, head: heads.Head) -> policy.Admitted | policy.Refusal:
         """Decide a request by the policy in force."""
         return policy.admit(
             self.policy,
@@ -74,6 +82,7 @@ class Watch:
             tunnels=self.tunnels,
             latched=self.verdict.breach,
             now=clock.monotonic(),
+            unproven=self.unproven,
         )
 
     def answer(self, refused: policy.Refusal) -> bytes:
@@ -96,11 +105,30 @@ class Watch:
         self.count(rule, attempt=attempt)
         self.out.write(self.writer.decision(clock.wall(), rule, host, port, status=status, by=by))
 
+    def allowed(self, host: str, port: int, would_deny: contract.Rule | None) -> None:
+        """Count and log a tunnel that stands, also by the mode Report alone."""
+        if would_deny is None:
+            self.record(contract.Rule.ALLOWED, host, port, status=200)
+            return
+        self.count_would(would_deny)
+        by = records.BY_WATCHDOG
+        self.out.write(self.writer.decision(clock.wall(), would_deny, host, port, status=200, by=by, would_deny=True))
+
     def count(self, rule: contract.Rule, *, attempt: bool = True) -> None:
         """Count one decision whose record is written elsewhere."""
+        self.requests += 1
+        self.ended(rule, attempt=attempt)
+
+    def ended(self, rule: contract.Rule, *, attempt: bool = True) -> None:
+        """Count a rule that ended what has been counted as a request before."""
         self.decisions[rule] += 1
         if attempt and rule in policy.DENIED:
             self.denied.append(clock.monotonic())
+
+    def count_would(self, rule: contract.Rule) -> None:
+        """Count a request that the mode Report alone let pass: allowed, and no attempt at anything."""
+        self.count(contract.Rule.ALLOWED)
+        self.would_deny[rule] += 1
 
     def event(self, kind: str, **fields: str | int) -> None:
         """Log what is no decision."""
@@ -116,7 +144,7 @@ class Watch:
                 tunnel.cut(contract.Rule.CONFIG_REMOVED)
         for follower in self.followers:
             follower.adopt(changed)
-        self.event("config", digest=changed.digest, hosts=len(changed.config.hosts))
+        self.event("config", digest=changed.digest, hosts=len(changed.config.hosts), mode=changed.config.mode.value)
 
     def breach(self, reason: contract.Breach) -> None:
         """Latch the verdict; the first one cuts every tunnel."""
@@ -134,6 +162,24 @@ class Watch:
                     self.event("breach", reason=reason.value, status=self.verdict.probe_status)
                     self._unheard(last_word.leave(self._termination_log, documents.LastWord(reason.value)))
 
+    def report(self, *, problem: str, missing: tuple[str, ...]) -> documents.Report:
+        """Say what stands here now; `problem` is why a newer document was refused."""
+        denied = sum(
+            count
+            for rule, count in self.decisions.items()
+            if rule is not contract.Rule.ALLOWED and rule not in policy.OUTAGES
+        )
+        return documents.Report(
+            config=self.policy.digest,
+            problem=problem[: reporting.PROBLEM_MAX],
+            tested=self.cage.tested,
+            escapes=self.cage.escapes,
+            requests=self.requests,
+            denied=denied,
+            would_deny=self.would_deny.total(),
+            missing=missing[: reporting.MISSING_MAX],
+        )
+
     def health(self, *, failing: bool, problem: str) -> None:
         """Say that the agent fails its own health check, or that it is well again. A breach keeps the last word."""
         self.event("unhealthy" if failing else "healthy", problem=problem)
@@ -150,12 +196,21 @@ class Watch:
             self.event("unheard", problem=problem)
 
     def metrics(
-        self, *, processes: int, lag_last: int, lag_max: int, held_max: int, degraded: bool, unhealthy: bool
+        self,
+        *,
+        processes: int,
+        lag_last: int,
+        lag_max: int,
+        held_max: int,
+        degraded: bool,
+        unhealthy: bool,
+        report_failing: bool,
     ) -> bytes:
         """Write the metrics of this moment."""
         return metrics.write(
             metrics.Snapshot(
                 decisions=self.decisions,
+                would_deny=self.would_deny,
                 tunnels=self.tunnels,
                 bytes_out=self.bytes_out + sum(tunnel.up for tunnel in self.connections),
                 bytes_in=self.bytes_in + sum(tunnel.down for tunnel in self.connections),
@@ -167,5 +222,8 @@ class Watch:
                 degraded=degraded,
                 unhealthy=unhealthy,
                 latched=self.verdict.breach is not None,
+                cage_proven=self.cage.proven,
+                cage_escapes=sum(escape.reached for escape in self.cage.escapes),
+                report_failing=report_failing,
             )
         )

@@ -68,10 +68,13 @@ def start(files: rig.Files, config: documents.WatchdogConfig) -> Iterator[Start]
         interpreter: tuple[str, ...] = (),
         arguments: tuple[str, ...] = (),
         capture: bool = False,
+        nodes: str = "",
         **changes: object,
     ) -> rig.Watchdog:
         files.write(dataclasses.replace(config, **changes).dump())  # type: ignore[arg-type]
-        running.append(rig.Watchdog(files, uid=uid, interpreter=interpreter, arguments=arguments, capture=capture))
+        running.append(
+            rig.Watchdog(files, uid=uid, interpreter=interpreter, arguments=arguments, capture=capture, nodes=nodes)
+        )
         return running[-1]
 
     yield begin

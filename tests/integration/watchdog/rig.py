@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.watchdog import world
-from zaum_api import reading
+from zaum_api import contract, reading
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -76,6 +76,7 @@ class Watchdog:
         interpreter: tuple[str, ...] = (),
         arguments: tuple[str, ...] = (),
         capture: bool = False,
+        nodes: str = "",
     ) -> None:
         self.files = files
         self.started = time.monotonic()
@@ -88,7 +89,11 @@ class Watchdog:
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if capture else None,
-            env={"PYTHONPATH": f"{ROOT / 'crds'}:{ROOT / 'sandbox'}", "PATH": os.environ["PATH"]},
+            env={
+                "PYTHONPATH": f"{ROOT / 'crds'}:{ROOT / 'sandbox'}",
+                "PATH": os.environ["PATH"],
+                contract.ENV_NODE_ADDRESSES: nodes,
+            },
             text=True,
         )  # fmt: skip
         self.records: list[dict[str, Any]] = []

@@ -320,7 +320,8 @@ def test_a_squatted_port_is_an_error_and_not_shared(
 
 
 def test_the_probe_port_answers_what_it_should_and_nothing_else(watchdog: rig.Watchdog) -> None:
-    assert watchdog.probe("/healthz").json == {"status": "ok", "problem": ""}
+    said = {"status": "ok", "problem": "", "cage": "notProven", "reports": "ok"}
+    assert watchdog.probe("/healthz").json == said
     assert watchdog.probe("/agent/live").body == b"OK\n"
     assert watchdog.probe("/agent/ready").status == 200
     assert watchdog.probe("/").status == 404

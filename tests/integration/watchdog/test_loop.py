@@ -33,6 +33,12 @@ HELD_MAX_SECONDS = 0.005 - PERIOD_MILLIS / 1000
 """A callback shows less at most one period."""
 HEARTBEAT = ("--heartbeat-millis", str(PERIOD_MILLIS))
 HOSTS = tuple(documents.HostRule(f"host-{number}.example.com", (443, 8443)) for number in range(254))
+TRIED = tuple(
+    documents.CageTarget("nowhere", transport, f"127.255.{number}.255", 53)
+    for number in range(16)
+    for transport in documents.Transport
+)
+"""As many as a document holds; on loopback, where all of it is refused."""
 
 
 @contextlib.contextmanager
@@ -104,6 +110,7 @@ def test_the_event_loop_is_never_held(
                 arguments=HEARTBEAT,
                 hosts=(*config.hosts, *HOSTS),
                 connections=2 * TUNNELS,
+                cage=documents.Cage(TRIED, period_seconds=5),
                 runaway=documents.Runaway(
                     documents.CpuDetector(90, 120, 500),
                     documents.ProcessDetector(10_000, 60),

@@ -1,6 +1,7 @@
 """What stands around the watchdog: a gateway that answers CONNECT over TLS, and an echo server behind it."""
 
 import contextlib
+import queue
 import secrets
 import select
 import socket
@@ -14,6 +15,9 @@ from zaum_egress import signed_head
 
 WAIT = 5.0
 """Seconds that any single step may take before the test fails."""
+
+
+TAKEN = b"HTTP/1.1 200 OK\r\nx-zaum-rule: egress.allowed\r\ncontent-length: 0\r\n\r\n"
 
 
 class Server:
@@ -98,7 +102,11 @@ class Gateway:
         self._context = context
         self._echo = echo
         self.heads: list[bytes] = []
-        self.answers: dict[bytes, bytes] = {}
+        self.answers: dict[bytes, bytes] = {contract.CAGE_HOST.encode(): refusal(contract.Rule.HOST_NOT_NAMED)}
+        self.reports: queue.Queue[documents.Report] = queue.Queue()
+        self.report_tokens: list[bytes] = []
+        self.report_answer: bytes | None = TAKEN
+        """None: reports are hung up on."""
         self.silent = 0
         """So many CONNECTs are hung up on, without a word."""
         self.session: Callable[[bytes], bytes] | None = None
@@ -117,8 +125,34 @@ class Gateway:
             if head.startswith(b"GET ") and self.session is not None:
                 tls.sendall(self.session(head))
                 return
+            if head.startswith(b"POST "):
+                self._report(head, tls)
+                return
             self.heads.append(head)
             self.tunnel(head, tls)
+
+    def _report(self, received: bytes, near: socket.socket) -> None:
+        head, _, body = received.partition(b"\r\n\r\n")
+        length = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
+        while len(body) < length:
+            body += near.recv(65536)
+        assert head.startswith(b"POST /v1/report HTTP/1.1\r\n")
+        self.report_tokens.append(head.partition(b"Bearer ")[2].partition(b"\r\n")[0])
+        self.reports.put(documents.Report.parse(body))
+        if self.report_answer is not None:
+            near.sendall(self.report_answer)
+
+    def report(self, said: Callable[[documents.Report], bool] = lambda _: True) -> documents.Report:
+        """Wait for a report that says this."""
+        deadline = time.monotonic() + WAIT
+        seen: list[documents.Report] = []
+        while True:
+            try:
+                seen.append(self.reports.get(timeout=max(0.0, deadline - time.monotonic())))
+            except queue.Empty:
+                raise AssertionError(f"no such report, only {seen}") from None
+            if said(seen[-1]):
+                return seen[-1]
 
     def tunnel(self, head: bytes, near: socket.socket) -> None:
         """Answer a CONNECT."""

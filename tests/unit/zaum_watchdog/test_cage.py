@@ -138,7 +138,11 @@ def test_i02_with_the_proof_required_nothing_passes_before_the_first_proof_nor_a
     passed = fresh.after(REQUIRED, 2, ())
     leaked = passed.after(REQUIRED, 2, (ESCAPED,))
     doubtful = passed.after(REQUIRED, 2, cage.findings([], control="gateway.unavailable"))
-    for standing, why in ((fresh, "not ended yet"), (leaked, "metadata (connected)"), (doubtful, "gateway.unavailable")):
+    for standing, why in (
+        (fresh, "not ended yet"),
+        (leaked, "metadata (connected)"),
+        (doubtful, "gateway.unavailable"),
+    ):
         refused = standing.refusal(REQUIRED)
         assert refused is not None
         assert refused.rule is RULE.NO_PROOF

@@ -13,6 +13,7 @@ def page() -> str:
     return metrics.write(
         metrics.Snapshot(
             decisions=Counter({contract.Rule.ALLOWED: 3, contract.Rule.HOST_NOT_NAMED: 2}),
+            would_deny=Counter({contract.Rule.HOST_NOT_NAMED: 6}),
             tunnels=1,
             bytes_out=10,
             bytes_in=20,
@@ -24,6 +25,9 @@ def page() -> str:
             degraded=True,
             unhealthy=False,
             latched=False,
+            cage_proven=True,
+            cage_escapes=2,
+            report_failing=True,
         )
     ).decode()
 
@@ -32,6 +36,16 @@ def test_every_rule_has_a_series_even_at_zero() -> None:
     for rule in contract.Rule:
         assert f'zaum_decisions_total{{rule="{rule.value}"}} ' in page()
     assert 'zaum_decisions_total{rule="egress.allowed"} 3\n' in page()
+
+
+def test_what_the_mode_report_let_pass_is_counted_apart_by_the_rules_that_it_touches() -> None:
+    lines = [line for line in page().splitlines() if line.startswith("zaum_would_deny_total")]
+    assert lines == [
+        'zaum_would_deny_total{rule="egress.hosts"} 6',
+        'zaum_would_deny_total{rule="egress.ports"} 0',
+        'zaum_would_deny_total{rule="limits.connections"} 0',
+        'zaum_would_deny_total{rule="limits.requests.perMinute"} 0',
+    ]
 
 
 def test_the_numbers_are_there() -> None:
@@ -46,6 +60,9 @@ def test_the_numbers_are_there() -> None:
         "zaum_records_dropped_total 5",
         "zaum_degraded 1",
         "zaum_latched 0",
+        "zaum_cage_proven 1",
+        "zaum_cage_escapes 2",
+        "zaum_report_failing 1",
     ):
         assert f"{line}\n" in page()
 

@@ -28,6 +28,23 @@ def test_a_decision_is_one_line_with_stable_keys() -> None:
     }
 
 
+def test_what_only_the_mode_report_let_pass_says_so_and_by_which_rule() -> None:
+    rule, by = contract.Rule.HOST_NOT_NAMED, records.BY_WATCHDOG
+    line = WRITER.decision(WALL, rule, "new.example.com", 443, status=200, by=by, would_deny=True)
+    found = json.loads(line)
+    assert (found["rule"], found["wouldDeny"]) == ("egress.hosts", True)
+    rule = contract.Rule.CONNECTIONS
+    line = WRITER.routed(
+        WALL, rule, "a.b", 443, status=0, by=by, route="r", method="GET", path="/", would_deny=True
+    )  # fmt: skip
+    assert json.loads(line)["wouldDeny"] is True
+    for line in (
+        WRITER.decision(WALL, rule, "a.b", 443, status=429, by=by),
+        WRITER.routed(WALL, rule, "a.b", 443, status=429, by=by, route="r", method="GET", path="/"),
+    ):
+        assert "wouldDeny" not in line
+
+
 def test_the_end_of_a_tunnel_counts_its_bytes() -> None:
     line = WRITER.closed(WALL, "api.example.com", 443, up=5, down=7, millis=9, rule=contract.Rule.LATCHED)
     found = json.loads(line)

@@ -191,13 +191,56 @@ def admit(
     tunnels: int = 0,
     meter: rate.Meter | None = None,
     latched: contract.Breach | None = None,
+    unproven: refusals.Refusal | None = None,
 ) -> contract.Rule | None:
     ruled = policy.Policy.of(dataclasses.replace(test_policy.config(), routes=(routed.route(),)))
     found = policy.admit_routed(
         ruled, routed.understood(routed.raw(start=f"{start} HTTP/1.1")), unusable=unusable or {},
-        meter=meter or rate.Meter(ruled.config.requests), tunnels=tunnels, latched=latched, now=0,
+        meter=meter or rate.Meter(ruled.config.requests), tunnels=tunnels, latched=latched, now=0, unproven=unproven,
     )  # fmt: skip
     return found.rule if isinstance(found, refusals.Refusal) else None
+
+
+def reported(
+    start: str = "POST /openai/chat/completions", *, unusable: dict[str, str] | None = None, tunnels: int = 0
+) -> routes.Asked | refusals.Refusal:
+    config = dataclasses.replace(test_policy.config(mode=documents.Mode.REPORT), routes=(routed.route(),))
+    return policy.admit_routed(
+        policy.Policy.of(config), routed.understood(routed.raw(start=f"{start} HTTP/1.1")), unusable=unusable or {},
+        meter=rate.Meter(config.requests), tunnels=tunnels, latched=None, now=0,
+    )  # fmt: skip
+
+
+def test_i02_without_the_proof_that_is_required_no_route_is_decided() -> None:
+    refused = refusals.Refusal(RULE.NO_PROOF, "not yet")
+    assert admit("GET /nowhere/", unproven=refused) is RULE.NO_PROOF
+    assert admit("GET /nowhere/", unproven=refused, latched=contract.Breach.RUNAWAY_CPU) is RULE.LATCHED
+
+
+@pytest.mark.parametrize(
+    ("start", "unusable", "rule"),
+    [
+        ("GET /nowhere/", {}, RULE.ROUTE_UNKNOWN),
+        ("DELETE /openai/chat/completions", {}, RULE.ROUTE_NOT_ALLOWED),
+        ("POST /openai/other", {}, RULE.ROUTE_NOT_ALLOWED),
+        ("POST /openai/chat/completions", {"openai": "is gone"}, RULE.ROUTE_CREDENTIAL),
+    ],
+)
+def test_i06_the_mode_report_opens_nothing_on_routes(start: str, unusable: dict[str, str], rule: contract.Rule) -> None:
+    refused = reported(start, unusable=unusable)
+    assert isinstance(refused, refusals.Refusal)
+    assert refused.rule is rule
+
+
+def test_the_mode_report_lets_requests_on_routes_pass_that_are_over_a_limit() -> None:
+    within, over = reported(), reported(tunnels=4)
+    assert isinstance(within, routes.Asked)
+    assert within.would_deny is None
+    assert isinstance(over, routes.Asked)
+    assert over.would_deny is RULE.CONNECTIONS
+    refused = reported(tunnels=policy.REPORT_CONNECTIONS)
+    assert isinstance(refused, refusals.Refusal)
+    assert refused.rule is RULE.CONNECTIONS
 
 
 def test_a_request_is_decided_in_one_order() -> None:
