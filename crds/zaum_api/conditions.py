@@ -120,6 +120,8 @@ class Reason(StrEnum):
     """Also on EgressExact: a Service that a route names is not there, or none that can be reached."""
     CREDENTIAL_MISSING = "CredentialMissing"
     """A Secret or key that a route names is not there: the route answers 503, the others do not care."""
+    CONFIG_REFUSED = "ConfigRefused"
+    """A watchdog cannot use the document that it was given, and keeps to the one before."""
     UNKNOWN_FIELDS = "UnknownFields"
     """The CRD is newer than the operator: fields of the spec are ignored."""
 
@@ -137,5 +139,7 @@ class Reason(StrEnum):
     NOT_ENFORCED = "NotEnforced"
     """Every target that answers was reached: nothing in the cluster enforces NetworkPolicies."""
     NOT_TESTED_YET = "NotTestedYet"
+    TEST_INCONCLUSIVE = "TestInconclusive"
+    """The cage test reached nothing, and its control failed or a try could not be made: it proves nothing."""
     NO_REPORT = "NoReport"
     """No watchdog has said anything lately: no pod runs, or what they say does not arrive."""

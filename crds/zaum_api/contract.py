@@ -49,6 +49,8 @@ ANNOTATION_ACCESS: Final = "zaum.dev/access"
 LABEL_ACCESS: Final = "zaum.dev/access"
 LABEL_ACCESS_VALUE: Final = "Ceilings"
 """On a Namespace, by the cluster's owner: here ceilings may open ways into agent pods. Elsewhere all are closed."""
+ANNOTATION_BREACH: Final = "zaum.dev/breach"
+"""On a pod that we ended for a `Breach` that its own watchdog could not see: which one."""
 ANNOTATION_FAILURES: Final = "zaum.dev/failures"
 """How often in a row this ordinal's pods have failed before this one; the backoff is computed from it."""
 

@@ -95,10 +95,10 @@ def canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
 
 
-def load_json(raw: bytes) -> object:
-    """Read JSON, refusing duplicate keys, NaN, and anything larger than DOCUMENT_MAX_BYTES."""
-    if len(raw) > DOCUMENT_MAX_BYTES:
-        raise DocumentError("", f"is larger than {DOCUMENT_MAX_BYTES} bytes")
+def load_json(raw: bytes, *, most: int = DOCUMENT_MAX_BYTES) -> object:
+    """Read JSON, refusing duplicate keys, NaN, and anything larger than `most` bytes."""
+    if len(raw) > most:
+        raise DocumentError("", f"is larger than {most} bytes")
     try:
         loaded: object = json.loads(raw, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:

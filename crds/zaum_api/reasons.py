@@ -254,6 +254,14 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
         " are not concerned.",
         "Make the Secret that the message names; it is taken within a minute, without a restart.",
     ),
+    Reason.CONFIG_REFUSED: Explanation(
+        (_DEGRADED,),
+        Who.ZAUM,
+        "A watchdog cannot use the document that the operator wrote for it, and keeps to the one before: changes of the"
+        " policy do not reach that pod.",
+        "When it stays: look at the log of the pod's watchdog, and at whether operator and watchdog are of releases"
+        " that follow each other.",
+    ),
     Reason.UNKNOWN_FIELDS: Explanation(
         (_DEGRADED,),
         Who.OWNER,
@@ -292,10 +300,18 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
     Reason.NOT_ENFORCED: Explanation(
         (_NOT_PROVEN,),
         Who.OWNER,
-        "Everything that must be out of reach was reached: nothing enforces NetworkPolicies on the pod's node.",
+        "Everything was reached that must be out of reach and surely listens (API server, DNS, authorizer): nothing"
+        " enforces NetworkPolicies on the pod's node.",
         "Install a network plugin that enforces them, or repair it on that node.",
     ),
     Reason.NOT_TESTED_YET: Explanation((_UNPROVEN,), Who.NOBODY, "The first test of a pod's cage has not ended."),
+    Reason.TEST_INCONCLUSIVE: Explanation(
+        (_UNPROVEN,),
+        Who.ZAUM,
+        "The cage test of a pod reached nothing, and yet proves nothing: its control, a request that the gateway must"
+        " refuse, failed, or a try could not be made. The message names it.",
+        "When it stays: look at the gateway, and at the log of the pod's watchdog.",
+    ),
     Reason.NO_REPORT: Explanation(
         (_UNPROVEN,),
         Who.ZAUM,

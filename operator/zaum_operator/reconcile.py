@@ -17,6 +17,7 @@ from zaum_operator.core.kinds import Object
 from zaum_operator.core.pace import Pacer
 from zaum_operator.core.plan import Plan
 from zaum_operator.core.render import installation
+from zaum_operator.core.reports import Held
 from zaum_operator.core.snapshot import Site, Snapshot
 
 logger = logging.getLogger(__name__)
@@ -52,10 +53,14 @@ class Reconciler:
     clock: Clock
     pacer: Pacer = field(default_factory=lambda: Pacer(10))
     memory: freshness.Memory = field(default_factory=freshness.Memory)
+    held: Held = field(default_factory=Held)
+    """What watchdogs have said; whoever polls it fills it."""
     _writing: dict[Key, int] = field(default_factory=dict)
     """How many reconciles in a row have written something."""
     _lagging: dict[Key, int] = field(default_factory=dict)
     """How often in a row a policy's own quota has refused a pod because it counts late."""
+    _told: dict[str, None] = field(default_factory=dict)
+    """Names of events that are written once for all."""
     _swept: set[Key] = field(default_factory=set)
     """Policies that are gone, and whose PriorityClass was there to be deleted or was looked for."""
 
@@ -83,7 +88,7 @@ class Reconciler:
         if self._writing.get(key, 0) >= DOUBT:
             # Somebody undoes what we write: the garbage collector does, for a policy that is gone unnoticed.
             await self.store.refresh(kinds.POLICY, key.namespace, key.name)
-        snapshot = await observe.policy(self.store, key, self.site, self.gateway.gateway)
+        snapshot = await observe.policy(self.store, key, self.site, self.gateway.gateway, self.held)
         if snapshot.policy is None:
             return await self._absent(snapshot)
         return await self._present(snapshot, snapshot.policy)
@@ -130,6 +135,7 @@ class Reconciler:
         if planned.unseen and await self._is_there(key, planned.unseen):
             return Result(again_after=SOON_SECONDS, also=(Key(key.namespace),))
         failure = await self._carry_out(key, planned.actions)
+        await self._tell(snapshot, planned, now)
         if lagging.passes(key, failure, before=self._lagging.get(key, 0)):
             self._lagging[key] = self._lagging.get(key, 0) + 1
             return Result(again_after=SOON_SECONDS)
@@ -188,6 +194,23 @@ class Reconciler:
                 await self.store.create(kinds.EVENT, event)
         except (errors.NotFoundError, errors.ConflictError, errors.TerminatingError) as error:
             logger.debug("the status was not written: %s", error)
+
+    async def _tell(self, snapshot: Snapshot, planned: Plan, now: datetime) -> None:
+        """Write the events about pods that are being ended for what authorizers saw; one that is there is enough."""
+        for event in report.contacts(snapshot, planned, now=now):
+            name = event["metadata"]["name"]
+            if name in self._told:
+                continue
+            try:
+                await self.store.api.create(kinds.EVENT, event)
+            except errors.ConflictError:
+                pass  # told before a restart of ours
+            except errors.RequestError as error:
+                logger.info("no event %s: %s", name, error)
+                continue
+            self._told[name] = None
+            if len(self._told) > SWEPT_MAX:
+                del self._told[next(iter(self._told))]
 
     async def _carry_out(self, key: Key, steps: tuple[actions.Action, ...]) -> verdict.Failure | None:
         failure = await act.carry_out(self.store, steps)

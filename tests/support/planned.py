@@ -18,7 +18,8 @@ from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Kind, Object
 from zaum_operator.core.plan import Plan
 from zaum_operator.core.render import quota
-from zaum_operator.core.snapshot import Gateway, NamespaceSnapshot, Reported, Site, Snapshot
+from zaum_operator.core.snapshot import Contact, Gateway, NamespaceSnapshot, Reported, Site, Snapshot
+from zaum_operator.core.usage import Usage
 
 
 @dataclass
@@ -34,6 +35,9 @@ class Planned:
     """Services that routes may lead to, by namespace and name."""
     reports: dict[str, Reported] = field(default_factory=dict)
     """What watchdogs have said, by their pod's uid."""
+    contacts: dict[str, Contact] = field(default_factory=dict)
+    """Which pods have spoken past their watchdog."""
+    usage: Usage | None = None
     labels: dict[str, str] = field(default_factory=lambda: {"kubernetes.io/metadata.name": NAMESPACE})
     made: int = 0
 
@@ -76,6 +80,8 @@ class Planned:
             namespace_quota=self._one(kinds.QUOTA, contract.NAMESPACE_QUOTA_NAME),
             services=self.services,
             reports=self.reports,
+            contacts=self.contacts,
+            usage=self.usage,
         )
 
     def plan(self, name: str = "researcher") -> Plan:

@@ -10,16 +10,18 @@ from zaum_operator.core.cache import Cache
 from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Kind, Object
 from zaum_operator.core.render import quota
+from zaum_operator.core.reports import Held
 from zaum_operator.core.snapshot import Gateway, NamespaceSnapshot, Site, Snapshot
 
 
-async def policy(store: Store, key: Key, site: Site, gateway: Gateway | None) -> Snapshot:
-    """Gather one policy and everything around it. Raises RequestError."""
+async def policy(store: Store, key: Key, site: Site, gateway: Gateway | None, held: Held) -> Snapshot:
+    """Gather one policy and everything around it; `held` is what watchdogs say. Raises RequestError."""
     cache, namespace, name = store.cache, key.namespace, contract.child_name(key.name)
     found = cache.get(kinds.POLICY, namespace, key.name)
     pods = cache.of_policy(kinds.POD, key)
     missing = await _missing_files(store, found, pods)
     services = await _services(store, found, site)
+    uids = [pod["metadata"].get("uid", "") for pod in pods]
     return Snapshot(
         key=key,
         policy=found if found and not found["metadata"].get("deletionTimestamp") else None,
@@ -38,6 +40,9 @@ async def policy(store: Store, key: Key, site: Site, gateway: Gateway | None) ->
         namespace_quota=_namespace_quota(cache, site, namespace),
         missing_files=missing,
         services=services,
+        reports=held.reports(uids),
+        contacts=held.contacts(uids),
+        usage=held.usage(key),
     )
 
 

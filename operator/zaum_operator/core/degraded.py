@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from zaum_api import contract
 from zaum_api.conditions import Reason
-from zaum_operator.core import enforcement
+from zaum_operator.core import enforcement, words
 from zaum_operator.core.finding import Finding, no, yes
 from zaum_operator.core.plan import Plan
 from zaum_operator.core.snapshot import Snapshot
@@ -12,7 +12,7 @@ from zaum_operator.core.snapshot import Snapshot
 
 def find(snapshot: Snapshot, plan: Plan) -> Finding:
     """Give the condition: True with all that is worse, False when nothing is."""
-    found = [*_found(plan), *_routes(snapshot, plan)]
+    found = [*_found(plan), *_config(snapshot, plan), *_routes(snapshot, plan)]
     if not found:
         return no(Reason.AS_INSTALLED, "Everything that this installation can guard with is in place.")
     return yes(found[0][0], " ".join(text for _, text in found))
@@ -42,6 +42,16 @@ def _found(plan: Plan) -> Iterator[tuple[Reason, str]]:
         )
 
 
+def _config(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Reason, str]]:
+    found = enforcement.problem(snapshot, plan)
+    if found is not None:
+        pod, why = found
+        yield (
+            Reason.CONFIG_REFUSED,
+            f"The watchdog of pod {pod.name} keeps to the last document that it could use: {words.quoted(why)}.",
+        )
+
+
 def _routes(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Reason, str]]:
     """Yield the routes that do not work. They harm no other one."""
     if plan.effective is None:
@@ -49,7 +59,7 @@ def _routes(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Reason, str]]:
     for closed in plan.effective.closed:
         if closed.reason is not Reason.INVALID_HOSTS:
             yield closed.reason, f"Route {closed.name} is closed: {closed.problem}."
-    lacking = enforcement.missing(snapshot)
+    lacking = enforcement.missing(snapshot, plan)
     for route in plan.effective.named:
         if route.name in lacking and route.secret:
             yield (

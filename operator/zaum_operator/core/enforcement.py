@@ -1,54 +1,82 @@
-"""What the watchdogs of running pods say of their cages, and what they have counted."""
+"""What the watchdogs of running pods say of their cages, and of what else is wrong with them."""
+
+from collections.abc import Iterator
 
 from zaum_api import documents
 from zaum_api.conditions import Reason, Status
 from zaum_operator.core.finding import Finding, no, yes
 from zaum_operator.core.plan import Plan
+from zaum_operator.core.pods import Pod
 from zaum_operator.core.snapshot import Snapshot
+
+_NAMED = 3
 
 
 def proven(snapshot: Snapshot, plan: Plan) -> Finding:
     """Say whether the cage of every running pod was tried and held. Whoever gathers reports leaves old ones out."""
-    pods = plan.decision.keep
-    for pod in pods:
-        said = snapshot.reports.get(pod.uid)
-        if said is not None and said.report.escapes:
-            return no(Reason.CAGE_LEAKS, f"Pod {pod.name} reached what must be out of its reach: {_text(said.report)}.")
-    if not pods or any(pod.uid not in snapshot.reports for pod in pods):
+    said = dict(_said(snapshot, plan))
+    for pod, report in said.items():
+        if reached := [item for item in report.escapes if item.reached]:
+            return _reached(pod, reached, plan.certain)
+    if len(said) < len(plan.decision.keep) or not said:
         # The same words for every pod: what comes and goes while nothing is known is no reason to write a status.
         return Finding(Status.UNKNOWN, Reason.NO_REPORT, "Not every pod's watchdog has said lately what it can reach.")
-    untested = [pod.name for pod in pods if not snapshot.reports[pod.uid].report.tested]
-    if untested:
-        return Finding(Status.UNKNOWN, Reason.NOT_TESTED_YET, f"Pod {untested[0]} has not tested its cage yet.")
-    return yes(Reason.CAGE_HELD, f"{len(pods)} pods tried what must be out of their reach, and reached none of it.")
+    for pod, report in said.items():
+        if not report.tested:
+            return Finding(Status.UNKNOWN, Reason.NOT_TESTED_YET, f"Pod {pod.name} has not tested its cage yet.")
+    for pod, report in said.items():
+        if not report.proven:
+            return Finding(
+                Status.UNKNOWN,
+                Reason.TEST_INCONCLUSIVE,
+                f"The cage test of pod {pod.name} proves nothing: {_text(report.escapes)}.",
+            )
+    return yes(Reason.CAGE_HELD, f"{len(said)} pods tried what must be out of their reach, and reached none of it.")
 
 
-def usage(snapshot: Snapshot) -> dict[str, int] | None:
-    """Give `status.usage`: the sum over the pods that have reported; None when none has."""
-    reports = [said.report for said in snapshot.reports.values()]
-    if not reports:
-        return None
-    return {
-        "requests": sum(report.requests for report in reports),
-        "denied": sum(report.denied for report in reports),
-        "wouldDeny": sum(report.would_deny for report in reports),
-    }
-
-
-def missing(snapshot: Snapshot) -> tuple[str, ...]:
+def missing(snapshot: Snapshot, plan: Plan) -> tuple[str, ...]:
     """Name the routes whose credential some watchdog misses."""
-    return tuple(sorted({name for said in snapshot.reports.values() for name in said.report.missing}))
+    return tuple(sorted({name for _, report in _said(snapshot, plan) for name in report.missing}))
+
+
+def problem(snapshot: Snapshot, plan: Plan) -> tuple[Pod, str] | None:
+    """Give the first pod whose watchdog refuses the document that it was given, and why."""
+    return next(((pod, report.problem) for pod, report in _said(snapshot, plan) if report.problem), None)
 
 
 def mark(snapshot: Snapshot) -> tuple[object, ...]:
     """Give what of the reports decides anything: equal for two sets that say the same."""
-    return tuple(
-        sorted(
-            (uid, said.report.tested > 0, said.report.escapes, said.report.missing)
-            for uid, said in snapshot.reports.items()
+    said = sorted(
+        (uid, heard.report.tested > 0, heard.report.escapes, heard.report.missing, heard.report.problem)
+        for uid, heard in snapshot.reports.items()
+    )
+    return (tuple(said), tuple(sorted(snapshot.contacts)), snapshot.usage)
+
+
+def _said(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Pod, documents.Report]]:
+    """Yield what is known of the pods that live on: one that ended, or is about to, tells nothing of the next."""
+    for pod in plan.decision.keep:
+        if (heard := snapshot.reports.get(pod.uid)) is not None:
+            yield pod, heard.report
+
+
+def _reached(pod: Pod, reached: list[documents.Escape], certain: frozenset[str]) -> Finding:
+    """Tell a leak from nothing being enforced at all: then everything is reached that surely listens."""
+    text = f"Pod {pod.name} reached what must be out of its reach: {_text(reached)}."
+    if certain and certain <= {item.target for item in reached}:
+        return no(
+            Reason.NOT_ENFORCED,
+            f"{text} Nothing in the cluster seems to enforce NetworkPolicies: install a network plugin that does, or"
+            " repair it on the pod's node. Until then an agent reaches past its watchdog whatever its node reaches;"
+            " spec.egress.requireProof keeps agents from starting there.",
         )
+    return no(
+        Reason.CAGE_LEAKS,
+        f"{text} Look whether the network plugin enforces NetworkPolicies for that kind of traffic; cordon the node"
+        " meanwhile.",
     )
 
 
-def _text(report: documents.Report) -> str:
-    return ", ".join(f"{item.target} ({item.address}): {item.outcome}" for item in report.escapes[:3])
+def _text(found: "list[documents.Escape] | tuple[documents.Escape, ...]") -> str:
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return ", ".join(f"{item.target} ({item.address}): {item.outcome}" for item in found[:_NAMED]) + more

@@ -16,16 +16,19 @@ def taken_down(snapshot: Snapshot, decision: replacement.Decision) -> list[Actio
     """Delete pods, and end those that must stay to be read."""
     namespace = snapshot.key.namespace
     gone = [actions.Delete(kinds.POD, namespace, item.pod.name, item.pod.uid) for item in decision.delete]
-    ended = [actions.Merge(kinds.POD, namespace, item.name, _ending()) for item in decision.end if not item.cut_off]
+    ended = [actions.Merge(kinds.POD, namespace, item.name, _ending(item)) for item in decision.end if not item.cut_off]
     return [*gone, *ended]
 
 
-def _ending() -> dict[str, object]:
-    """Cut a pod off and end it: with this label only the guard selects it, so nothing leaves while it dies."""
-    return {
-        "metadata": {"labels": {contract.LABEL_QUARANTINED: "true"}},
-        "spec": {"activeDeadlineSeconds": pods.ENDING_SECONDS},
-    }
+def _ending(item: Pod) -> dict[str, object]:
+    """Cut a pod off and end it: with this label only the guard selects it, so nothing leaves while it dies.
+
+    What only the authorizers know is noted on it: they forget it with the pod, or with their own process.
+    """
+    metadata: dict[str, object] = {"labels": {contract.LABEL_QUARANTINED: "true"}}
+    if item.contact:
+        metadata["annotations"] = {contract.ANNOTATION_BREACH: contract.Breach.GATEWAY_CONTACT.value}
+    return {"metadata": metadata, "spec": {"activeDeadlineSeconds": pods.ENDING_SECONDS}}
 
 
 def mended(

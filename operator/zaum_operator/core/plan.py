@@ -1,5 +1,6 @@
 """From one snapshot to the requests that make it right. Isolation comes first, pods last, nothing is written twice."""
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -57,6 +58,8 @@ class Plan:
     stuck: tuple[claim.Stuck, ...] = ()
     """Claims that cannot become what is asked."""
     namespaced: bool = False
+    certain: frozenset[str] = frozenset()
+    """Targets of the cage test that surely answer whoever reaches them."""
     again_at: datetime | None = None
     """When to look again although nothing may have happened."""
 
@@ -101,7 +104,7 @@ def of_policy(
         wanted.spec.agent, effective, site, template,
         runs=runs, start=runs and _startable(snapshot, effective, held), may_roll=may_roll,
     )  # fmt: skip
-    seen = tuple(pods.read(item) for item in snapshot.pods)
+    seen = tuple(map(functools.partial(_seen, snapshot), snapshot.pods))
     decision, outcome = _decide(effective, seen, want, before, found, now=now)
     written = config.write(wanted, effective, snapshot.gateway, site) if snapshot.gateway else None
     draft = children.Draft(wanted, effective, snapshot, site, decision, written=written, read=readers.policy)
@@ -125,6 +128,7 @@ def of_policy(
         lost=tuple(item for item in seen if item.overdue is not None and item.overdue <= now),
         stuck=children.stuck(draft),
         namespaced=site.namespaced,
+        certain=config.certain(site, snapshot.gateway),
         again_at=_again(decision, seen, now=now),
     )
 
@@ -186,6 +190,12 @@ def _decide(
         return replacement.decide(seen, want, now=now), None
     task = tasks.decide(before, seen, stop=_against(effective, found), start=want.start)
     return task.decision, task.outcome
+
+
+def _seen(snapshot: Snapshot, body: Object) -> Pod:
+    """Read a pod with what the authorizers say of it."""
+    pod = pods.read(body)
+    return replace(pod, contacted=pod.uid in snapshot.contacts)
 
 
 def _unseen(wanted: Intent, before: tasks.Outcome | None, outcome: tasks.Outcome | None, seen: tuple[Pod, ...]) -> str:

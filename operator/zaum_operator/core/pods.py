@@ -83,11 +83,25 @@ class Pod:
     grace: timedelta = timedelta()
     disrupted: bool = False
     """The cluster took it: a drain, a preemption, pressure on the node, a node that went."""
+    breach: str = ""
+    """What we ended it for, as we noted it on the pod."""
+    contacted: bool = False
+    """An authorizer says that somebody in it spoke to the gateway past its watchdog."""
 
     @property
     def last_word(self) -> documents.LastWord | None:
         """Give what the watchdog ended the agent for; None when it did not."""
         return documents.LastWord.read(self.watchdog_message)
+
+    @property
+    def contact(self) -> bool:
+        """Say whether somebody in it spoke to the gateway past its watchdog, as far as anybody still knows."""
+        return self.contacted or self.breach == contract.Breach.GATEWAY_CONTACT.value
+
+    @property
+    def doomed(self) -> bool:
+        """Say whether it must not go on: nobody can vouch for its watchdog any more, or its agent got around it."""
+        return self.watchdog_restarts > 0 or self.contact
 
     @property
     def cut_off(self) -> bool:
@@ -138,6 +152,7 @@ def read(pod: Object) -> Pod:
         deleted=moment(metadata.get("deletionTimestamp")),
         grace=timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0),
         disrupted=_condition(status, "DisruptionTarget").get("status") == "True",
+        breach=annotations.get(contract.ANNOTATION_BREACH, ""),
     )
 
 

@@ -3,7 +3,8 @@
 A pod that ended is replaced after a pause; the newest ended one of each ordinal is kept for forensics, and carries the
 memory of the pause. An outdated pod goes first and comes after: the quota has no room for both. Ready ones are
 replaced one at a time, broken ones at once. A pod whose watchdog restarted is cut off and ended by its deadline: it
-stays to be read, and its pause counts, so that a watchdog that cannot live does not become a loop.
+stays to be read, and its pause counts, so that a watchdog that cannot live does not become a loop. So is one whose
+agent spoke to the gateway past its watchdog.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class Why(StrEnum):
     OUTDATED = "it was made from another template"
     ROLLED = "the installation has changed"
     WATCHDOG_RESTARTED = "its watchdog restarted and lost its verdict"
+    GATEWAY_CONTACT = "somebody in it spoke to the gateway without its watchdog's credential (GatewayContact)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ def _ordinal(ordinal: int, pods: tuple[Pod, ...], want: Want, *, now: datetime) 
 
 
 def _living(pod: Pod, delete: tuple[Gone, ...]) -> Decision:
-    return Decision(delete=delete, end=(pod,) if pod.watchdog_restarts else (), keep=(pod,))
+    return Decision(delete=delete, end=(pod,) if pod.doomed else (), keep=(pod,))
 
 
 def _next(ordinal: int, last: Pod | None, delete: tuple[Gone, ...], want: Want, *, now: datetime) -> Decision:

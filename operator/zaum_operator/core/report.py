@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from zaum_api import contract, documents
+from zaum_api import contract, documents, reading
 from zaum_api.conditions import ConditionType, Reason, Status
-from zaum_operator.core import enforcement, kinds, pods
+from zaum_operator.core import kinds, pods, usage
 from zaum_operator.core.finding import Failure, Verdict
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.plan import Plan
+from zaum_operator.core.replacement import Why
 from zaum_operator.core.snapshot import Snapshot
 
 _EVENT_MESSAGE_MAX: Final = 1024
@@ -33,9 +34,9 @@ def status(
     else:
         live, made = [pod for pod in map(pods.read, snapshot.pods) if _lives(pod)], 0
     effective = plan.effective.document() if plan.effective else documents.Effective(hosts=())
-    usage = enforcement.usage(snapshot)
+    counted = usage.said(before.get("usage"), snapshot.usage)
     return {
-        **({} if usage is None else {"usage": usage}),
+        **({} if counted is None else {"usage": counted}),
         "observedGeneration": plan.intent.generation,
         "conditions": [_condition(verdict, before, plan.intent.generation, now=now) for verdict in verdicts],
         "replicas": len(live) + made,
@@ -57,6 +58,28 @@ def events(snapshot: Snapshot, verdicts: tuple[Verdict, ...], *, now: datetime, 
         _event(snapshot, verdict, now=now, suffix=suffix)
         for verdict in verdicts
         if _is_worth_an_event(verdict, before.get(verdict.type.value, {}))
+    )
+
+
+def contacts(snapshot: Snapshot, plan: Plan, *, now: datetime) -> tuple[Object, ...]:
+    """Give an event for each pod that is being ended because somebody in it spoke to the gateway past its watchdog.
+
+    The pod's uid makes its name: told again, by whoever, it is the same event.
+    """
+    return tuple(
+        _said(
+            snapshot,
+            name=f"{contract.Breach.GATEWAY_CONTACT.value.lower()}.{reading.digest(pod.uid.encode())[-10:]}",
+            kind="Warning",
+            reason=contract.Breach.GATEWAY_CONTACT.value,
+            message=(
+                f"Pod {pod.name} is cut off and ended: {Why.GATEWAY_CONTACT}; rule {snapshot.contacts[pod.uid].rule}."
+            ),
+            action=ConditionType.READY.value,
+            now=now,
+        )
+        for pod in plan.decision.end
+        if pod.uid in snapshot.contacts
     )
 
 
@@ -108,13 +131,25 @@ def _comparable(key: str, value: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def _event(snapshot: Snapshot, verdict: Verdict, *, now: datetime, suffix: str) -> Object:
+    return _said(
+        snapshot,
+        name=f"{verdict.type.value.lower()}.{suffix}",
+        kind="Warning" if _warns(verdict.type, verdict.status.value, verdict.reason.value) else "Normal",
+        reason=verdict.reason.value,
+        message=verdict.message,
+        action=verdict.type.value,
+        now=now,
+    )
+
+
+def _said(snapshot: Snapshot, *, name: str, kind: str, reason: str, message: str, action: str, now: datetime) -> Object:
     metadata = (snapshot.policy or {}).get("metadata", {})
     moment = stamp(now)
     return {
         "apiVersion": kinds.EVENT.api_version,
         "kind": kinds.EVENT.name,
         "metadata": {
-            "name": f"{metadata['name']}.{verdict.type.value.lower()}.{suffix}",
+            "name": f"{metadata['name']}.{name}",
             "namespace": metadata["namespace"],
         },
         "involvedObject": {
@@ -124,10 +159,10 @@ def _event(snapshot: Snapshot, verdict: Verdict, *, now: datetime, suffix: str) 
             "namespace": metadata["namespace"],
             "uid": metadata["uid"],
         },
-        "type": "Warning" if _warns(verdict.type, verdict.status.value, verdict.reason.value) else "Normal",
-        "reason": verdict.reason.value,
-        "message": verdict.message[:_EVENT_MESSAGE_MAX],
-        "action": verdict.type.value,
+        "type": kind,
+        "reason": reason,
+        "message": message[:_EVENT_MESSAGE_MAX],
+        "action": action,
         "reportingComponent": contract.FIELD_MANAGER,
         "reportingInstance": contract.FIELD_MANAGER,
         "source": {"component": contract.FIELD_MANAGER},

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 from zaum_api import documents
 from zaum_egress import hosts
 from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Object
+from zaum_operator.core.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,18 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What the watchdog of one pod said last, and when it arrived."""
+    """What the watchdog of one pod said last."""
 
     report: documents.Report
-    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Somebody in a pod spoke to the gateway without the watchdog's credential: by which rule it was refused, when."""
+
+    rule: str
+    at: int
+    """Seconds since the epoch, by the authorizer's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,10 @@ class Snapshot:
     """The Services that the policy's routes name and that exist, by namespace and name."""
     reports: Mapping[str, Reported] = field(default_factory=dict)
     """What watchdogs of this policy's pods have said lately, by the pod's uid. Absent: nothing is known of a pod."""
+    contacts: Mapping[str, Contact] = field(default_factory=dict)
+    """Which of this policy's pods have spoken past their watchdog, by the pod's uid."""
+    usage: Usage | None = None
+    """What the policy's pods have counted, in steps. None: nothing was heard of any."""
 
     def network_policy(self, name: str) -> Object | None:
         """Give one NetworkPolicy by name."""

@@ -180,7 +180,7 @@ def _running(mine: tuple[Pod, ...]) -> Task:
     return Task(
         Decision(
             delete=tuple(Gone(pod, Why.DUPLICATE) for pod in rest),
-            end=tuple(pod for pod in keep if pod.watchdog_restarts),
+            end=tuple(pod for pod in keep if pod.doomed),
             keep=tuple(keep),
         ),
         _unknown(Reason.TASK_RUNNING, text),
@@ -209,6 +209,8 @@ def judge(pod: Pod) -> Outcome:
     word = pod.last_word
     if word is not None and not word.unhealthy:
         return _failed(Reason.RUNAWAY, f"Pod {pod.name}: the agent was killed for {word.word}.")
+    if pod.contact:
+        return _failed(Reason.RUNAWAY, f"Pod {pod.name} was cut off and ended: {Why.GATEWAY_CONTACT}.")
     if pod.watchdog_restarts or pod.cut_off:
         return _failed(Reason.WATCHDOG_RESTARTED, f"Pod {pod.name} was cut off and ended: {Why.WATCHDOG_RESTARTED}.")
     if pod.outlived:

@@ -38,9 +38,8 @@ def of_pods(snapshot: Snapshot, plan: Plan) -> Iterator[Finding]:
         names = ", ".join(snapshot.missing_files)
         yield no(Reason.CONFIG_MAP_MISSING, f"spec.agent.files names ConfigMaps that do not exist: {names}.")
     for pod in plan.decision.end:
-        yield no(
-            Reason.WATCHDOG_RESTARTED, f"Pod {pod.name} is cut off and ended: {replacement.Why.WATCHDOG_RESTARTED}."
-        )
+        reason, why = _doom(pod)
+        yield no(reason, f"Pod {pod.name} is cut off and ended: {why}.")
     for pause in plan.decision.pauses:
         yield _paused(pause)
     for item in plan.stuck:
@@ -133,17 +132,21 @@ def _paused(pause: replacement.Pause) -> Finding:
     word = pod.last_word
     if word is not None and not word.unhealthy:
         return no(Reason.RUNAWAY, f"Pod {pod.name}: the agent was killed for {word.word}. {again}")
-    if pod.watchdog_restarts:
-        return no(
-            Reason.WATCHDOG_RESTARTED,
-            f"Pod {pod.name} was cut off and ended: {replacement.Why.WATCHDOG_RESTARTED}. {again}",
-        )
+    if pod.doomed:
+        reason, why = _doom(pod)
+        return no(reason, f"Pod {pod.name} was cut off and ended: {why}. {again}")
     if word is not None:
         return no(Reason.AGENT_UNHEALTHY, f"Pod {pod.name}: the agent was killed: its health check failed. {again}")
     if ending and ending.exit_code == 0:
         return no(Reason.BACKING_OFF, f"Pod {pod.name}: the agent ended by itself with exit code 0. {again}")
     text = f"Pod {pod.name}: the agent ended {words.ending(ending)}. {again}"
     return no(Reason.CRASH_LOOP if pause.failures > 1 else Reason.AGENT_FAILED, text)
+
+
+def _doom(pod: pods.Pod) -> tuple[Reason, replacement.Why]:
+    if pod.contact:
+        return Reason.RUNAWAY, replacement.Why.GATEWAY_CONTACT
+    return Reason.WATCHDOG_RESTARTED, replacement.Why.WATCHDOG_RESTARTED
 
 
 def _seconds(pause: replacement.Pause) -> int:

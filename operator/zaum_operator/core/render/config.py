@@ -24,6 +24,8 @@ ALWAYS: Final = (
     documents.CageTarget("metadata", documents.Transport.TCP, "fd00:ec2::254", 80),
 )
 """What no agent may reach in any cluster: where clouds keep a machine's credentials."""
+_UNCERTAIN: Final = frozenset({"canary"})
+"""An address that somebody named: whether anything listens there is not for us to say."""
 NEWEST: Final = documents.CONFIG_VERSION
 """What new pods mount: their watchdog is of this release."""
 
@@ -32,6 +34,12 @@ def write(intent: Intent, effective: Effective, gateway: Gateway, site: Site) ->
     """Write the document in every version."""
     config = _config(intent, effective, gateway, site)
     return {version: config.dump(version) for version in documents.CONFIG_VERSIONS}
+
+
+def certain(site: Site, gateway: Gateway | None) -> frozenset[str]:
+    """Name the targets of the cage test of which it is sure that somebody listens there."""
+    told = {target.name for target in site.cage} - _UNCERTAIN
+    return frozenset(told | {_authorizer(address).name for address in (gateway.authorizer if gateway else ())})
 
 
 def digest(written: Written, version: str) -> str | None:

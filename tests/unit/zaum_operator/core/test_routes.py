@@ -14,7 +14,6 @@ from zaum_operator.core import ceiling, ceilings, effective, kinds, routes
 from zaum_operator.core.ceilings import Ceilings
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.routes import Closed, Cluster
-from zaum_operator.core.snapshot import Reported
 
 SEARCH = {"name": "search", "namespace": "tools", "port": 8080}
 KEY = {"secretKeyRef": {"name": "model", "key": "api-key"}}
@@ -237,41 +236,6 @@ def test_proof_is_required_by_the_policy_or_by_any_ceiling() -> None:
     cage = documents.WatchdogConfig.parse(raw).cage
     assert cage is not None
     assert cage.required
-
-
-def reported(made: Planned, **fields: Any) -> None:
-    (pod,) = made.pods()
-    quiet: dict[str, Any] = {
-        "config": "",
-        "problem": "",
-        "tested": 3,
-        "escapes": (),
-        "requests": 5,
-        "denied": 2,
-        "would_deny": 1,
-    }
-    made.reports[pod["metadata"]["uid"]] = Reported(documents.Report(**quiet | fields), made.now)
-    made.settle()
-
-
-ESCAPE = documents.Escape("metadata", "169.254.169.254:80", "connected")
-
-
-def test_the_cage_is_proven_by_every_pod_or_not_at_all() -> None:
-    made = world(egress={"routes": [specs.route(credential=KEY)]})
-    made.settle()
-    assert made.condition("EnforcementProven")[:2] == ("Unknown", "NoReport")
-    assert "usage" not in made.api.all(kinds.POLICY)[0]["status"]
-    reported(made, tested=0)
-    assert made.condition("EnforcementProven")[:2] == ("Unknown", "NotTestedYet")
-    reported(made)
-    assert made.condition("EnforcementProven")[:2] == ("True", "CageHeld")
-    assert made.api.all(kinds.POLICY)[0]["status"]["usage"] == {"requests": 5, "denied": 2, "wouldDeny": 1}
-    reported(made, escapes=(ESCAPE,), missing=("model",))
-    assert made.condition("EnforcementProven")[:2] == ("False", "CageLeaks")
-    assert "169.254.169.254:80" in made.condition("EnforcementProven")[2]
-    assert made.condition("Degraded")[:2] == ("True", "CredentialMissing")
-    assert "Secret model" in made.condition("Degraded")[2]
 
 
 @pytest.mark.parametrize(("signed", "ports"), [(False, [15443]), (True, [15442, 15443])])
