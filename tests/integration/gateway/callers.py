@@ -63,7 +63,7 @@ def ask(
         lines.append(f"Proxy-Authorization: Bearer {token}")
     lines += [f"{name}: {value}" for name, value in headers]
     connection.sendall("\r\n".join([*lines, "", ""]).encode())
-    return _read(connection)
+    return read(connection)
 
 
 def ask_plain(
@@ -75,10 +75,11 @@ def ask_plain(
     running.connections.append(connection)
     host = authority if method == "CONNECT" else "gateway"
     connection.sendall(f"{method} {authority} HTTP/1.1\r\nHost: {host}\r\n".encode() + proof + b"\r\n")
-    return _read(connection)
+    return read(connection)
 
 
-def _read(connection: socket.socket) -> Answer:
+def read(connection: socket.socket) -> Answer:
+    """Read an answer's head, and its body as far as it has a length."""
     raw = b""
     while b"\r\n\r\n" not in raw:
         chunk = connection.recv(65536)
@@ -96,8 +97,10 @@ def _read(connection: socket.socket) -> Answer:
 class Http2Tunnel:
     """One CONNECT on one HTTP/2 connection: just enough of RFC 9113, with literal header fields (RFC 7541 §6.2.2)."""
 
-    def __init__(self, running: lab.Lab, authority: str, token: str | None) -> None:
-        self._connection = dial(running, alpn="h2")
+    def __init__(
+        self, running: lab.Lab, authority: str, token: str | None, *, source: str = "127.0.0.1"
+    ) -> None:
+        self._connection = dial(running, source=source, alpn="h2")
         assert self._connection.selected_alpn_protocol() == "h2"
         self._buffer = b""
         fields = [(":method", "CONNECT"), (":authority", authority)]

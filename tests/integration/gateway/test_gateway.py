@@ -40,8 +40,13 @@ def opened(world: conftest.World) -> callers.Answer:
     return eventually(lambda: callers.ask(world.lab, world.authority, token=world.token()), Rule.ALLOWED)
 
 
+NOBODY = "127.0.0.66"
+"""No pod lives here: who speaks from here without a credential is refused, and no pod is latched for it."""
+STATUS = {Rule.TOKEN_MISSING: 407, Rule.REQUEST_MALFORMED: 400, Rule.REQUEST_TOO_LARGE: 413}
+
+
 def refused(answer: callers.Answer, rule: Rule) -> None:
-    assert answer.status == 403
+    assert answer.status == STATUS.get(rule, 403)
     assert answer.headers[contract.HEADER_RULE] == rule.value
     assert answer.headers["content-type"] == "application/json"
     assert answer.denial["rule"] == rule.value
@@ -79,16 +84,18 @@ def test_connect_over_http2_opens_a_tunnel(world: conftest.World) -> None:
 
 
 def test_connect_over_http2_without_a_token_is_refused(world: conftest.World) -> None:
-    tunnel = callers.Http2Tunnel(world.lab, f"{conftest.HOST}:{world.lab.tcp_port}", None)
-    assert tunnel.status == 403
+    tunnel = callers.Http2Tunnel(world.lab, f"{conftest.HOST}:{world.lab.tcp_port}", None, source=NOBODY)
+    assert tunnel.status == 407
     tunnel.close()
 
 
 def test_i04_contact_without_a_token_is_refused_and_logged(world: conftest.World) -> None:
     opened(world)
-    refused(callers.ask(world.lab, world.authority, token=None), Rule.TOKEN_MISSING)
+    answer = callers.ask(world.lab, world.authority, token=None, source=NOBODY)
+    refused(answer, Rule.TOKEN_MISSING)
+    assert answer.headers["proxy-authenticate"].startswith("Bearer ")
     line = world.lab.authorizer.await_line(event="decision", rule=Rule.TOKEN_MISSING.value)
-    assert line["source"] == "127.0.0.1"
+    assert line["source"] == NOBODY
 
 
 def stranger() -> rsa.RSAPrivateKey:
@@ -124,14 +131,14 @@ FORGED: dict[str, Callable[[conftest.World], str]] = {
 @pytest.mark.parametrize("kind", FORGED)
 def test_i04_a_token_that_proves_nothing_is_refused(world: conftest.World, kind: str) -> None:
     opened(world)
-    refused(callers.ask(world.lab, world.authority, token=FORGED[kind](world)), Rule.TOKEN_INVALID)
+    answer = callers.ask(world.lab, world.authority, token=FORGED[kind](world), source=NOBODY)
+    refused(answer, Rule.TOKEN_INVALID)
 
 
 def test_i04_a_good_token_in_a_second_header_does_not_help(world: conftest.World) -> None:
     opened(world)
-    answer = callers.ask(
-        world.lab, world.authority, token="x", headers=[("Proxy-Authorization", f"Bearer {world.token()}")]
-    )
+    twice = [("Proxy-Authorization", f"Bearer {world.token()}")]
+    answer = callers.ask(world.lab, world.authority, token="x", headers=twice, source=NOBODY)
     refused(answer, Rule.TOKEN_INVALID)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.gateway import callers, conftest, lab
-from tests.integration.gateway.test_gateway import eventually, opened, refused
+from tests.integration.gateway.test_gateway import NOBODY, STATUS, eventually, opened, refused
 from zaum_api import contract, documents
 from zaum_egress import signed_head
 
@@ -76,8 +76,11 @@ def test_the_answer_must_not_be_kept_by_anybody(world: conftest.World) -> None:
 
 
 REFUSED_SESSIONS: dict[str, tuple[Callable[[conftest.World], callers.Answer], Rule]] = {
-    "no token": (lambda w: ask_session(w, None), Rule.TOKEN_MISSING),
-    "a token of another audience": (lambda w: ask_session(w, w.token(aud=["zaum-ledger"])), Rule.TOKEN_INVALID),
+    "no token": (lambda w: ask_session(w, None, source=NOBODY), Rule.TOKEN_MISSING),
+    "a token of another audience": (
+        lambda w: ask_session(w, w.token(aud=["zaum-ledger"]), source=NOBODY),
+        Rule.TOKEN_INVALID,
+    ),
     "an expired token": (lambda w: ask_session(w, w.token(exp=int(time.time()) - 60)), Rule.TOKEN_INVALID),
     "a token from another address": (lambda w: ask_session(w, w.token(), source="127.0.0.2"), Rule.SOURCE_ADDRESS),
     "a token of a pod that is gone": (
@@ -153,7 +156,8 @@ def test_i04_a_head_that_is_not_the_pods_own_is_refused(world: conftest.World, k
     given = session(world)
     assert callers.ask_plain(world.lab, world.authority, proof(given, world.authority)).status == 200
     make, rule = REFUSED_HEADS[kind]
-    refused(callers.ask_plain(world.lab, world.authority, make(world, given, world.authority)), rule)
+    head = make(world, given, world.authority)
+    refused(callers.ask_plain(world.lab, world.authority, head, source=NOBODY), rule)
 
 
 def test_i04_a_recorded_head_opens_nothing(world: conftest.World) -> None:
@@ -175,7 +179,9 @@ def test_i04_a_good_head_from_another_address_is_refused(world: conftest.World, 
 def test_i04_a_forged_header_makes_nobody_of_the_caller(world: conftest.World, name: str) -> None:
     session(world)
     value = "tls" if name.endswith("istener") else "pod-demo"
-    answer = callers.ask_plain(world.lab, world.authority, f"{name}: {value}\r\n".encode() + bearer(world))
+    answer = callers.ask_plain(
+        world.lab, world.authority, f"{name}: {value}\r\n".encode() + bearer(world), source=NOBODY
+    )
     refused(answer, Rule.TOKEN_INVALID)
 
 
@@ -183,16 +189,18 @@ def test_i04_a_signature_counts_for_nothing_on_the_port_with_tls(world: conftest
     given = session(world)
     lines = [line.partition(": ") for line in proof(given, world.authority).decode().split("\r\n") if line]
     headers = [(name, value) for name, _, value in lines]
-    refused(callers.ask(world.lab, world.authority, token=None, headers=headers), Rule.SIGNATURE_INVALID)
-    refused(callers.ask(world.lab, world.authority, token=world.token(), headers=headers), Rule.SIGNATURE_INVALID)
+    for token in (None, world.token()):
+        answer = callers.ask(world.lab, world.authority, token=token, headers=headers, source=NOBODY)
+        refused(answer, Rule.SIGNATURE_INVALID)
 
 
 def test_i04_no_session_is_given_in_the_open(world: conftest.World) -> None:
     given = session(world)
     for head in (bearer(world), proof(given, contract.PATH_SESSION)):
-        answer = callers.ask_plain(world.lab, contract.PATH_SESSION, head, method="GET")
-        assert answer.status == 403
-        assert answer.headers[contract.HEADER_RULE] in {Rule.TOKEN_INVALID, Rule.REQUEST_MALFORMED}
+        answer = callers.ask_plain(world.lab, contract.PATH_SESSION, head, method="GET", source=NOBODY)
+        rule = Rule(answer.headers[contract.HEADER_RULE])
+        assert rule in {Rule.TOKEN_INVALID, Rule.REQUEST_MALFORMED}
+        assert answer.status == STATUS.get(rule, 403)
 
 
 def test_i05_a_signed_head_opens_no_more_than_the_policy_names(world: conftest.World) -> None:
