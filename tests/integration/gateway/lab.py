@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -26,6 +27,12 @@ ROOT = Path(__file__).resolve().parents[3]
 ENVOY_FILE = ROOT / "charts/zaum/files/envoy.yaml"
 SDS_FILES = ROOT / "charts/zaum/files/sds"
 START_SECONDS = 20.0
+NAMESPACE: Final = "zaum-system"
+"""Of the release."""
+RANGES: Final = re.compile(r'[ ]*\{\{- range include "zaum.excluded" . \| fromJsonArray \}\}\n(.*?)[ ]*\{\{- end \}\}\n', re.DOTALL)
+"""The chart's loop over the ranges that nothing may lead to."""
+DENIED_LOOPBACK: Final = "127.64.0.0/16"
+"""Of loopback, what no allowed name may lead to here; the rest plays the outside."""
 
 
 class Process:
@@ -88,6 +95,7 @@ class Lab:
     signed_port: int
     ready_port: int
     health_port: int
+    reports_port: int
     volumes: "Volumes"
     tls_port: int
     tcp_port: int
@@ -174,6 +182,7 @@ def running(
             signed_port=ports["signed"],
             ready_port=ports["ready"],
             health_port=started["health"],
+            reports_port=started["reports"],
             volumes=volumes,
             tls_port=tls_port,
             tcp_port=tcp_port,
@@ -211,6 +220,10 @@ def start_authorizer(directory: Path, volumes: Volumes, cluster: simulated_clust
         "ZAUM_GRPC_ADDRESS": "127.0.0.1:0",
         "ZAUM_HEALTH_HOST": "127.0.0.1",
         "ZAUM_HEALTH_PORT": "0",
+        "ZAUM_REPORTS_HOST": "127.0.0.1",
+        "ZAUM_REPORTS_PORT": "0",
+        "ZAUM_NAMESPACE": NAMESPACE,
+        "ZAUM_OPERATOR_ACCOUNT": "zaum-operator",
         "ZAUM_WATCH_NAMESPACES": ",".join(cluster.shares),
     }
     return Process([sys.executable, "-m", "zaum_gateway"], environment)
@@ -222,6 +235,8 @@ def render(directory: Path, *, authorizer_port: int, names_port: int, connection
     text = text.replace("{{ .Release.Namespace }}", "zaum-system").replace(
         "{{ .Values.clusterDomain }}", "cluster.local"
     )
+    text = RANGES.sub(lambda found: "".join(_of_range(found[1], each) for each in denied_ranges()), text)
+    assert "{{" not in text, "a part of the template that nothing here knows"
     text = text.replace("/etc/envoy", str(directory / "envoy")).replace("/var/run/envoy", str(directory))
     config: dict[str, Any] = yaml.safe_load(text)
     for listener in config["static_resources"]["listeners"]:
@@ -238,6 +253,18 @@ def render(directory: Path, *, authorizer_port: int, names_port: int, connection
     endpoint = authorizer["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]
     endpoint["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": authorizer_port}
     return config
+
+
+def denied_ranges() -> list[str]:
+    """Give the chart's denied ranges; of loopback, which is the outside here, only a small part."""
+    values = yaml.safe_load((ROOT / "charts/zaum/values.yaml").read_text())
+    return [DENIED_LOOPBACK if each == "127.0.0.0/8" else each for each in values["network"]["deniedRanges"]]
+
+
+def _of_range(text: str, cidr: str) -> str:
+    address, _, length = cidr.partition("/")
+    text = text.replace('{{ index (splitList "/" .) 0 | quote }}', json.dumps(address))
+    return text.replace('{{ index (splitList "/" .) 1 }}', length)
 
 
 def _start_envoy(directory: Path, **given: int) -> Process:

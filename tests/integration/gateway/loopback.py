@@ -34,13 +34,15 @@ class _TlsServer(_Server):
 
 
 @contextlib.contextmanager
-def echo(certificate: Path | None = None, key: Path | None = None) -> Iterator[int]:
+def echo(
+    certificate: Path | None = None, key: Path | None = None, *, address: str = "127.0.0.1"
+) -> Iterator[int]:
     """Echo until the block ends; give the port. With a certificate the echo is inside TLS."""
     server: _Server
     if certificate is None:
-        server = _Server(("127.0.0.1", 0), _Echo)
+        server = _Server((address, 0), _Echo)
     else:
-        server = _TlsServer(("127.0.0.1", 0), _Echo)
+        server = _TlsServer((address, 0), _Echo)
         server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         server.context.load_cert_chain(certificate, key)
     with _serving(server):
