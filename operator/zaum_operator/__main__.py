@@ -18,6 +18,7 @@ from zaum_operator.cluster.certificates.session_keys import SessionKeys
 from zaum_operator.cluster.client import Client
 from zaum_operator.cluster.gate import Gate
 from zaum_operator.cluster.gateway import GatewayLook
+from zaum_operator.cluster.reports import Counts, Reports
 from zaum_operator.cluster.store import Store
 from zaum_operator.core import access, freshness, kinds, watched
 from zaum_operator.core.cache import Cache
@@ -49,6 +50,7 @@ async def run(settings: Settings) -> None:
         cease=workers.follow,
         tasks={
             "certificates": _certificates(api, settings, workers).run,
+            "reports": _reports(api, settings, workers).run,
             "session keys": SessionKeys(api, clock, settings.namespace, Path(settings.certificates.directory)).run,
         },
     )
@@ -88,6 +90,20 @@ def _certificates(api: Client, settings: Settings, workers: Workers) -> Certific
         gauges=Gauges(workers.metrics.registry),
         changed=workers.everybody,
         watched=settings.watch_namespaces,
+    )
+
+
+def _reports(api: Client, settings: Settings, workers: Workers) -> Reports:
+    return Reports(
+        api=api,
+        clock=workers.clock,
+        namespace=settings.namespace,
+        ca_file=settings.gateway_ca_file,
+        token_file=settings.reports_token_file,
+        port=settings.reports_port,
+        held=workers.reconciler.held,
+        changed=lambda keys: workers.notice(tuple(keys)),
+        counts=Counts(workers.metrics.registry),
     )
 
 

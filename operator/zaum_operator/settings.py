@@ -57,6 +57,10 @@ class Settings:
     """Default cluster.local, as clusters have it that say nothing else."""
     routes_ca_file: Path | None
     """PEM; read as the gateway's CA is. Default none: upstreams of routes show certificates of public CAs."""
+    reports_token_file: Path
+    """The operator's own token for the authorizers, by which it reads what watchdogs report; read at each poll."""
+    reports_port: int
+    """Where authorizers give them."""
     signed_hop: bool
     """Default false: the hop to the gateway is TLS wherever nobody says that the gateway takes signed heads."""
     cage: tuple[documents.CageTarget, ...]
@@ -102,6 +106,10 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         rollout_max=_whole(environment, "ZAUM_ROLLOUT_MAX", least=1, most=10_000, default=10),
         cluster_domain=environment.get("ZAUM_CLUSTER_DOMAIN") or hosts.CLUSTER_DOMAIN,
         routes_ca_file=Path(environment["ZAUM_ROUTES_CA_FILE"]) if environment.get("ZAUM_ROUTES_CA_FILE") else None,
+        reports_token_file=Path(environment.get("ZAUM_REPORTS_TOKEN_FILE") or "/var/run/zaum/reports/token"),
+        reports_port=_whole(
+            environment, "ZAUM_REPORTS_PORT", least=1, most=65535, default=contract.AUTHORIZER_REPORTS_PORT
+        ),
         signed_hop=_one_of(environment, "ZAUM_GATEWAY_HOP", ("Signed", "TLS"), "TLS") == "Signed",
         cage=cage_targets(environment),
         cage_period=_whole(

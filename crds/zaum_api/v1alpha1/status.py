@@ -78,7 +78,7 @@ class Effective(model.Model):
 
 
 class Usage(model.Model):
-    """What the watchdogs of the pods that run have counted since their start, in steps of a tenth. Kept when they end."""
+    """What the watchdogs of the pods that run have counted since their start, in steps of 10 %. Kept when they end."""
 
     requests: _Count
     """Requests and tunnels that were asked for."""
