@@ -211,6 +211,7 @@ class AgentSide(asyncio.Protocol):
         host, port = self.authority.host.name, self.authority.port
         if isinstance(checked, client_hello.Refused):
             self._watch.record(checked.rule, host, port, status=200)
+            self._hello = None
             self._reset()
             return
         first = self._hello.raw
@@ -318,8 +319,8 @@ class AgentSide(asyncio.Protocol):
             self._watch.tunnels -= 1
             if self.phase is Phase.SPLICED:
                 self._record_closed(rule)
-            elif self.phase is Phase.HELLO and self._hello is not None and rule is None:
-                self._unheard()
+            elif self.phase is Phase.HELLO and self._hello is not None:
+                self._unheard(rule or contract.Rule.SNI_MISSING)
         self._enter(Phase.ENDED)
 
     def _record_closed(self, rule: contract.Rule | None) -> None:
@@ -330,11 +331,11 @@ class AgentSide(asyncio.Protocol):
         )
         self._watch.out.write(line)
 
-    def _unheard(self) -> None:
+    def _unheard(self, rule: contract.Rule) -> None:
         """Record a tunnel that ended before its ClientHello; no attempt at anything."""
         assert self.authority is not None
         host, port = self.authority.host.name, self.authority.port
-        self._watch.record(contract.Rule.SNI_MISSING, host, port, status=200, attempt=False)
+        self._watch.record(rule, host, port, status=200, attempt=False)
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phases.step(self.phase, phase)

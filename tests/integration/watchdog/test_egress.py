@@ -1,6 +1,7 @@
 """What the agent can and cannot get out through the proxy."""
 
 import contextlib
+import dataclasses
 import json
 import socket
 import ssl
@@ -91,6 +92,32 @@ def test_i06_a_tunnel_that_starts_with_anything_else_is_reset_and_the_outside_se
     assert (echo.connected, echo.received) == (1, 0)
     assert echo_once(watchdog.tunnel(TARGET), authority) == b"hello"
     assert echo.received > 0
+    watchdog.stop()
+    assert decided(watchdog) == ["egress.allowed"], "one record for each request"
+
+
+def test_a_tunnel_that_nobody_used_leaves_one_record(watchdog: rig.Watchdog) -> None:
+    watchdog.tunnel(TARGET).close()
+    watchdog.record("decision", rule="egress.sniMissing")
+    watchdog.stop()
+    assert decided(watchdog) == []
+
+
+def test_a_tunnel_that_is_cut_before_it_was_used_leaves_one_record_of_what_cut_it(
+    watchdog: rig.Watchdog, files: rig.Files, config: documents.WatchdogConfig
+) -> None:
+    with watchdog.tunnel(TARGET) as tunnel:
+        files.write(dataclasses.replace(config, hosts=()).dump())
+        with pytest.raises(ConnectionResetError):
+            tunnel.recv(1)
+    watchdog.record("decision", rule="config.removed")
+    watchdog.stop()
+    assert decided(watchdog) == []
+
+
+def decided(watchdog: rig.Watchdog) -> list[str]:
+    """Give the rules of all decision records that nobody asked for, once the watchdog has ended."""
+    return [record["rule"] for record in watchdog.drained() if record["kind"] == "decision"]
 
 
 def test_i06_a_client_hello_in_small_pieces_is_checked_whole(watchdog: rig.Watchdog, echo: world.Echo) -> None:
