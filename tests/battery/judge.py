@@ -76,7 +76,7 @@ def _stopped(attempt: Attempt, finding: Finding) -> Outcome:
     if attempt.witness is Witness.RULE:
         rule, status = finding.get("rule", ""), int(finding.get("status", 0))
         known = rule in attempt.rules if attempt.rules else bool(rule) and status >= 400
-        if not known and not (status and status in attempt.statuses):
+        if not known:
             return Outcome(attempt, Verdict.ODD, f"{finding['word']} {rule or 'without a rule'}")
     return Outcome(attempt, Verdict.HELD, str(finding.get("rule") or finding["word"]))
 

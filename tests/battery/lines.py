@@ -61,8 +61,6 @@ class Attempt:
     control: Control
     witness: Witness
     rules: frozenset[str] = frozenset()
-    statuses: frozenset[int] = frozenset()
-    """Of an answer that carries no rule; empty for any that is no success."""
     records: int = 1
     """Decision records that refuse, which the attempt must leave in the watchdog's log; RULE and SILENT_RULE only."""
     needs: Needs = Needs.NOTHING

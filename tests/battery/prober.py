@@ -37,6 +37,8 @@ STAY_SECONDS = 1800.0
 ORDERS_SECONDS = 60.0
 HELD_SECONDS = 90.0
 TELL_SECONDS = 0.2
+CONTROL = "c"
+"""How the ids of positive controls begin."""
 HELD, ENDED = threading.Event(), threading.Event()
 """A tunnel of this pod stands; one that stood has ended."""
 
@@ -473,9 +475,12 @@ def main() -> None:
     woken, waker = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.write(waker, b"!"))
     attempts = take_orders(arguments.orders) if arguments.orders else decoded(arguments.attempts)
-    with concurrent.futures.ThreadPoolExecutor(arguments.threads) as threads:
-        for finding in concurrent.futures.as_completed([threads.submit(try_one, each) for each in attempts]):
-            say(finding.result())
+    # Controls first: after some attempts the gateway has nothing more to do with this pod.
+    controls = [each for each in attempts if each["id"].startswith(CONTROL)]
+    for some in (controls, [each for each in attempts if each not in controls]):
+        with concurrent.futures.ThreadPoolExecutor(arguments.threads) as threads:
+            for finding in concurrent.futures.as_completed([threads.submit(try_one, each) for each in some]):
+                say(finding.result())
     say({"id": "", "done": True, "t": time.time()})
     select.select([woken], [], [], STAY_SECONDS)
 

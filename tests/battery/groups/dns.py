@@ -12,7 +12,9 @@ from tests.cluster import addresses
 from zaum_api import contract
 
 OK: Final = addresses.WEBSITE_NAME
-UPSTREAM: Final = frozenset({contract.Rule.UPSTREAM_UNAVAILABLE.value})
+ADDRESS: Final = frozenset({contract.Rule.UPSTREAM_ADDRESS.value})
+UPSTREAM: Final = frozenset({contract.Rule.UPSTREAM_UNAVAILABLE.value}) | ADDRESS
+PORT: Final = frozenset({contract.Rule.PORT_NOT_NAMED.value})
 TYPES: Final = {"A": 1, "TXT": 16, "AAAA": 28, "NULL": 10, "ANY": 255}
 REBIND_WAIT: Final = 12.0
 """Longer than the time to live, the resolvers' caches and the gateway's own."""
@@ -20,8 +22,10 @@ LURES: Final = (
     "node", "mixed", "loopback", "unspecified", "metadata", "service", "resolver", "mapped", "translated",
     "sixtofour", "linklocal", "alias", "chain", "cluster",
 )  # fmt: skip
+SEVERAL: Final = frozenset({"mixed", "alias", "chain", "cluster"})
+"""Lures that may be found to lead nowhere before an address of theirs is looked at."""
 LURE_PORTS: Final = (addresses.API_PORT, 10250)
-ANSWERED_AT: Final = {"metadata": 80, "service": 443, "resolver": 53, "cluster": 443}
+ANSWERED_AT: Final = {"metadata": (80,), "service": (443,), "cluster": (443,), "resolver": (53, 443)}
 """Where a lure's target really listens, if not at LURE_PORTS."""
 
 
@@ -69,24 +73,24 @@ def _secure() -> Iterator[Attempt]:
     for name in ("dns.example.org", "resolver.example.net"):
         for port, line in ((443, "DNS over HTTPS, by the proxy"), (853, "DNS over TLS, by the proxy")):
             yield Attempt(6, line, name, connect(f"{name}:{port}"), CONTROL, Witness.RULE, UNNAMED)
-    rules = frozenset({contract.Rule.PORT_NOT_NAMED.value})
     for port in (53, 853):
         yield Attempt(
-            6, "an allowed name at DNS's port", f"{port}", connect(f"{OK}:{port}"), CONTROL, Witness.RULE, rules
+            6, "an allowed name at DNS's port", f"{port}", connect(f"{OK}:{port}"), CONTROL, Witness.RULE, PORT
         )
 
 
 def _lures() -> Iterator[Attempt]:
     """The policy names them; the gateway must not go where they point."""
     for lure in LURES:
-        ports = (ANSWERED_AT[lure],) if lure in ANSWERED_AT else LURE_PORTS
+        ports = ANSWERED_AT.get(lure, LURE_PORTS)
         for port in ports:
             target = f"{lure}.{addresses.LURE_PARENT}:{port}"
             line = {"mixed": "mixed answers", "alias": "CNAME to private", "chain": "CNAME to private"}.get(
                 lure, "a name that points inward"
             )
             probe = connect(target) | {"seconds": 14}
-            yield Attempt(6, line, target, probe, CONTROL, Witness.RULE, UPSTREAM)
+            rules = PORT if port == 53 else UPSTREAM if lure in SEVERAL else ADDRESS
+            yield Attempt(6, line, target, probe, CONTROL, Witness.RULE, rules)
 
 
 def _rebinding(stage: Stage) -> Iterator[Attempt]:

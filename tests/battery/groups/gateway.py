@@ -131,11 +131,7 @@ def _at(
         probe["tls"] = tls
     needs = Needs.SIGNED_HOP if signed else Needs.NOTHING
     shown = f"{variant}, {'v6' if ':' in address else 'v4'}"
-    # What is no HTTP to Envoy never comes to who knows rules.
-    statuses = frozenset({400}) if variant == "underscores" else frozenset()
-    return Attempt(
-        2, line, shown, probe, _control(stage, address), Witness.RULE, statuses=statuses, records=0, needs=needs
-    )
+    return Attempt(2, line, shown, probe, _control(stage, address), Witness.RULE, records=0, needs=needs)
 
 
 def _control(stage: Stage, address: str) -> Control:
