@@ -27,7 +27,7 @@ from tests.support.e2e import install
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 LIST: Final = Path(__file__).with_suffix(".toml")
-PACKAGES: Final = ("crds", "operator", "sandbox", "gateway", ".")
+PACKAGES: Final = ("crds", "operator", "sandbox", "gateway", "cli", ".")
 BASELINE_SECONDS: Final = 900
 ENTRY_SECONDS: Final = 180
 """For all runs of one guard's test together, until it is red; as long again until it is green. Bounds, not aims."""

@@ -1,0 +1,1 @@
+"""What the command line works out. Pure: no I/O, clock, randomness or client; texts in, texts out."""

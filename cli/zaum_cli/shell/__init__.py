@@ -1,0 +1,1 @@
+"""What the command line does: read its arguments and the cluster, and print."""
