@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.battery import capture, catalogue, credentials, evidence, judge, lasting, presence
+from tests.battery.groups import headers
 from tests.battery.lines import Attempt, Where, Witness
 from tests.battery.pods import Pods
 from tests.battery.stage import Stage
@@ -110,7 +111,7 @@ class Play:
             gateway=tuple(gateway["clusterIPs"]),
             gateway_pods=frozenset(address for pod in gateways for address in pod_addresses(pod)),
             present=presence.of(self.pods, gateway),
-            tokens={"route secret": presence.SECRET_VALUE},
+            tokens={headers.ROUTE_SECRET: presence.SECRET_VALUE},
         )
         self.say(f"the stage is set; present: {', '.join(sorted(filter(None, self.stage.present))) or 'the base'}")
 

@@ -13,7 +13,7 @@ from zaum_api import contract
 SECRET: Final = "battery-credential"
 SECRET_VALUE: Final = secrets.token_urlsafe(32)
 """New in each run."""
-ASKING: Final = f"GET /{ROUTE}/v1/headers HTTP/1.1\r\nHost: 127.0.0.1:15002\r\nConnection: close\r\n\r\n"
+ASKING: Final = f"GET /{ROUTE}/v1/items HTTP/1.1\r\nHost: 127.0.0.1:15002\r\nConnection: close\r\n\r\n"
 
 
 def of(pods: Pods, gateway: Object) -> frozenset[Needs]:

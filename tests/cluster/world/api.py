@@ -3,6 +3,7 @@
 | path                       | answer                                                              |
 |----------------------------|---------------------------------------------------------------------|
 | `/v1/headers`              | the request's headers, as JSON                                      |
+| `/v1/headers/backwards`    | the same, every value backwards, so that nobody recognises it        |
 | `/v1/items`                | method and length of the body, as JSON                              |
 | `/v1/events?n=5`           | so many server-sent events, EVENT_SECONDS apart                     |
 | `/v1/chunks?n=5`           | so many lines, one chunk each                                       |
@@ -37,6 +38,8 @@ def respond(request: http1.Request) -> http1.Answer:
     match request.path.split("/")[1:]:
         case ["v1", "headers"]:
             return http1.json_answer(dict(request.headers))
+        case ["v1", "headers", "backwards"]:
+            return http1.json_answer({name: value[::-1] for name, value in request.headers.items()})
         case ["v1", "items"]:
             return http1.json_answer({"method": request.method, "bytes": len(request.body)})
         case ["v1", "events"]:

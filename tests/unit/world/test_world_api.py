@@ -31,6 +31,12 @@ def test_headers_come_back_as_they_were_sent() -> None:
     assert json.loads(answer.body) == {"authorization": f"Bearer {KEY}"}
 
 
+def test_headers_come_back_backwards() -> None:
+    answer = get("/v1/headers/backwards", {"authorization": f"Bearer {KEY}"})
+    assert isinstance(answer.body, bytes)
+    assert json.loads(answer.body) == {"authorization": f"Bearer {KEY}"[::-1]}
+
+
 @pytest.mark.parametrize("header", api.CREDENTIAL_HEADERS)
 def test_the_credential_is_repeated_whole_encoded_and_in_a_header(header: str) -> None:
     sent = {header: f"Bearer {KEY}" if header == "authorization" else KEY}
