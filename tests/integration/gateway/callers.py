@@ -97,9 +97,7 @@ def read(connection: socket.socket) -> Answer:
 class Http2Tunnel:
     """One CONNECT on one HTTP/2 connection: just enough of RFC 9113, with literal header fields (RFC 7541 §6.2.2)."""
 
-    def __init__(
-        self, running: lab.Lab, authority: str, token: str | None, *, source: str = "127.0.0.1"
-    ) -> None:
+    def __init__(self, running: lab.Lab, authority: str, token: str | None, *, source: str = "127.0.0.1") -> None:
         self._connection = dial(running, source=source, alpn="h2")
         assert self._connection.selected_alpn_protocol() == "h2"
         self._buffer = b""

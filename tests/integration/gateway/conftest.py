@@ -100,12 +100,15 @@ def fragile(tmp_path: Path) -> Iterator[World]:
 
 
 def make(
-    directory: Path, namespaces: tuple[str, ...] = (), names: dict[str, str] | None = None
+    directory: Path,
+    namespaces: tuple[str, ...] = (),
+    names: dict[str, str] | None = None,
+    **more: Any,
 ) -> Iterator[World]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     cluster = simulated_cluster.SimulatedCluster({KEY_ID: key.public_key()}, namespaces)
     try:
-        with lab.running(directory, cluster, names or RECORDS) as running:
+        with lab.running(directory, cluster, names or RECORDS, **more) as running:
             here = World(running, key, pod("demo", "127.0.0.1"), policy("demo", running.tls_port, running.tcp_port))
             pods, policies = cluster.shares.get("agents", (cluster.pods, cluster.policies))
             pods.put(here.pod)

@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import os
-import re
 import secrets
 import socket
 import subprocess
@@ -19,18 +18,16 @@ from typing import Any, Final
 import yaml
 
 from tests.integration.gateway import loopback, simulated_cluster
+from tests.support import envoy_file
 from tests.support.authority import Authority
 from tests.support.volume import Volume
 from zaum_api import contract
 
 ROOT = Path(__file__).resolve().parents[3]
-ENVOY_FILE = ROOT / "charts/zaum/files/envoy.yaml"
 SDS_FILES = ROOT / "charts/zaum/files/sds"
 START_SECONDS = 20.0
 NAMESPACE: Final = "zaum-system"
 """Of the release."""
-RANGES: Final = re.compile(r'[ ]*\{\{- range include "zaum.excluded" . \| fromJsonArray \}\}\n(.*?)[ ]*\{\{- end \}\}\n', re.DOTALL)
-"""The chart's loop over the ranges that nothing may lead to."""
 DENIED_LOOPBACK: Final = "127.64.0.0/16"
 """Of loopback, what no allowed name may lead to here; the rest plays the outside."""
 
@@ -83,8 +80,28 @@ class Process:
 
 
 @dataclass
+class Gateway:
+    """One Envoy and where it listens."""
+
+    process: Process
+    tls_port: int
+    signed_port: int
+    ready_port: int
+
+
+@dataclass
+class Replica:
+    """One authorizer and where it listens."""
+
+    process: Process
+    grpc_port: int
+    health_port: int
+    reports_port: int
+
+
+@dataclass
 class Lab:
-    """Everything a test touches."""
+    """Everything a test touches. What is there once stands for the first of `authorizers` and `gateways`."""
 
     directory: Path
     cluster: simulated_cluster.SimulatedCluster
@@ -100,6 +117,10 @@ class Lab:
     tls_port: int
     tcp_port: int
     asked: list[str] = field(default_factory=list)
+    authorizers: list[Replica] = field(default_factory=list)
+    gateways: list[Gateway] = field(default_factory=list)
+    service: loopback.Service | None = None
+    """By which the gateways reach the authorizers, where there are several."""
     connections: list[socket.socket] = field(default_factory=list)
     """Every connection that a test opened; closed at the end, so that no test has to."""
 
@@ -145,11 +166,14 @@ def running(
     *,
     fill: Callable[[Volumes], None] | None = None,
     connection_seconds: int = 300,
+    replicas: int = 1,
+    proxy: int | None = None,
 ) -> Iterator[Lab]:
     """Run everything until the block ends; `hosts` is what the DNS stub knows.
 
     `fill` mounts other certificates than the test authority's; `connection_seconds` is how long Envoy keeps a
-    connection to the authorizer.
+    connection to the authorizer; `replicas` how many there are of each; `proxy` is the port of a proxy on loopback by
+    which alone the outside is reached.
     """
     authority = Authority(directory)
     authority.issue(contract.GATEWAY_TLS_NAME, "tls")
@@ -163,26 +187,39 @@ def running(
         tls_port = stack.enter_context(loopback.echo(*outside))
         tcp_port = stack.enter_context(loopback.echo())
         names_port, asked = stack.enter_context(loopback.names(hosts))
-        authorizer = start_authorizer(directory, volumes, cluster)
-        stack.callback(authorizer.end)
-        started = authorizer.await_line(event="started")
-        envoy = _start_envoy(
-            directory, authorizer_port=started["grpc"], names_port=names_port, connection_seconds=connection_seconds
-        )
-        stack.callback(envoy.end)
-        _await_ready(started["health"])
-        ports = _listeners(directory / "admin.sock")
+        authorizers = [start_replica(directory, volumes, cluster) for _ in range(replicas)]
+        for replica in authorizers:
+            stack.callback(replica.process.end)
+        ports = [replica.grpc_port for replica in authorizers]
+        service = stack.enter_context(loopback.service(ports)) if replicas > 1 else None
+        gateways = [
+            start_gateway(
+                directory,
+                number,
+                authorizer_port=service.port if service else ports[0],
+                names_port=names_port,
+                connection_seconds=connection_seconds,
+                proxy=proxy,
+            )
+            for number in range(replicas)
+        ]
+        for gateway in gateways:
+            stack.callback(gateway.process.end)
+        first = authorizers[0]
         running = Lab(
             directory=directory,
             cluster=cluster,
-            authorizer=authorizer,
-            envoy=envoy,
-            authorizer_port=started["grpc"],
-            gateway_port=ports["egress"],
-            signed_port=ports["signed"],
-            ready_port=ports["ready"],
-            health_port=started["health"],
-            reports_port=started["reports"],
+            authorizer=first.process,
+            envoy=gateways[0].process,
+            authorizer_port=first.grpc_port,
+            gateway_port=gateways[0].tls_port,
+            signed_port=gateways[0].signed_port,
+            ready_port=gateways[0].ready_port,
+            health_port=first.health_port,
+            reports_port=first.reports_port,
+            authorizers=authorizers,
+            gateways=gateways,
+            service=service,
             volumes=volumes,
             tls_port=tls_port,
             tcp_port=tcp_port,
@@ -229,15 +266,36 @@ def start_authorizer(directory: Path, volumes: Volumes, cluster: simulated_clust
     return Process([sys.executable, "-m", "zaum_gateway"], environment)
 
 
-def render(directory: Path, *, authorizer_port: int, names_port: int, connection_seconds: int = 300) -> dict[str, Any]:
+def start_replica(directory: Path, volumes: Volumes, cluster: simulated_cluster.SimulatedCluster) -> Replica:
+    """Start an authorizer and wait until it has read the cluster."""
+    process = start_authorizer(directory, volumes, cluster)
+    started = process.await_line(event="started")
+    _await_ready(started["health"])
+    return Replica(process, started["grpc"], started["health"], started["reports"])
+
+
+def start_gateway(directory: Path, number: int, **given: Any) -> Gateway:
+    """Start an Envoy and wait until it listens."""
+    own = directory / f"gateway{number}"
+    own.mkdir()
+    process = _start_envoy(directory, own, **given)
+    ports = _listeners(own / "admin.sock")
+    return Gateway(process, ports["egress"], ports["signed"], ports["ready"])
+
+
+def render(
+    directory: Path,
+    own: Path | None = None,
+    *,
+    authorizer_port: int,
+    names_port: int,
+    connection_seconds: int = 300,
+    proxy: int | None = None,
+) -> dict[str, Any]:
     """Give the chart's file with nothing changed but addresses, paths, the resolver, and one duration if asked."""
-    text = ENVOY_FILE.read_text()
-    text = text.replace("{{ .Release.Namespace }}", "zaum-system").replace(
-        "{{ .Values.clusterDomain }}", "cluster.local"
-    )
-    text = RANGES.sub(lambda found: "".join(_of_range(found[1], each) for each in denied_ranges()), text)
-    assert "{{" not in text, "a part of the template that nothing here knows"
-    text = text.replace("/etc/envoy", str(directory / "envoy")).replace("/var/run/envoy", str(directory))
+    named = ("127.0.0.1", proxy) if proxy else None
+    text = envoy_file.text(envoy_file.Given(namespace=NAMESPACE, excluded=excluded(), proxy=named))
+    text = text.replace("/etc/envoy", str(directory / "envoy")).replace("/var/run/envoy", str(own or directory))
     config: dict[str, Any] = yaml.safe_load(text)
     for listener in config["static_resources"]["listeners"]:
         listener["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": 0}
@@ -255,21 +313,14 @@ def render(directory: Path, *, authorizer_port: int, names_port: int, connection
     return config
 
 
-def denied_ranges() -> list[str]:
-    """Give the chart's denied ranges; of loopback, which is the outside here, only a small part."""
-    values = yaml.safe_load((ROOT / "charts/zaum/values.yaml").read_text())
-    return [DENIED_LOOPBACK if each == "127.0.0.0/8" else each for each in values["network"]["deniedRanges"]]
+def excluded() -> list[str]:
+    """Give the ranges that nothing may lead to: the chart's, but of loopback, the outside here, only a small part."""
+    return [DENIED_LOOPBACK if each == "127.0.0.0/8" else each for each in envoy_file.denied_ranges()]
 
 
-def _of_range(text: str, cidr: str) -> str:
-    address, _, length = cidr.partition("/")
-    text = text.replace('{{ index (splitList "/" .) 0 | quote }}', json.dumps(address))
-    return text.replace('{{ index (splitList "/" .) 1 }}', length)
-
-
-def _start_envoy(directory: Path, **given: int) -> Process:
-    path = directory / "envoy.yaml"
-    path.write_text(yaml.safe_dump(render(directory, **given)))
+def _start_envoy(directory: Path, own: Path, **given: Any) -> Process:
+    path = own / "envoy.yaml"
+    path.write_text(yaml.safe_dump(render(directory, own, **given)))
     binary = Path(sys.executable).with_name("envoy")
     command = [str(binary), "-c", str(path), "--concurrency", "1", "--disable-hot-restart", "-l", "warning"]
     command += ["--file-flush-interval-msec", "50"]

@@ -1,6 +1,7 @@
 """Small servers on loopback: echo over TCP, echo over TLS, and a DNS server that knows the test's names."""
 
 import contextlib
+import itertools
 import socket
 import socketserver
 import ssl
@@ -34,9 +35,7 @@ class _TlsServer(_Server):
 
 
 @contextlib.contextmanager
-def echo(
-    certificate: Path | None = None, key: Path | None = None, *, address: str = "127.0.0.1"
-) -> Iterator[int]:
+def echo(certificate: Path | None = None, key: Path | None = None, *, address: str = "127.0.0.1") -> Iterator[int]:
     """Echo until the block ends; give the port. With a certificate the echo is inside TLS."""
     server: _Server
     if certificate is None:
@@ -93,3 +92,61 @@ def _serving(server: socketserver.BaseServer) -> Iterator[None]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+class Service:
+    """A Service's address as kube-proxy has it: new connections go to the next of `backends`, open ones stay."""
+
+    def __init__(self, backends: list[int]) -> None:
+        self.backends = backends
+        self._turn = itertools.count()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._open: set[socket.socket] = set()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for each in [*self._open]:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            backends = self.backends
+            try:
+                far = socket.create_connection(("127.0.0.1", backends[next(self._turn) % len(backends)]), timeout=5)
+            except (OSError, ZeroDivisionError):
+                near.close()
+                continue
+            far.settimeout(None)
+            for each in (near, far):
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._open |= {near, far}
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    def _pump(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+        with contextlib.suppress(OSError):
+            other.shutdown(socket.SHUT_RDWR)
+        self._open.discard(one)
+
+
+@contextlib.contextmanager
+def service(backends: list[int]) -> Iterator[Service]:
+    """Serve until the block ends."""
+    running = Service(backends)
+    try:
+        yield running
+    finally:
+        running.close()

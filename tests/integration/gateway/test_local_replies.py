@@ -1,4 +1,4 @@
-"""Whatever Envoy itself answers says which rule decided, on both listeners, and a name that leads inward leads nowhere."""
+"""Whatever Envoy itself answers says which rule decided, on both listeners; a name that leads inward leads nowhere."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -66,15 +66,18 @@ def test_a_service_that_a_route_leads_to_is_reached_inside(inward: tuple[conftes
     assert answer.tunnel.recv(100) == b"to the Service"
 
 
+CONNECT = b"CONNECT docs.example.com:443 HTTP/1.1\r\n"
 MALFORMED: dict[str, bytes] = {
-    "an underscore in a header": b"CONNECT docs.example.com:443 HTTP/1.1\r\nHost: docs.example.com:443\r\nX_A: 1\r\n\r\n",
-    "two lengths": b"CONNECT docs.example.com:443 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    "an underscore in a header": CONNECT + b"Host: docs.example.com:443\r\nX_A: 1\r\n\r\n",
+    "two lengths": CONNECT + b"Host: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
     "no HTTP": b"what is this\r\n\r\n",
     "a version of the future": b"CONNECT docs.example.com:443 HTTP/9.9\r\nHost: a\r\n\r\n",
-    "a line break in a value": b"CONNECT docs.example.com:443 HTTP/1.1\r\nHost: a\r\nX-A: 1\n2\r\n\r\n",
-    "a head that is too large": b"CONNECT docs.example.com:443 HTTP/1.1\r\nHost: a\r\nX-A: " + b"a" * 20_000 + b"\r\n\r\n",
-    "too many headers": b"CONNECT docs.example.com:443 HTTP/1.1\r\nHost: a\r\n" + b"X-A: 1\r\n" * 80 + b"\r\n",
-    "a length and chunks": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a line break in a value": CONNECT + b"Host: a\r\nX-A: 1\n2\r\n\r\n",
+    "a head that is too large": CONNECT + b"Host: a\r\nX-A: " + b"a" * 20_000 + b"\r\n\r\n",
+    "too many headers": CONNECT + b"Host: a\r\n" + b"X-A: 1\r\n" * 80 + b"\r\n",
+    "a length and chunks": (
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ),
     "an unknown coding": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
 }  # fmt: skip
 
@@ -99,6 +102,7 @@ def in_the_plain(running: lab.Lab, raw: bytes) -> callers.Answer:
 def test_what_envoy_itself_refuses_carries_a_rule(world: conftest.World, kind: str, send: Send) -> None:
     answer = send(world.lab, MALFORMED[kind])
     assert answer.status >= 400
-    assert answer.headers.get(contract.HEADER_RULE) == Rule.REQUEST_MALFORMED.value, (answer.status, answer.headers)
-    assert answer.denial["rule"] == Rule.REQUEST_MALFORMED.value
+    rule = Rule.HEAD_TOO_LARGE if answer.status == 431 else Rule.REQUEST_MALFORMED
+    assert answer.headers.get(contract.HEADER_RULE) == rule.value, (answer.status, answer.headers)
+    assert answer.denial["rule"] == rule.value
     assert answer.denial["message"]

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from zaum_api import contract
+from tests.support import envoy_file
+from zaum_api import contract, documents
 from zaum_egress import signed_head
 
 CHART = Path(__file__).resolve().parents[3] / "charts/zaum"
@@ -17,10 +17,8 @@ def text(name: str) -> str:
 
 
 def envoy() -> Any:
-    """Give Envoy's file; its two template expressions stand inside scalars."""
-    raw = (CHART / "files/envoy.yaml").read_text()
-    assert raw.count("{{") == 2
-    return yaml.safe_load(raw.replace("{{ .Release.Namespace }}", "ns").replace("{{ .Values.clusterDomain }}", "dom"))
+    """Give Envoy's file as data."""
+    return envoy_file.load(envoy_file.Given(namespace="ns", domain="dom"))
 
 
 def listeners() -> dict[str, Any]:
@@ -68,7 +66,7 @@ def test_envoy_asks_the_authorizer_by_its_name() -> None:
 
 def test_i08_without_an_answer_of_the_authorizer_nothing_opens() -> None:
     found = filters()
-    assert list(found) == ["ext_authz", "dynamic_forward_proxy", "router"], "nothing stands before the question"
+    assert list(found) == ["ext_authz", "dynamic_forward_proxy", "rbac", "router"], "nothing stands before the question"
     assert found["ext_authz"]["failure_mode_allow"] is False
     assert found["ext_authz"]["grpc_service"] == {"envoy_grpc": {"cluster_name": "authorizer"}, "timeout": "0.5s"}
     proofs = ("proxy-authorization", signed_head.HEADER_INPUT, signed_head.HEADER_SIGNATURE)
@@ -87,12 +85,63 @@ def test_both_listeners_do_the_same_but_for_tls_and_http2() -> None:
     differ = {"stat_prefix", "codec_type", "http2_protocol_options", "route_config"}
     assert {key for key in {*tls, *signed} if tls.get(key) != signed.get(key)} == differ
     assert signed["codec_type"] == "HTTP1"
-    parts = (
-        [{**host, "typed_per_filter_config": None} for host in manager["route_config"]["virtual_hosts"]]
-        for manager in (tls, signed)
-    )
-    assert next(parts) == next(parts)
+    (secure,), (plain,) = (manager["route_config"]["virtual_hosts"] for manager in (tls, signed))
+    report, *routes = secure["routes"]
+    assert report["match"]["path"] == contract.PATH_REPORT, "a report needs the token, which travels over TLS alone"
+    assert {**secure, "routes": routes, "typed_per_filter_config": None} == {**plain, "typed_per_filter_config": None}
     assert "transport_socket" not in listeners()["signed"]["filter_chains"][0]
+
+
+def test_a_report_is_handed_over_whole_and_nothing_else_has_a_body() -> None:
+    ((report, *others),) = (host["routes"] for host in connection_manager()["route_config"]["virtual_hosts"])
+    ((_, settings),) = report["typed_per_filter_config"].items()
+    assert settings["check_settings"] == {
+        "context_extensions": {contract.LISTENER_EXTENSION: contract.Listener.TLS.value},
+        "with_request_body": {
+            "max_request_bytes": documents.REPORT_MAX_BYTES,
+            "allow_partial_message": False,
+            "pack_as_bytes": True,
+        },
+    }
+    assert report["match"]["headers"] == [{"name": ":method", "string_match": {"exact": "POST"}}]
+    assert "load_assignment" not in clusters()[report["route"]["cluster"]], "it leads nowhere"
+    assert not [route for route in others if "typed_per_filter_config" in route]
+    assert "with_request_body" not in filters()["ext_authz"]
+
+
+def test_neither_listener_takes_all_connections() -> None:
+    (layer,) = envoy()["layered_runtime"]["layers"]
+    caps = layer["static_layer"]
+    monitors = {item["name"]: item["typed_config"] for item in envoy()["overload_manager"]["resource_monitors"]}
+    whole = monitors["envoy.resource_monitors.global_downstream_max_connections"]["max_active_downstream_connections"]
+    assert {key.split(".")[-2] for key in caps} == {"egress", "signed"}
+    assert all(0 < cap < whole for cap in caps.values())
+
+
+def test_every_listener_bounds_heads_and_time() -> None:
+    for listener in ("egress", "signed"):
+        manager = connection_manager(listener)
+        assert manager["max_request_headers_kb"] <= 16
+        assert manager["common_http_protocol_options"]["max_headers_count"] <= 64
+        for key in ("request_headers_timeout", "stream_idle_timeout"):
+            assert manager[key].endswith("s")
+        assert int(manager["common_http_protocol_options"]["idle_timeout"].rstrip("s")) <= 30
+
+
+def test_behind_a_proxy_only_services_are_dialled_directly() -> None:
+    config = envoy_file.load(envoy_file.Given(proxy=("proxy.corp.example", 8080)))
+    managers = [
+        item["filter_chains"][0]["filters"][0]["typed_config"] for item in config["static_resources"]["listeners"][:2]
+    ]
+    for manager in managers:
+        (host,) = manager["route_config"]["virtual_hosts"]
+        out, inward = [route for route in host["routes"] if "connect_matcher" in route["match"]]
+        (inside,) = out["match"]["headers"]
+        assert inside["invert_match"] is True
+        assert inside["string_match"] == {"contains": ".svc.cluster.local:"}
+        assert (out["route"]["cluster"], inward["route"]["cluster"]) == ("proxy", "outside")
+        assert "connect_config" not in out["route"]["upgrade_configs"][0], "the proxy is asked by CONNECT"
+        assert {"x-zaum-policy", "x-zaum-pod"} <= set(out["request_headers_to_remove"])
 
 
 def test_i04_the_peers_own_address_is_what_counts() -> None:
@@ -137,9 +186,21 @@ def test_old_tls_is_refused() -> None:
         ),
         (
             "authorizer.yaml",
-            [contract.AUTHORIZER_SERVICE, str(contract.AUTHORIZER_PORT), str(contract.AUTHORIZER_HEALTH_PORT)],
+            [
+                contract.AUTHORIZER_SERVICE,
+                str(contract.AUTHORIZER_PORT),
+                str(contract.AUTHORIZER_REPORTS_PORT),
+                str(contract.AUTHORIZER_HEALTH_PORT),
+            ],
         ),
-        ("operator.yaml", [str(contract.OPERATOR_METRICS_PORT), str(contract.OPERATOR_HEALTH_PORT)]),
+        (
+            "operator.yaml",
+            [
+                str(contract.OPERATOR_METRICS_PORT),
+                str(contract.OPERATOR_HEALTH_PORT),
+                f"audience: {contract.AUDIENCE_AUTHORIZER}",
+            ],
+        ),
         ("tls.yaml", [contract.GATEWAY_TLS_NAME, contract.GATEWAY_CLIENT_TLS_NAME, contract.AUTHORIZER_TLS_NAME]),
         ("_helpers.tpl", [str(contract.COMPONENT_UID)]),
         ("networkpolicies.yaml", [f'{contract.LABEL_AGENT}: "{contract.LABEL_AGENT_VALUE}"']),
