@@ -16,8 +16,10 @@ ABOUT: Final[dict[conditions.ConditionType, str]] = {
     conditions.ConditionType.READY: "As many pods as the policy asks for run and are ready. Look here first.",
     conditions.ConditionType.ISOLATED: "Guard, policy NetworkPolicy, ServiceAccount and quota stand as planned"
     " in the API. That the network plugin obeys them is not said here.",
-    conditions.ConditionType.EGRESS_EXACT: "Nothing but this policy decides what its pods reach, and all its hosts"
-    " and routes are in force.",
+    conditions.ConditionType.EGRESS_EXACT: "Nothing but this policy decides what its pods reach and who reaches them:"
+    " of all NetworkPolicies of the namespace, none that selects one of its pods adds anything. And all its hosts and"
+    " routes are in force. AdminNetworkPolicy, BaselineAdminNetworkPolicy and the own kinds of network plugins, which"
+    " the cluster's owner writes, are not looked at.",
     conditions.ConditionType.ENFORCEMENT_PROVEN: "The watchdog of every pod has tried what must be out of its"
     " reach (the API server, the metadata service, its node, the cluster's DNS, parts of Zaum, canaries)"
     " and reached none of it.",

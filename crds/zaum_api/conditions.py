@@ -59,7 +59,7 @@ class Reason(StrEnum):
     CRASH_LOOP = "CrashLoop"
     """The agent ended with an error several times in a row."""
     RUNAWAY = "Runaway"
-    """The watchdog's verdict made the kubelet kill the agent."""
+    """The watchdog's verdict made the kubelet kill the agent, or a contact at the gateway made us end its pod."""
     WATCHDOG_RESTARTED = "WatchdogRestarted"
     """A watchdog that restarted has lost its verdict and its counts: its pod was ended."""
     CONFIG_MAP_MISSING = "ConfigMapMissing"
@@ -89,7 +89,7 @@ class Reason(StrEnum):
     ADMISSION_REFUSED = "AdmissionRefused"
     """The API server refused one of our objects: the message names it."""
     FOREIGN_NETWORK_POLICY = "ForeignNetworkPolicy"
-    """Also on EgressExact: another NetworkPolicy that carries a rule does not exclude agents' pods."""
+    """Also on EgressExact: another NetworkPolicy selects pods of the policy and opens something for them."""
 
     # Ready=False, for us
     APPLY_FAILED = "ApplyFailed"

@@ -97,7 +97,9 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
     Reason.RUNAWAY: Explanation(
         (_NOT_READY, _NOT_SUCCEEDED),
         Who.AUTHOR,
-        "A detector tripped: the watchdog cut the agent off and the kubelet killed it. The message names the breach.",
+        "A detector tripped: the watchdog cut the agent off and the kubelet killed it. Or somebody in the pod spoke to"
+        " the gateway past the watchdog (GatewayContact), and the pod was cut off and ended. The message names the"
+        " breach.",
         "Find out what the agent did; only then tune the detector in spec.runaway.",
     ),
     Reason.WATCHDOG_RESTARTED: Explanation(
@@ -182,7 +184,8 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
     Reason.FOREIGN_NETWORK_POLICY: Explanation(
         (_NOT_READY, _NOT_EXACT),
         Who.OWNER,
-        "Another NetworkPolicy in the namespace may widen what agents reach: no pod runs beside it.",
+        "Another NetworkPolicy selects pods of the policy and opens what the policy does not name, out or in; the"
+        " message names it and its rule. No pod of the policy runs beside it.",
         "Give its podSelector the expression {key: zaum.dev/agent, operator: DoesNotExist}, or delete it.",
     ),
     Reason.APPLY_FAILED: Explanation(

@@ -19,6 +19,7 @@ from zaum_operator.cluster.client import Client
 from zaum_operator.cluster.gate import Gate
 from zaum_operator.cluster.gateway import GatewayLook
 from zaum_operator.cluster.reports import Counts, Reports
+from zaum_operator.cluster.services import Services
 from zaum_operator.cluster.store import Store
 from zaum_operator.core import access, freshness, kinds, watched
 from zaum_operator.core.cache import Cache
@@ -52,6 +53,8 @@ async def run(settings: Settings) -> None:
             "certificates": _certificates(api, settings, workers).run,
             "reports": _reports(api, settings, workers).run,
             "session keys": SessionKeys(api, clock, settings.namespace, Path(settings.certificates.directory)).run,
+            # Without ceilings nobody grants a Service, and single namespaces give no right to open a way to it.
+            **({} if settings.namespaced else {"services": _services(settings, workers).run}),
         },
     )
     runners: list[web.AppRunner] = []
@@ -90,6 +93,17 @@ def _certificates(api: Client, settings: Settings, workers: Workers) -> Certific
         gauges=Gauges(workers.metrics.registry),
         changed=workers.everybody,
         watched=settings.watch_namespaces,
+    )
+
+
+def _services(settings: Settings, workers: Workers) -> Services:
+    reconciler = workers.reconciler
+    return Services(
+        store=reconciler.store,
+        clock=workers.clock,
+        release=settings.namespace,
+        needs=reconciler.needs,
+        changed=lambda keys: workers.notice(tuple(keys)),
     )
 
 

@@ -11,13 +11,26 @@ from zaum_operator.clock import Clock
 from zaum_operator.cluster import act, observe
 from zaum_operator.cluster.gateway import GatewayLook
 from zaum_operator.cluster.store import AT_ONCE, Store
-from zaum_operator.core import actions, children, freshness, kinds, lagging, pace, plan, report, sweep, verdict
+from zaum_operator.core import (
+    actions,
+    children,
+    freshness,
+    kinds,
+    lagging,
+    pace,
+    plan,
+    report,
+    service_ways,
+    sweep,
+    verdict,
+)
 from zaum_operator.core.keys import EVERY, Key
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.pace import Pacer
 from zaum_operator.core.plan import Plan
 from zaum_operator.core.render import installation
 from zaum_operator.core.reports import Held
+from zaum_operator.core.service_ways import Needs
 from zaum_operator.core.snapshot import Site, Snapshot
 
 logger = logging.getLogger(__name__)
@@ -55,6 +68,8 @@ class Reconciler:
     memory: freshness.Memory = field(default_factory=freshness.Memory)
     held: Held = field(default_factory=Held)
     """What watchdogs have said; whoever polls it fills it."""
+    needs: Needs = field(default_factory=Needs)
+    """Which Services policies name and use."""
     _writing: dict[Key, int] = field(default_factory=dict)
     """How many reconciles in a row have written something."""
     _lagging: dict[Key, int] = field(default_factory=dict)
@@ -69,10 +84,12 @@ class Reconciler:
         now, site = self.clock.now(), installation.digest(self.site)
         cache = self.store.cache
         standings = {}
+        self.needs.clear()
         for count, place in enumerate(cache.places(kinds.POLICY)):
             key, item = Key(*place), cache.get(kinds.POLICY, *place)
             if item is None:  # it went while the others had their turn
                 continue
+            self.needs.note(item, service_ways.of_status(item.get("status")))
             standings[key] = pace.observe(item, cache.of_policy(kinds.POD, key), site=site, now=now)
             if count % AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -103,6 +120,7 @@ class Reconciler:
         key = snapshot.key
         self.pacer.forget(key)
         self.memory.forget(key)
+        self.needs.forget(key)
         self._writing.pop(key, None)
         self._lagging.pop(key, None)
         if snapshot.priority_class is None:
@@ -132,6 +150,8 @@ class Reconciler:
             snapshot, policy, self.site, now=now, suffix=lambda _: self.clock.digits(5),
             may_roll=may_roll, readers=self.memory.readers,
         )  # fmt: skip
+        if not self.site.namespaced:
+            self.needs.note(policy, service_ways.of_routes(planned.effective.routes if planned.effective else ()))
         if planned.unseen and await self._is_there(key, planned.unseen):
             return Result(again_after=SOON_SECONDS, also=(Key(key.namespace),))
         failure = await self._carry_out(key, planned.actions)

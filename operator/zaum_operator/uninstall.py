@@ -44,8 +44,8 @@ class Uninstall:
     async def run(self) -> None:
         """Stop the operator, delete agents' pods, then what has no owner; say what is left."""
         self.until = self.clock.seconds() + WORK_SECONDS
-        bounds = self._delete_quotas if self.namespaces else self._delete_classes
-        for step in (self._stop_operator, self._delete_agents, self._delete_guards, bounds, self._delete_lease):
+        bounds = (self._delete_quotas,) if self.namespaces else (self._delete_classes, self._delete_ways)
+        for step in (self._stop_operator, self._delete_agents, self._delete_guards, *bounds, self._delete_lease):
             try:
                 await step()
             except errors.RequestError as error:
@@ -85,6 +85,13 @@ class Uninstall:
         classes = await self.api.list(kinds.PRIORITY_CLASS, selector=contract.LABEL_NAMESPACE)
         await self._delete(kinds.PRIORITY_CLASS, classes)
         self.say(f"priority classes: {len(classes)} deleted")
+
+    async def _delete_ways(self) -> None:
+        """Delete the NetworkPolicy by which the gateway reaches Services; the operator made it, and it has no owner."""
+        name = contract.SERVICES_POLICY
+        found = await self.api.list(kinds.NETWORK_POLICY, self.namespace, name=name)
+        await self._delete(kinds.NETWORK_POLICY, found)
+        self.say(f"ways to Services: {'deleted' if found else 'none'}")
 
     async def _delete_quotas(self) -> None:
         """Delete the quotas of whole namespaces, which no policy owns; they would bind pods that are none of ours."""

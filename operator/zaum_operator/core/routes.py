@@ -119,12 +119,12 @@ def _service(route: routes_api.Route, ceilings: Ceilings, cluster: Cluster) -> d
     for stated in ceilings.services:
         if not any(asked.namespace == namespace and name in {"", asked.name} for namespace, name in stated.value):
             return Closed(route.name, Reason.CEILING_EXCEEDED, f"AgentCeiling {stated.ceiling} does not grant {text}")
-    if problem := _unusable(cluster.services.get((asked.namespace, asked.name)), asked.port):
+    if problem := unusable(cluster.services.get((asked.namespace, asked.name)), asked.port):
         return Closed(route.name, Reason.SERVICE_MISSING, f"{text} {problem}")
     return _route(route, f"{asked.name}.{asked.namespace}.svc.{cluster.domain}", asked.port, service=True)
 
 
-def _unusable(service: Object | None, port: int) -> str:
+def unusable(service: Object | None, port: int) -> str:
     """Say why nothing can be reached through a Service by a NetworkPolicy that names its pods; empty when it can."""
     if service is None or service["metadata"].get("deletionTimestamp"):
         return "does not exist"

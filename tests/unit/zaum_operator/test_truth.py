@@ -79,7 +79,7 @@ def test_counts_that_grow_all_the_time_are_written_every_fifteen_seconds_at_most
     assert 3 <= len(world.api.writes) - before <= 4
 
 
-def test_i07_contact_ends_the_pod_with_one_event_through_polls_and_restarts(world: World) -> None:
+def test_i09_contact_ends_the_pod_with_one_event_through_polls_and_restarts(world: World) -> None:
     uid = running(world)["metadata"]["uid"]
     assert hear(world, contacts=(uid,)) == {KEY}
     assert hear(world, contacts=(uid,)) == set()
@@ -96,7 +96,7 @@ def test_i07_contact_ends_the_pod_with_one_event_through_polls_and_restarts(worl
     assert len(events(world, "GatewayContact")) == 1
 
 
-def test_i07_an_event_that_cannot_be_written_does_not_save_the_pod(world: World) -> None:
+def test_i09_an_event_that_cannot_be_written_does_not_save_the_pod(world: World) -> None:
     uid = running(world)["metadata"]["uid"]
 
     def refuse(verb: str, plural: str, name: str) -> errors.RequestError | None:
@@ -114,7 +114,7 @@ def test_i07_an_event_that_cannot_be_written_does_not_save_the_pod(world: World)
     assert len(events(world, "GatewayContact")) == 1, "it is told as long as the pod is there"
 
 
-def test_i07_a_pod_that_the_api_server_would_not_let_us_cut_off_is_tried_again(world: World) -> None:
+def test_i09_a_pod_that_the_api_server_would_not_let_us_cut_off_is_tried_again(world: World) -> None:
     uid = running(world)["metadata"]["uid"]
     refused = [errors.UnavailableError("patch pods", 503, "later")] * 2
 

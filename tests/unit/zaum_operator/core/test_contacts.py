@@ -32,7 +32,7 @@ def touch(made: Planned) -> Object:
     return made.api.objects["pods", "agents", pod["metadata"]["name"]]
 
 
-def test_i07_the_pod_is_cut_off_ended_and_says_why_for_good() -> None:
+def test_i09_the_pod_is_cut_off_ended_and_says_why_for_good() -> None:
     made = world()
     pod = touch(made)
     assert pod["metadata"]["labels"][contract.LABEL_QUARANTINED] == "true"
@@ -52,7 +52,7 @@ def test_a_pod_that_nobody_accuses_runs_on() -> None:
     assert made.condition()[:2] == ("True", "AllReady")
 
 
-def test_i07_the_next_pod_waits_as_after_any_failure_also_when_the_authorizers_have_forgotten() -> None:
+def test_i09_the_next_pod_waits_as_after_any_failure_also_when_the_authorizers_have_forgotten() -> None:
     made = world()
     pod = touch(made)
     made.contacts.clear()

@@ -104,7 +104,7 @@ def test_what_pods_said_that_have_ended_or_belong_to_nobody_proves_nothing() -> 
     assert made.condition("EnforcementProven")[:2] == ("Unknown", "NoReport")
 
 
-def test_i01_a_new_pod_is_not_proven_by_those_before_it() -> None:
+def test_a_new_pod_is_not_proven_by_those_before_it() -> None:
     made = world()
     assert proven(made, report()) == ("True", "CageHeld")
     made.policy(specs.agent(replicas=2))

@@ -126,7 +126,7 @@ def test_only_what_is_acted_on_makes_a_policy_due() -> None:
     assert take(held, batch({"u": entry(AT + 30, missing=("model",), problem="x")}), after=30) == {KEY}
 
 
-def test_i01_a_word_that_is_not_renewed_for_three_periods_is_unknown_and_the_policy_is_told() -> None:
+def test_a_word_that_is_not_renewed_for_three_periods_is_unknown_and_the_policy_is_told() -> None:
     held = Held()
     said = batch({"u": entry()})
     take(held, said)
@@ -149,7 +149,7 @@ def test_it_grows_old_too_while_no_authorizer_answers() -> None:
 
 
 @pytest.mark.parametrize(("age", "known"), [(0, True), (75, True), (76, False), (-3600, True)])
-def test_i01_what_an_authorizer_holds_from_long_ago_is_not_new_to_a_new_operator(age: int, known: bool) -> None:
+def test_what_an_authorizer_holds_from_long_ago_is_not_new_to_a_new_operator(age: int, known: bool) -> None:
     held = Held()
     take(held, batch({"u": entry(AT - age)}))
     assert bool(held.reports(["u"])) is known
