@@ -22,7 +22,6 @@ from tests.battery.stage import Stage
 from tests.battery.table import Result
 from tests.cluster import addresses, cluster
 from tests.cluster.world import shelf
-from tests.support.e2e import install
 from tests.support.e2e.agents import ROOT
 from tests.support.e2e.api import Api, Object
 from tests.support.e2e.world import World, pod_addresses
@@ -91,14 +90,7 @@ class Play:
         return attempts
 
     def set_stage(self) -> None:
-        """Look at the cluster, start the neighbour, and see what of the product is there.
-
-        Routes speak TLS by themselves: the installation is told of the world's authority.
-        """
-        authority = (cluster.world_state() / "ca.crt").read_text()
-        if "extraCAs:" in Path(install.CHART, "values.yaml").read_text():
-            install.upgrade(f"routes.extraCAs={authority}")
-            install.available(self.api, "zaum-operator")
+        """Look at the cluster, start the neighbour, and see what of the product is there."""
         neighbour, service = self.pods.neighbour()
         gateway = self.api.get("services", INSTALLATION, contract.GATEWAY_SERVICE)["spec"]
         gateways = self.api.items(

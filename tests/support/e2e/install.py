@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.cluster import cluster
 from tests.cluster.images import loading, recipes
 from tests.support.e2e.api import Api, condition
+from zaum_api import contract
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 NAMESPACE: Final = "zaum-system"
@@ -26,13 +28,24 @@ class InstallError(Exception):
 
 
 def install(api: Api, refs: dict[str, str], *more: str) -> None:
-    """Install or upgrade the chart with these images and more values, and wait until every component is available."""
+    """Install or upgrade the chart with these images and more values, and wait until every component is available.
+
+    Routes trust the world's authority, where there is a world.
+    """
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     api.apply(
         "namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
     )
     values = [*(f"{key}={value}" for key, value in recipes.chart_values(refs).items()), *more]
+    authority = cluster.world_state() / "ca.crt"
+    if authority.exists():
+        values.append(f"routes.extraCAs={authority.read_text()}")
+    before = api.find("configmaps", NAMESPACE, "zaum-routes")
     helm("upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE, *TAKING, *sets(values))
+    if before and before["data"] != api.get("configmaps", NAMESPACE, "zaum-routes")["data"]:
+        # The kubelet would bring it into running pods, a minute later.
+        for pod in api.items("pods", NAMESPACE, labels=f"{contract.LABEL_COMPONENT}={contract.COMPONENT_OPERATOR}"):
+            api.delete("pods", NAMESPACE, pod["metadata"]["name"])
     for name in COMPONENTS:
         available(api, f"zaum-{name}")
 
