@@ -91,7 +91,7 @@ def judge_control(answer: gateway_answer.Established | gateway_answer.Declined |
 
 def findings(tries: Iterable[Try], *, control: str) -> tuple[documents.Escape, ...]:
     """Give what keeps the test from being a proof: the failed control, then escapes, then doubts."""
-    found = [documents.Escape(item.name[:NAME_MAX], _at(item), outcome) for item, outcome in tries if outcome]
+    found = [documents.Escape(_name_of(item), _at(item), outcome) for item, outcome in tries if outcome]
     found.sort(key=lambda item: not item.reached)
     if control:
         found.insert(0, documents.Escape(documents.CONTROL, f"{contract.CAGE_HOST}:{CONTROL_PORT}", control))
@@ -152,6 +152,11 @@ class Standing:
             "a cage test that passes (condition EnforcementProven), or spec.egress.requireProof: false",
             retry_after=SECOND,
         )
+
+
+def _name_of(target: documents.CageTarget) -> str:
+    """Give a name that is short however it is written down."""
+    return target.name[:NAME_MAX].encode("ascii", "replace").decode("ascii")
 
 
 def _at(target: documents.CageTarget) -> str:

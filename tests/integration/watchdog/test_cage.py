@@ -240,3 +240,13 @@ def test_without_a_test_in_the_document_nothing_is_dialled_and_nothing_proven(
     assert (report.tested, report.proven) == (0, False)
     assert watchdog.probe("/healthz").status == 200
     assert gateway.heads == []
+
+
+def test_it_stays_small_while_it_tests_and_reports(
+    start: conftest.Start, gateway: world.Gateway, held: tuple[documents.CageTarget, ...]
+) -> None:
+    refusing = tuple(canaries.refusing() for _ in range(20))
+    watchdog = start(cage=documents.Cage((*held, *refusing), period_seconds=5))
+    for _ in range(3):
+        gateway.report(lambda report: report.tested > 0)
+    assert watchdog.resident_mib() <= 32

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zaum_api import contract, documents
-from zaum_watchdog.core import cage, gateway_answer
+from zaum_watchdog.core import cage, gateway_answer, reporting
 from zaum_watchdog.core.session import SECOND
 
 TCP, DNS = documents.Transport.TCP, documents.Transport.DNS
@@ -118,11 +118,12 @@ def test_a_failed_control_stands_first_and_is_no_escape() -> None:
 
 
 def test_escapes_come_before_doubts_and_all_fit_a_report() -> None:
-    doubts = [(documents.CageTarget("x" * 500, TCP, "192.0.2.1", port), "EMFILE") for port in range(1, 41)]
+    doubts = [(documents.CageTarget("\u00e9" * 500, TCP, "192.0.2.1", port), "EMFILE") for port in range(1, 41)]
     found = cage.findings([*doubts, (METADATA, "connected")], control="")
     assert found[0] == ESCAPED
     assert len(found) == documents.ESCAPES_MAX
-    report = documents.Report("sha256:00", "", 41, found, 0, 0, 0)
+    problem, missing = "\u00e9" * reporting.PROBLEM_MAX, ("r" * 32,) * reporting.MISSING_MAX
+    report = documents.Report("sha256:" + "0" * 64, problem, 41, found, 2**53, 2**53, 2**53, missing)
     assert documents.Report.parse(report.dump()) == report
 
 
