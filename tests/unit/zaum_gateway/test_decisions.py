@@ -181,7 +181,7 @@ def test_i04_a_report_is_taken_over_tls_alone_and_by_post() -> None:
         {"method": "GET"},
         {"path": "/v1/reports"},
     ):
-        assert decide(replace(report, **change)).rule is Rule.REQUEST_MALFORMED  # type: ignore[arg-type]
+        assert decide(replace(report, **change)).rule is Rule.REQUEST_MALFORMED
     assert decide(report, credentials.Missing()).rule is Rule.TOKEN_MISSING
     assert decide(replace(report, source="10.0.0.2")).rule is Rule.SOURCE_ADDRESS
 
