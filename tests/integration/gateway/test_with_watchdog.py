@@ -1,7 +1,9 @@
 """The real watchdog at the real gateway: a session, signed heads, and what becomes of them when the gateway changes."""
 
+import dataclasses
 import shutil
 import ssl
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from tests.integration.gateway import conftest, lab
 from tests.integration.gateway.test_gateway import opened
-from tests.integration.watchdog import rig
+from tests.integration.watchdog import canaries, rig
 from zaum_api import contract, documents
 
 Rule = contract.Rule
@@ -22,7 +24,7 @@ def start(fragile: conftest.World, tmp_path: Path) -> Iterator[Start]:
     directory.mkdir()
     running: list[rig.Watchdog] = []
 
-    def begin(*, signed: bool = True) -> rig.Watchdog:
+    def begin(*, signed: bool = True, **changes: object) -> rig.Watchdog:
         here = fragile.lab
         opened(fragile)
         config = documents.WatchdogConfig(
@@ -38,6 +40,7 @@ def start(fragile: conftest.World, tmp_path: Path) -> Iterator[Start]:
             signed_port=here.signed_port if signed else 0,
         )
         files = rig.Files(directory)
+        config = dataclasses.replace(config, **changes)  # type: ignore[arg-type]
         files.write(config.dump(), token=fragile.token())
         running.append(rig.Watchdog(files))
         return running[-1]
@@ -55,6 +58,13 @@ def talk(world: conftest.World, watchdog: rig.Watchdog) -> ssl.SSLSocket:
     tls.sendall(b"ping")
     assert tls.recv(4) == b"ping"
     return tls
+
+
+def taken(world: conftest.World) -> float:
+    """Count the reports that the authorizer took."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{world.lab.health_port}/metrics", timeout=5) as page:
+        lines = page.read().decode().splitlines()
+    return sum(float(line.split()[1]) for line in lines if "reports_received_total " in line and line[0] != "#")
 
 
 def last_tunnel(world: conftest.World, listener: contract.Listener) -> None:
@@ -108,3 +118,38 @@ def test_lost_master_keys_fail_no_call(fragile: conftest.World, start: Start) ->
         fragile.lab.authorizer.await_line(event="decision", rule=Rule.SIGNATURE_INVALID.value)
         tunnel.sendall(b"pong")
         assert tunnel.recv(4) == b"pong"
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_i02_the_gateway_refuses_the_cage_tests_control_as_it_must(
+    fragile: conftest.World, start: Start, signed: bool
+) -> None:
+    cage = documents.Cage((canaries.NOWHERE,), required=True)
+    watchdog = start(signed=signed, cage=cage)
+    watchdog.record("cage", proven="true")
+    fragile.lab.authorizer.await_line(
+        event="decision", rule=Rule.HOST_NOT_NAMED.value, authority=f"{contract.CAGE_HOST}:443"
+    )
+    talk(fragile, watchdog).close()
+
+
+def test_i02_a_pod_that_the_gateway_does_not_know_proves_nothing(fragile: conftest.World, start: Start) -> None:
+    watchdog = start(cage=documents.Cage((canaries.NOWHERE,), required=True))
+    watchdog.record("cage", proven="true")
+    fragile.lab.cluster.pods.delete(fragile.pod)
+    watchdog.files.write(
+        dataclasses.replace(
+            documents.WatchdogConfig.parse(watchdog.files.config.read_bytes()),
+            cage=documents.Cage((canaries.NOWHERE, canaries.refusing()), required=True),
+        ).dump(),
+        token=fragile.token(),
+    )
+    assert "control cage.invalid:443 identity.podUnknown" in watchdog.record("cage", proven="false")["problem"]
+    assert watchdog.connect(fragile.authority).rule == Rule.NO_PROOF.value
+
+
+def test_a_report_is_taken(fragile: conftest.World, start: Start) -> None:
+    watchdog = start()
+    watchdog.record("session")
+    rig.until(lambda: taken(fragile) > 0, "no report arrives")
+    assert watchdog.metric("zaum_report_failing") == 0
