@@ -19,8 +19,9 @@ def proven(snapshot: Snapshot, plan: Plan) -> Finding:
         if reached := [item for item in report.escapes if item.reached]:
             return _reached(pod, reached, plan.certain)
     if len(said) < len(plan.decision.keep) or not said:
-        # The same words for every pod: what comes and goes while nothing is known is no reason to write a status.
-        return Finding(Status.UNKNOWN, Reason.NO_REPORT, "Not every pod's watchdog has said lately what it can reach.")
+        # The same words in all cases: what comes and goes while nothing is known is no reason to write a status.
+        text = "No pod runs, or not every pod's watchdog has said lately what it can reach."
+        return Finding(Status.UNKNOWN, Reason.NO_REPORT, text)
     for pod, report in said.items():
         if not report.tested:
             return Finding(Status.UNKNOWN, Reason.NOT_TESTED_YET, f"Pod {pod.name} has not tested its cage yet.")

@@ -33,11 +33,16 @@ def find(network_policies: Iterable[Object], own: Object | None, pods: Iterable[
 
     Each pod counts as it is and as it would be once we have cut it off.
     """
+    opening = [
+        (policy, rules) for policy in network_policies if not _ours(policy) and (rules := widening.added(policy, own))
+    ]
+    if not opening:
+        return ()
     seen = [{**labels, **cut} for labels in pods for cut in ({}, {contract.LABEL_QUARANTINED: "true"})]
     found = [
         Foreign(policy["metadata"]["name"], rules)
-        for policy in network_policies
-        if not _ours(policy) and (rules := widening.added(policy, own)) and any(_selects(policy, pod) for pod in seen)
+        for policy, rules in opening
+        if any(_selects(policy, labels) for labels in seen)
     ]
     return tuple(sorted(found, key=lambda item: item.name))
 

@@ -1,7 +1,7 @@
 """From one snapshot to the requests that make it right. Isolation comes first, pods last, nothing is written twice."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -88,8 +88,9 @@ def of_policy(
         return Plan(wanted, stale, stale=True, namespaced=site.namespaced)
     held = ceilings_for(snapshot.ceilings, snapshot.namespace, site, readers)
     guarding = children.repair(kinds.NETWORK_POLICY, guard.render(wanted.key.namespace, held.access), snapshot)
+    seen = tuple(map(functools.partial(_seen, snapshot), snapshot.pods))
     if wanted.spec is None:
-        found = foreign.find(snapshot.network_policies, None, _faces(snapshot, None, 1))
+        found = foreign.find(snapshot.network_policies, None, _faces(seen, [metadata.pod_selector(wanted.key.name)]))
         return Plan(
             wanted, guarding, ceilings=held, opened=_opened(snapshot.namespace),
             beside=found, outcome=before, namespaced=site.namespaced,
@@ -97,14 +98,14 @@ def of_policy(
     cluster = routes.Cluster(snapshot.services, site.cluster_domain, frozenset({site.release_namespace}))
     effective = effective_values.resolve(wanted.spec, held, api_audiences=site.api_audiences, cluster=cluster)
     template = pod.template(wanted, wanted.spec.agent, effective, site)
+    to_come = (pod.labels(template, ordinal) for ordinal in range(max(effective.replicas, 1)))
     own = network.render(wanted, site, entries=effective.ingress)
-    found = foreign.find(snapshot.network_policies, own, _faces(snapshot, template, effective.replicas))
+    found = foreign.find(snapshot.network_policies, own, _faces(seen, to_come))
     runs = not _against(effective, found)
     want = _want(
         wanted.spec.agent, effective, site, template,
         runs=runs, start=runs and _startable(snapshot, effective, held), may_roll=may_roll,
     )  # fmt: skip
-    seen = tuple(map(functools.partial(_seen, snapshot), snapshot.pods))
     decision, outcome = _decide(effective, seen, want, before, found, now=now)
     written = config.write(wanted, effective, snapshot.gateway, site) if snapshot.gateway else None
     draft = children.Draft(wanted, effective, snapshot, site, decision, written=written, read=readers.policy)
@@ -133,14 +134,10 @@ def of_policy(
     )
 
 
-def _faces(snapshot: Snapshot, template: Object | None, replicas: int) -> list[dict[str, str]]:
+def _faces(seen: tuple[Pod, ...], templates: Iterable[dict[str, str]]) -> Iterator[dict[str, str]]:
     """Give the labels of the policy's pods: of those that live, whatever somebody put on them, and of those to come."""
-    live = [
-        item["metadata"].get("labels") or {} for item in snapshot.pods if pods.read(item).phase is not pods.Phase.ENDED
-    ]
-    if template is None:
-        return [*live, metadata.pod_selector(snapshot.key.name)]
-    return [*live, *(pod.labels(template, ordinal) for ordinal in range(max(replicas, 1)))]
+    yield from (dict(item.labels) for item in seen if item.phase is not pods.Phase.ENDED)
+    yield from templates
 
 
 def _want(

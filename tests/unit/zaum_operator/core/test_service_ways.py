@@ -21,6 +21,10 @@ def service(*ports: dict[str, Any], **spec: Any) -> Object:
     return {"metadata": {}, "spec": base | spec}
 
 
+def held(needs: Needs) -> Any:
+    return needs.ways, needs.services
+
+
 def egress(one: Object | None, *ways: Way) -> Any:
     found = service_ways.render("zaum-system", ways or (SEARCH,), {SEARCH.service: one})
     return None if found is None else found["spec"]["egress"]
@@ -147,9 +151,7 @@ def test_what_policies_need_together_is_known_by_policy_and_by_service() -> None
     assert needs.naming(("tools", "search")) == (ONE, OTHER)
     needs.forget(ONE)
     needs.note(policy("other"), [])
-    assert not needs.ways
-    assert not needs.services
+    assert held(needs) == ((), ())
     needs.note(policy("one", "search"), [SEARCH])
     needs.clear()
-    assert not needs.ways
-    assert not needs.services
+    assert held(needs) == ((), ())
