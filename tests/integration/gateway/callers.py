@@ -30,16 +30,25 @@ class Answer:
 
 
 def dial(
-    running: lab.Lab, *, source: str = "127.0.0.1", alpn: str = "http/1.1", newest: ssl.TLSVersion | None = None
+    running: lab.Lab,
+    *,
+    source: str = "127.0.0.1",
+    alpn: str = "http/1.1",
+    newest: ssl.TLSVersion | None = None,
+    port: int | None = None,
 ) -> ssl.SSLSocket:
-    """Open TLS to the gateway from a chosen loopback address, checking its name; `newest` caps the version."""
+    """Open TLS to the gateway from a chosen loopback address, checking its name; `newest` caps the version.
+
+    `port` is another gateway's than the first.
+    """
     context = ssl.create_default_context(cafile=str(running.ca))
     context.set_alpn_protocols([alpn])
     if newest is not None:
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         context.maximum_version = newest
         context.set_ciphers("ALL:@SECLEVEL=0")
-    plain = socket.create_connection(("127.0.0.1", running.gateway_port), timeout=10, source_address=(source, 0))
+    address = ("127.0.0.1", port or running.gateway_port)
+    plain = socket.create_connection(address, timeout=10, source_address=(source, 0))
     running.connections.append(plain)
     connection = context.wrap_socket(plain, server_hostname=contract.GATEWAY_TLS_NAME)
     running.connections.append(connection)
@@ -55,9 +64,10 @@ def ask(
     headers: Headers = (),
     method: str = "CONNECT",
     host: str | None = None,
+    port: int | None = None,
 ) -> Answer:
     """Send one request head and read the answer; `host` is the Host header where it is not the authority."""
-    connection = dial(running, source=source)
+    connection = dial(running, source=source, port=port)
     lines = [f"{method} {authority} HTTP/1.1", f"Host: {host or (authority if method == 'CONNECT' else 'gateway')}"]
     if token is not None:
         lines.append(f"Proxy-Authorization: Bearer {token}")

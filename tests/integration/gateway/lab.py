@@ -113,6 +113,7 @@ class Lab:
     ready_port: int
     health_port: int
     reports_port: int
+    names_port: int
     volumes: "Volumes"
     tls_port: int
     tcp_port: int
@@ -217,6 +218,7 @@ def running(
             ready_port=gateways[0].ready_port,
             health_port=first.health_port,
             reports_port=first.reports_port,
+            names_port=names_port,
             authorizers=authorizers,
             gateways=gateways,
             service=service,

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import selectors
 import socket
 import socketserver
 import ssl
@@ -103,16 +104,18 @@ class Service:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._serve)]
+        self._threads[0].start()
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join()
         self._listener.close()
         for each in [*self._open]:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def _serve(self) -> None:
         while True:
@@ -120,26 +123,39 @@ class Service:
                 near, _ = self._listener.accept()
             except OSError:
                 return
-            backends = self.backends
-            try:
-                far = socket.create_connection(("127.0.0.1", backends[next(self._turn) % len(backends)]), timeout=5)
-            except (OSError, ZeroDivisionError):
-                near.close()
-                continue
-            far.settimeout(None)
-            for each in (near, far):
-                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._open |= {near, far}
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+            carrying = threading.Thread(target=self._carry, args=(near, self.backends))
+            self._threads.append(carrying)
+            carrying.start()
 
-    def _pump(self, one: socket.socket, other: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := one.recv(65536):
-                other.sendall(data)
-        with contextlib.suppress(OSError):
-            other.shutdown(socket.SHUT_RDWR)
-        self._open.discard(one)
+    def _carry(self, near: socket.socket, backends: list[int]) -> None:
+        with near, contextlib.suppress(OSError):
+            if not backends:
+                return
+            with socket.create_connection(("127.0.0.1", backends[next(self._turn) % len(backends)])) as far:
+                for each in (near, far):
+                    each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._open |= {near, far}
+                try:
+                    _between(near, far)
+                finally:
+                    self._open -= {near, far}
+
+
+def _between(near: socket.socket, far: socket.socket) -> None:
+    """Carry bytes both ways until both sides have ended."""
+    with selectors.DefaultSelector() as selector:
+        for one, other in ((near, far), (far, near)):
+            selector.register(one, selectors.EVENT_READ, other)
+        while selector.get_map():
+            for key, _ in selector.select():
+                one = key.fileobj
+                assert isinstance(one, socket.socket)
+                data = one.recv(65536)
+                if data:
+                    key.data.sendall(data)
+                else:
+                    selector.unregister(one)
+                    key.data.shutdown(socket.SHUT_WR)
 
 
 @contextlib.contextmanager

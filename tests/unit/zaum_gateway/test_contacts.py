@@ -121,7 +121,7 @@ def test_under_an_unknown_key_it_counts_what_the_token_looks_like(change: dict[s
 
 def caught(latches: contacts.Latches, credential: credentials.Credential, source: str = HERE) -> str | None:
     found = latches.caught(source, credential, BOTH)
-    return found and found.uid
+    return None if found is None else found.uid
 
 
 def test_i08_a_latched_pod_stays_so_also_with_its_own_good_credential() -> None:
