@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.battery import capture, catalogue, credentials, evidence, judge, lasting, presence
-from tests.battery.groups import headers
+from tests.battery.groups import gateway, headers
 from tests.battery.lines import Attempt, Where, Witness
 from tests.battery.pods import Pods
 from tests.battery.stage import Stage
@@ -31,6 +31,9 @@ INSTALLATION: Final = "zaum-system"
 RECORD_SECONDS: Final = 10.0
 TOGETHER: Final = 3
 """Agents that make their attempts at the same time: two cores carry no more without timeouts of their own."""
+GATEWAY: Final = 2
+"""The group of the gateway itself."""
+BEFORE_THE_END: Final = 24
 _ID: Final = re.compile(r"g\d+n\d+")
 _ANSWERED_EARLIER: Final = "first="
 
@@ -84,7 +87,8 @@ class Play:
             work = [threads.submit(self.unguarded, due, Where.FREE), threads.submit(self.unguarded, due, Where.ROOT)]
             for group in sorted({attempt.group for attempt in due}):
                 mine = [attempt for attempt in due if attempt.group == group]
-                work.append(threads.submit(self.guarded, group, mine))
+                for number, part in enumerate(parts(mine) if group == GATEWAY else [mine]):
+                    work.append(threads.submit(self.guarded, group, part, number))
             for done in work:
                 done.result()
         return attempts
@@ -92,7 +96,7 @@ class Play:
     def set_stage(self) -> None:
         """Look at the cluster, start the neighbour, and see what of the product is there."""
         neighbour, service = self.pods.neighbour()
-        gateway = self.api.get("services", INSTALLATION, contract.GATEWAY_SERVICE)["spec"]
+        door = self.api.get("services", INSTALLATION, contract.GATEWAY_SERVICE)["spec"]
         gateways = self.api.items(
             "pods", INSTALLATION, labels=f"{contract.LABEL_COMPONENT}={contract.COMPONENT_GATEWAY}"
         )
@@ -100,9 +104,9 @@ class Play:
         self.stage = Stage(
             neighbour=tuple(sorted(pod_addresses(neighbour))),
             neighbour_service=service,
-            gateway=tuple(gateway["clusterIPs"]),
+            gateway=tuple(door["clusterIPs"]),
             gateway_pods=frozenset(address for pod in gateways for address in pod_addresses(pod)),
-            present=presence.of(self.pods, gateway),
+            present=presence.of(self.pods, door),
             tokens={headers.ROUTE_SECRET: presence.SECRET_VALUE},
         )
         self.say(f"the stage is set; present: {', '.join(sorted(filter(None, self.stage.present))) or 'the base'}")
@@ -121,8 +125,8 @@ class Play:
         self.keep(where, self.pods.findings(agents, pod))
         self.say(f"{len(probes)} controls of the {where} pod")
 
-    def guarded(self, group: int, attempts: Sequence[Attempt]) -> None:
-        """Let an agent make one group's attempts, with the controls that it makes itself."""
+    def guarded(self, group: int, attempts: Sequence[Attempt], part: int) -> None:
+        """Let an agent make one group's attempts, or a part of them, with the controls that it makes itself."""
         name = f"g{group}"
         own = {
             key(attempt.control.probe): attempt.control.probe
@@ -132,8 +136,8 @@ class Play:
         probes = [{**probe, "id": known} for known, probe in own.items()] + [
             {**attempt.probe, "id": attempt.id} for attempt in attempts
         ]
-        if group == 2:
-            pod, probes, attempts = self.ordered(name)
+        if group == GATEWAY:
+            pod, probes, attempts = self.ordered(f"{name}-{part}", {attempt.id for attempt in attempts})
         else:
             pod = self.pods.agent(name, probes, **presence.spec(self.stage.present))
         self.owners |= dict.fromkeys(pod_addresses(pod), name)
@@ -141,26 +145,26 @@ class Play:
         self.findings |= {known: finding for known, finding in findings.items() if known.startswith("g")}
         self.keep(Where.AGENT, findings, group)
         self.say(f"group {group}: {len(attempts)} attempts")
+        if group == GATEWAY:
+            return  # past the watchdog, whose log goes with its pod
         if wrong := self.records_wrong(pod, attempts, findings, len(own)):
             self.doubts.append(f"records of group {group}: {wrong}")
 
-    def ordered(self, name: str) -> tuple[Object, list[Any], list[Attempt]]:
-        """Start group 2's agent, whose attempts need tokens that name its own pod: it fetches them."""
+    def ordered(self, name: str, ids: Collection[str]) -> tuple[Object, list[Any], list[Attempt]]:
+        """Start an agent whose attempts need tokens that name its own pod: it fetches them."""
         other = self.pods.agent(f"{name}-other", [])
         file = f"{uuid.uuid4().hex}.json"
         pod = self.pods.agent(name, [], orders=f"{addresses.WEBSITE_NAME}/shelf/{file}")
-        self.owners |= dict.fromkeys(pod_addresses(pod), name)
+        self.owners |= dict.fromkeys(pod_addresses(pod), f"g{GATEWAY}")
         tokens = credentials.all_tokens(self.api, pod, other, cluster.state_dir() / "pki" / "sa.key")
         stage = Stage(
             neighbour=self.stage.neighbour, neighbour_service=self.stage.neighbour_service, gateway=self.stage.gateway,
             gateway_pods=self.stage.gateway_pods, tokens=tokens, present=self.stage.present,
         )  # fmt: skip
-        attempts = catalogue.all_attempts(stage, (2,))
-        attempts = catalogue.sample(attempts) if self.sampled else attempts
-        due = [attempt for attempt in attempts if attempt.needs in stage.present]
+        due = [attempt for attempt in catalogue.all_attempts(stage, (GATEWAY,)) if attempt.id in ids]
         own = {key(attempt.control.probe): attempt.control.probe for attempt in due}
         # The controls are keyed as the caller knows them: by the attempt, since their tokens are new here.
-        self.renamed = {attempt.id: key(attempt.control.probe) for attempt in due}
+        self.renamed |= {attempt.id: key(attempt.control.probe) for attempt in due}
         probes = [{**probe, "id": known} for known, probe in own.items()]
         probes += [{**attempt.probe, "id": attempt.id} for attempt in due]
         folder = cluster.world_state() / shelf.FOLDER
@@ -246,6 +250,14 @@ class Play:
     def say(self, text: str) -> None:
         """Print progress."""
         print(f"[{time.monotonic() - self.began:5.1f} s] {text}", flush=True)
+
+
+def parts(attempts: Sequence[Attempt]) -> list[Sequence[Attempt]]:
+    """Divide attempts at the gateway among agents: a breach is denied everything at once, and ended within seconds."""
+    plain = [attempt for attempt in attempts if attempt.line == gateway.OWN_TOKEN]
+    breaches = [attempt for attempt in attempts if attempt not in plain]
+    starts = range(0, len(breaches), BEFORE_THE_END)
+    return [plain, *(breaches[start : start + BEFORE_THE_END] for start in starts)]
 
 
 def about(proof: evidence.Proof, attempt: Attempt) -> bool:

@@ -72,7 +72,8 @@ def _secure() -> Iterator[Attempt]:
             yield Attempt(6, line, address, probe, Control(Where.FREE, probe), Witness.DROP)
     for name in ("dns.example.org", "resolver.example.net"):
         for port, line in ((443, "DNS over HTTPS, by the proxy"), (853, "DNS over TLS, by the proxy")):
-            yield Attempt(6, line, name, connect(f"{name}:{port}"), CONTROL, Witness.RULE, UNNAMED)
+            rules = UNNAMED if port == 443 else PORT
+            yield Attempt(6, line, name, connect(f"{name}:{port}"), CONTROL, Witness.RULE, rules)
     for port in (53, 853):
         yield Attempt(
             6, "an allowed name at DNS's port", f"{port}", connect(f"{OK}:{port}"), CONTROL, Witness.RULE, PORT

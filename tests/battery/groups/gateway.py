@@ -1,6 +1,7 @@
 """Group 2: the gateway itself, past the watchdog."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from tests.battery.lines import Attempt, Control, Needs, Probe, Where, Witness
@@ -10,6 +11,9 @@ from zaum_api import contract
 
 OK: Final = addresses.WEBSITE_NAME
 EVIL: Final = addresses.OUTLAW_NAME
+Rule = contract.Rule
+OWN_TOKEN: Final = "own token, other target"
+"""The line whose attempts are no breach."""
 OWN: Final = "own"
 """The pod's own valid token, which no agent can read: the control, and the base of forgeries."""
 TLS: Final = {"sni": contract.GATEWAY_TLS_NAME, "alpn": ["http/1.1"]}
@@ -52,14 +56,16 @@ def attempts(stage: Stage) -> Iterator[Attempt]:
     yield _at(stage, first, "two credentials", "a bad one last", _two(own, "x.y.z"))
     yield _at(stage, first, "the token elsewhere", "Authorization", [f"Authorization: Bearer {own}"])
     yield _at(stage, first, "the token elsewhere", "Cookie", [f"Cookie: token={own}"])
-    for variant, target, host in (
-        ("Host of the policy, target of another", f"{EVIL}:443", f"{OK}:443"),
-        ("a host that nobody named", f"{EVIL}:443", f"{EVIL}:443"),
-        ("an address", f"{addresses.OUTLAW_IPV4}:443", f"{OK}:443"),
-        ("the API server", f"{addresses.NODE_IPV4}:{addresses.API_PORT}", f"{OK}:443"),
-        ("another port", f"{OK}:8443", f"{OK}:8443"),
+    for variant, target, host, rule in (
+        ("Host of the policy, target of another", f"{EVIL}:443", f"{OK}:443", Rule.HOST_NOT_NAMED),
+        ("a host that nobody named", f"{EVIL}:443", f"{EVIL}:443", Rule.HOST_NOT_NAMED),
+        ("an address", f"{addresses.OUTLAW_IPV4}:443", f"{OK}:443", Rule.HOST_IS_ADDRESS),
+        ("the API server", f"{addresses.NODE_IPV4}:{addresses.API_PORT}", f"{OK}:443", Rule.HOST_IS_ADDRESS),
+        ("another port", f"{OK}:8443", f"{OK}:8443", Rule.PORT_NOT_NAMED),
     ):
-        yield _at(stage, first, "own token, other target", variant, _bearer(own), target=target, host=host)
+        yield replace(
+            _at(stage, first, OWN_TOKEN, variant, _bearer(own), target=target, host=host), rules=frozenset({rule.value})
+        )
     for sni in (OK, EVIL, "", contract.AUTHORIZER_TLS_NAME):
         tls = {"sni": sni or None, "alpn": ["http/1.1"]}
         yield _at(stage, first, "the policy's Host, another SNI", sni or "none", [], tls=tls)
