@@ -4,8 +4,10 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration.chart import rendering
+from tests.support import envoy_file
 from zaum_api import contract
 from zaum_operator import settings
 
@@ -388,3 +390,10 @@ def test_the_operator_knows_the_hop(hop: str) -> None:
         {key: rendering.NAMESPACE if value is None else value for key, value in told.items()}
     )
     assert read.site.signed_hop is (hop == "Signed")
+
+
+@pytest.mark.parametrize("proxy", [None, ("proxy.corp.example", 8080)])
+def test_the_tests_read_envoys_file_as_helm_renders_it(proxy: tuple[str, int] | None) -> None:
+    values: Object = {"gateway": {"upstreamProxy": PROXY}} if proxy else {}
+    config = rendering.only(rendering.objects(values), "ConfigMap", "zaum-gateway")["data"]["envoy.yaml"]
+    assert yaml.safe_load(config) == envoy_file.load(envoy_file.Given(namespace=rendering.NAMESPACE, proxy=proxy))

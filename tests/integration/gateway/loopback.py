@@ -148,14 +148,14 @@ def _between(near: socket.socket, far: socket.socket) -> None:
             selector.register(one, selectors.EVENT_READ, other)
         while selector.get_map():
             for key, _ in selector.select():
-                one = key.fileobj
-                assert isinstance(one, socket.socket)
-                data = one.recv(65536)
+                ready, other = key.fileobj, key.data
+                assert isinstance(ready, socket.socket)
+                data = ready.recv(65536)
                 if data:
-                    key.data.sendall(data)
+                    other.sendall(data)
                 else:
-                    selector.unregister(one)
-                    key.data.shutdown(socket.SHUT_WR)
+                    selector.unregister(ready)
+                    other.shutdown(socket.SHUT_WR)
 
 
 @contextlib.contextmanager
