@@ -16,6 +16,8 @@ from zaum_watchdog.core import cage, gateway_answer
 from zaum_watchdog.shell import clock, gateway, hop, watch
 
 TRY_SECONDS: Final = 1.5
+QUESTIONS: Final = 3
+"""Datagrams by which a DNS server is asked, spread over that time. TCP repeats its SYN by itself after a second."""
 CONTROL_SECONDS: Final = 5.0
 CONTROL_TRIES: Final = 3
 CONTROL_PAUSE_SECONDS: Final = 0.2
@@ -195,17 +197,21 @@ async def _connection(loop: asyncio.AbstractEventLoop, made: socket.socket, to: 
     return made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
-async def _question(loop: asyncio.AbstractEventLoop, made: socket.socket, to: tuple[str, int]) -> int:
+async def _question(loop: asyncio.AbstractEventLoop, made: socket.socket, to: tuple[str, int]) -> int | None:
+    """Ask more than once: a datagram that is lost must not pass for a cage that holds."""
     made.connect(to)
-    made.send(cage.QUESTION)
     ready = loop.create_future()
     loop.add_reader(made, _settle, ready)
     try:
-        await ready
+        for _ in range(QUESTIONS):
+            made.send(cage.QUESTION)
+            await asyncio.wait({ready}, timeout=TRY_SECONDS / QUESTIONS)
+            if ready.done():
+                made.recv(_ANSWER_MAX)
+                return 0
     finally:
         loop.remove_reader(made)
-    made.recv(_ANSWER_MAX)
-    return 0
+    return None
 
 
 def _is_outage(answer: Answer) -> bool:

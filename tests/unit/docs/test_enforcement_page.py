@@ -19,6 +19,7 @@ CONFIG = documents.Cage((), required=False)
     "said",
     [
         f"`enforcement.periodSeconds` ({snapshot.CAGE_PERIOD_SECONDS}), all at once, {tries.TRY_SECONDS} s each",
+        "a question by UDP, three times",
         f"the kubelet ({cage.KUBELET_PORT})",
         ", ".join(f"`{outcome.value}`" for outcome in documents.Outcome),
         f"CONNECT to `{contract.CAGE_HOST}:{cage.CONTROL_PORT}`",
@@ -34,6 +35,10 @@ CONFIG = documents.Cage((), required=False)
 )
 def test_the_page_says_what_the_code_does(said: str) -> None:
     assert said in PAGE
+
+
+def test_a_question_is_asked_as_often_as_the_page_says() -> None:
+    assert tries.QUESTIONS == 3
 
 
 def test_the_waits_are_the_ones_of_the_code() -> None:
