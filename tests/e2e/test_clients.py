@@ -1,6 +1,7 @@
 """Real clients, unmodified, do their job in an agent pod with nothing but what Zaum sets and the world's CA."""
 
 import json
+import secrets
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,6 +12,7 @@ from tests.cluster.world import forge
 from tests.support.e2e.agents import FILES, Agents
 from tests.support.e2e.api import Object
 from tests.support.e2e.world import World
+from zaum_api import contract
 
 HOSTS: Final = {
     "hosts": [
@@ -178,6 +180,55 @@ def test_tools_of_the_shell_and_node_reach_what_the_policy_names(people: Agents)
 def test_libraries_and_sdks_reach_what_the_policy_names_streams_included(people: Agents) -> None:
     outcomes = done(people, "libraries", PYTHON, [source for source, _ in PYTHONS.values()])
     assert failures(PYTHONS, outcomes) == {}
+
+
+ROUTES: Final = {
+    "routes": [
+        {
+            "name": name,
+            "api": api,
+            "upstream": f"https://{addresses.LLM_NAME}{base}",
+            "credential": {"secretKeyRef": {"name": "model", "key": "key"}},
+            "allow": [{"methods": ["POST"], "path": path}],
+        }
+        for name, api, base, path in (
+            ("gpt", "OpenAI", "/v1", "/chat/completions"),
+            ("claude", "Anthropic", "", "/v1/messages"),
+        )
+    ]
+}
+"""And no hosts: what the SDKs reach, they reach by a route."""
+SDKS: Final = {name: case for name, case in PYTHONS.items() if name.partition(",")[0] in {"openai", "anthropic"}}
+FIRST_PIECE: Final = """
+import openai, time
+start, times = time.monotonic(), []
+for part in openai.OpenAI().chat.completions.create(
+    model="world-1", messages=[{"role": "user", "content": "a b c d e f g h"}], stream=True
+):
+    times.append(time.monotonic() - start)
+say(len(times) > 5 and times[-1] - times[0] > 0.05 and "piece by piece" or times)
+"""
+REFUSED: Final = """
+import openai
+try:
+    openai.OpenAI(max_retries=0).models.list()
+except openai.APIStatusError as error:
+    say(f"{error.status_code}{error.response.headers['x-zaum-rule']}")
+"""
+"""What is not allowed is said to an SDK in its own terms."""
+
+
+@pytest.mark.world
+def test_sdks_reach_models_by_routes_with_nothing_but_what_zaum_sets(people: Agents, namespace: str) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "stringData": {"key": secrets.token_urlsafe(32)}}
+    people.api.apply("secrets", secret | {"metadata": {"name": "model", "namespace": namespace}})
+    cases = {
+        **SDKS,
+        "pieces come as they are sent": (FIRST_PIECE, "piece by piece"),
+        "another path": (REFUSED, f"403{contract.Rule.ROUTE_NOT_ALLOWED.value}"),
+    }
+    outcomes = done(people, "routed", PYTHON, [source for source, _ in cases.values()], {}, egress=ROUTES)
+    assert failures(cases, outcomes) == {}
 
 
 @pytest.mark.world
