@@ -39,7 +39,9 @@ def decisions(api: Api, uid: str) -> list[Object]:
             name = pod["metadata"]["name"]
             lines = api.log_so_far(install.NAMESPACE, name, container="authorizer")
             found += [json.loads(line) for line in lines if uid in line]
-    return [line for line in found if line.get("event") == "decision"]
+    # The watchdog's own test of its cage asks for a name that nobody may reach.
+    cage = contract.CAGE_HOST
+    return [line for line in found if line.get("event") == "decision" and not line["authority"].startswith(cage)]
 
 
 @pytest.mark.world
@@ -65,7 +67,7 @@ def test_i04_the_port_for_signed_heads_refuses_whoever_has_no_session(agents: Ag
     agents.api.apply("agentpolicies", policy)
     outcomes = agents.outcomes(agents.running("knock"), 3)
     assert [(outcome["status"], outcome["rule"]) for outcome in outcomes] == [
-        (403, contract.Rule.TOKEN_MISSING.value),
+        (407, contract.Rule.TOKEN_MISSING.value),
         (403, contract.Rule.TOKEN_INVALID.value),
         (403, contract.Rule.SIGNATURE_INVALID.value),
     ]

@@ -202,12 +202,12 @@ def test_i04_the_gateway_refuses_whoever_comes_without_the_watchdogs_token(agent
     policy["spec"]["agent"]["env"].append({"name": "GATEWAY", "value": service["spec"]["clusterIP"]})
     agents.api.apply("agentpolicies", policy)
     outcomes = agents.outcomes(agents.running("knock"), 3)
-    assert [outcome["status"] for outcome in outcomes] == [403, 403, 403]
-    assert rules(outcomes) == [
-        contract.Rule.TOKEN_MISSING.value,
-        contract.Rule.TOKEN_INVALID.value,
-        contract.Rule.TOKEN_MISSING.value,
-    ]
+    first, *others = zip((outcome["status"] for outcome in outcomes), rules(outcomes), strict=True)
+    assert first == (407, contract.Rule.TOKEN_MISSING.value)
+    # The first one has latched the pod at the authorizer that heard it; the next may be heard by another one.
+    latched = (403, contract.Rule.LATCHED.value)
+    assert others[0] in {(403, contract.Rule.TOKEN_INVALID.value), latched}
+    assert others[1] in {(407, contract.Rule.TOKEN_MISSING.value), latched}
 
 
 @pytest.mark.world

@@ -106,3 +106,34 @@ def test_what_envoy_itself_refuses_carries_a_rule(world: conftest.World, kind: s
     assert answer.headers.get(contract.HEADER_RULE) == rule.value, (answer.status, answer.headers)
     assert answer.denial["rule"] == rule.value
     assert answer.denial["message"]
+
+
+def test_a_head_that_does_not_end_is_answered_and_silence_is_closed(world: conftest.World) -> None:
+    started = CONNECT + b"Host: a\r\n"
+    slow = [callers.dial(world.lab, source=NOBODY), plain_connection(world.lab)]
+    silent = [callers.dial(world.lab, source=NOBODY), plain_connection(world.lab)]
+    for each in slow:
+        each.sendall(started)
+    for each in (*slow, *silent):
+        each.settimeout(25)
+    for each in slow:
+        answer = callers.read(each)
+        assert (answer.status, answer.headers[contract.HEADER_RULE]) == (408, Rule.REQUEST_TIMEOUT.value)
+        assert answer.denial["message"]
+    for each in silent:
+        assert each.recv(100) == b""
+
+
+def plain_connection(running: lab.Lab) -> socket.socket:
+    address = ("127.0.0.1", running.signed_port)
+    connection = socket.create_connection(address, timeout=10, source_address=(NOBODY, 0))
+    running.connections.append(connection)
+    return connection
+
+
+def test_the_log_says_which_listener_a_request_came_by(world: conftest.World) -> None:
+    callers.ask(world.lab, world.authority, token=None, source=NOBODY)
+    callers.ask_plain(world.lab, world.authority, b"", source=NOBODY)
+    for listener in contract.Listener:
+        line = world.lab.envoy.await_line(source=NOBODY, rule=Rule.TOKEN_MISSING.value, listener=listener.value)
+        assert (line["code"], line["uid"], line["wouldDeny"]) == (407, None, None)

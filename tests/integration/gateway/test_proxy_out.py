@@ -67,7 +67,7 @@ def behind(tmp_path: Path) -> Iterator[tuple[conftest.World, Proxy]]:
                 routes=(documents.EffectiveRoute("web", SERVICE, world.lab.tcp_port, service=True),),
             )
             world.lab.cluster.policies.put(world.policy | {"status": {"effective": effective.write()}})
-            eventually(lambda w=world: through(w), Rule.ALLOWED)  # type: ignore[misc]
+            eventually(lambda w=world: through(w), Rule.ALLOWED)
             proxy.heads.clear()
             yield world, proxy
 
@@ -145,5 +145,5 @@ def test_a_proxy_that_is_away_is_an_outage(behind: tuple[conftest.World, Proxy],
     directory = tmp_path / "away"
     directory.mkdir()
     for away in conftest.make(directory, proxy=gone):
-        answer = eventually(lambda w=away: through(w, w.authority), Rule.UPSTREAM_UNAVAILABLE)  # type: ignore[misc]
+        answer = eventually(lambda w=away: through(w, w.authority), Rule.UPSTREAM_UNAVAILABLE)
         assert answer.status == 503
