@@ -66,11 +66,11 @@ def test_i04_the_port_for_signed_heads_refuses_whoever_has_no_session(agents: Ag
     policy["spec"]["agent"]["env"].append({"name": "GATEWAY", "value": service["spec"]["clusterIP"]})
     agents.api.apply("agentpolicies", policy)
     outcomes = agents.outcomes(agents.running("knock"), 3)
-    assert [(outcome["status"], outcome["rule"]) for outcome in outcomes] == [
-        (407, contract.Rule.TOKEN_MISSING.value),
-        (403, contract.Rule.TOKEN_INVALID.value),
-        (403, contract.Rule.SIGNATURE_INVALID.value),
-    ]
+    first, *others = [(outcome["status"], outcome["rule"]) for outcome in outcomes]
+    assert first == (407, contract.Rule.TOKEN_MISSING.value)
+    # The first one has latched the pod at the authorizer that heard it; the next may be heard by another one.
+    for said, rule in zip(others, (contract.Rule.TOKEN_INVALID, contract.Rule.SIGNATURE_INVALID), strict=True):
+        assert said in {(403, rule.value), (403, contract.Rule.LATCHED.value)}
 
 
 CALLS = f"""
