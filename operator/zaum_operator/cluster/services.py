@@ -49,11 +49,12 @@ class Services:
 
     async def turn(self) -> None:
         """Look at what is due, and write what is wrong. What the API server refuses is tried again next time."""
-        try:
-            await self._look()
-            await self._repair()
-        except errors.RequestError as error:
-            logger.warning("the gateway's way to Services is not brought up to date, tried again: %s", error)
+        # Each by itself: a Service that cannot be looked at is no reason to leave the way as somebody edited it.
+        for step in (self._look, self._repair):
+            try:
+                await step()
+            except errors.RequestError as error:
+                logger.warning("the gateway's way to Services is not brought up to date, tried again: %s", error)
 
     async def _look(self) -> None:
         wanted = self.needs.services

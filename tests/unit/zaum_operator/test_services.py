@@ -1,6 +1,7 @@
 """The operator at work on the gateway's way to Services: one NetworkPolicy, as long as a route needs it."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -175,6 +176,45 @@ def test_while_services_cannot_be_read_nothing_is_taken_away(cluster: Cluster, m
 
     monkeypatch.setattr(cluster.world.api, "list", silent)
     asyncio.run(cluster.services.turn())
+    assert len(cluster.rules()) == 1
+
+
+def test_i11_an_edit_is_undone_also_while_services_cannot_be_read(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.service()
+    cluster.policy()
+    cluster.work()
+    good = cluster.rules()
+
+    async def silent(*_: Any, **__: Any) -> list[Object]:
+        raise errors.UnavailableError("list services", 0, "timeout")
+
+    cluster.world.api.edit(kinds.NETWORK_POLICY, "zaum-system", "zaum-services", {"spec": {"egress": [{}]}})
+    cluster.world.settle()
+    cluster.world.clock.at += timedelta(seconds=11)
+    monkeypatch.setattr(cluster.world.api, "list", silent)
+    asyncio.run(cluster.services.turn())
+    assert cluster.rules() == good
+
+
+def test_it_takes_a_turn_every_two_seconds_and_goes_on_after_a_failure(cluster: Cluster) -> None:
+    slept: list[float] = []
+    cluster.service()
+    cluster.policy()
+    cluster.world.settle()
+    refused = [errors.UnavailableError("patch networkpolicies", 503, "later")]
+    cluster.world.api.refuse = lambda verb, plural, name: refused.pop() if name == "zaum-services" and refused else None
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            raise asyncio.CancelledError
+
+    cluster.world.clock.sleep = sleep  # type: ignore[method-assign]
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cluster.services.run())
+    assert slept == [2.0, 2.0]
     assert len(cluster.rules()) == 1
 
 

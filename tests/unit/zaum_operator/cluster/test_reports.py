@@ -274,3 +274,33 @@ def test_nobody_there_is_said(tmp_path: Path) -> None:
     called = Called(tmp_path)
     with pytest.raises(reports_call.CallError):
         asyncio.run(reports_call.ask("127.0.0.1", 1, called.ca, called.token))
+
+
+def test_a_task_that_ends_inside_the_library_is_a_failed_call_and_our_own_end_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = Called(tmp_path)
+
+    async def ended(*_: Any) -> bytes:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(reports_call, "_get", ended)
+    with pytest.raises(reports_call.CallError, match="was ended"):
+        asyncio.run(reports_call.ask("127.0.0.1", 1, called.ca, called.token))
+
+    async def ours() -> None:
+        asking = asyncio.create_task(reports_call.ask("127.0.0.1", 1, called.ca, called.token))
+        begun = asyncio.Event()
+
+        async def waits(*_: Any) -> bytes:
+            begun.set()
+            await asyncio.Event().wait()
+            return b""
+
+        monkeypatch.setattr(reports_call, "_get", waits)
+        await begun.wait()
+        asking.cancel()
+        await asking
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(ours())
