@@ -3,8 +3,9 @@
 | outcome of a try                            | says                                      |
 |---------------------------------------------|-------------------------------------------|
 | a connection stands, an answer came         | reached: an escape                        |
-| a TCP connection is refused or reset        | reached: somebody is there to refuse      |
+| a TCP connection is reset                   | reached: somebody is there to refuse      |
 | nothing in time, unreachable, not permitted | held                                      |
+| refused by ICMP, without a segment          | held: a firewall says that on the way     |
 | any other error                             | a doubt: the try was not made             |
 
 The control shows that the way to the gateway works and is decided on: without it a pod whose network is dead would
@@ -14,6 +15,7 @@ pass. It must be refused for the one right reason, and where it is not, the test
 import dataclasses
 import errno
 import ipaddress
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -40,6 +42,8 @@ HELD: Final = frozenset(
 )  # fmt: skip
 _RIGHT: Final = frozenset({contract.Rule.HOST_NOT_NAMED, contract.Rule.HOST_MALFORMED})
 _REFUSED: Final = 403
+_SEGMENTS: Final = struct.Struct("=136xII")
+"""tcpi_segs_out and tcpi_segs_in."""
 QUESTION: Final = (
     # A standard query (RFC 1035 §4.1.1): id, recursion desired, one question.
     b"\x7a\x61\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"
@@ -61,6 +65,17 @@ def targets(cage: documents.Cage, nodes: tuple[str, ...]) -> tuple[documents.Cag
     """Give all that is tried: the document's targets and the pod's own node, each once."""
     own = [documents.CageTarget(NODE, documents.Transport.TCP, address, KUBELET_PORT) for address in nodes]
     return tuple(dict.fromkeys((*cage.targets, *own)))
+
+
+def reset_by_target(info: bytes) -> bool:
+    """Say whether a connection that was refused was refused by TCP; `info` is its struct tcp_info (linux/tcp.h).
+
+    By ICMP it is where our SYN has left and no segment has come back. Kernels that do not count say nothing.
+    """
+    if len(info) < _SEGMENTS.size:
+        return True
+    sent, received = _SEGMENTS.unpack_from(info)
+    return not (sent and not received)
 
 
 def judge(transport: documents.Transport, error: int | None) -> str:

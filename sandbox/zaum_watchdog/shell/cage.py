@@ -24,6 +24,7 @@ CONTROL_PAUSE_SECONDS: Final = 0.2
 AT_ONCE: Final = 4
 """Tries that are begun in one turn of the event loop."""
 _ANSWER_MAX: Final = 512
+_INFO_BYTES: Final = 256
 _AUTHORITY: Final = hosts.Authority(hosts.Host(contract.CAGE_HOST), cage.CONTROL_PORT)
 Answer = gateway_answer.Established | gateway_answer.Declined | None
 
@@ -187,14 +188,21 @@ async def attempt(loop: asyncio.AbstractEventLoop, target: documents.CageTarget)
 async def _connection(loop: asyncio.AbstractEventLoop, made: socket.socket, to: tuple[str, int]) -> int:
     error = made.connect_ex(to)
     if error != errno.EINPROGRESS:
-        return error
+        return _refused(made) if error in cage.REACHED else error
     ready = loop.create_future()
     loop.add_writer(made, _settle, ready)
     try:
         await ready
     finally:
         loop.remove_writer(made)
-    return made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    error = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    return _refused(made) if error in cage.REACHED else error
+
+
+def _refused(made: socket.socket) -> int:
+    """Tell a target that refuses from a firewall that says so in its place."""
+    info = made.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
+    return errno.ECONNREFUSED if cage.reset_by_target(info) else errno.EHOSTUNREACH
 
 
 async def _question(loop: asyncio.AbstractEventLoop, made: socket.socket, to: tuple[str, int]) -> int | None:

@@ -4,6 +4,9 @@ import contextlib
 import dataclasses
 import http.client
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -250,3 +253,44 @@ def test_it_stays_small_while_it_tests_and_reports(
     for _ in range(3):
         gateway.report(lambda report: report.tested > 0)
     assert watchdog.resident_mib() <= 32
+
+
+REJECTS = """
+table inet cage {
+    chain out {
+        type filter hook output priority 0
+        tcp dport 81 reject with icmpx port-unreachable
+        tcp dport 82 reject with icmpx admin-prohibited
+        tcp dport 83 drop
+        tcp dport 84 reject with tcp reset
+    }
+}
+"""
+TRIES = """
+import asyncio, json
+from zaum_api import documents
+from zaum_watchdog.core import cage
+from zaum_watchdog.shell import cage as tries
+
+async def run():
+    tcp = documents.Transport.TCP
+    targets = [documents.CageTarget("t", tcp, address, port) for address in ("127.0.0.1", "::1") for port in PORTS]
+    ended = [tries.attempt(asyncio.get_running_loop(), target) for target in targets]
+    return [cage.judge(tcp, error) for error in await asyncio.gather(*ended)]
+
+print(json.dumps(asyncio.run(run())))
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="a network namespace with a firewall of its own takes root")
+def test_i02_a_firewall_that_rejects_is_told_from_a_target_that_does() -> None:
+    ports = [81, 82, 83, 84, 85]  # nobody listens at any of them
+    script = f"ip link set lo up && nft -f - <<'END' && exec {sys.executable} -c \"$TRIES\"\n{REJECTS}END\n"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{rig.ROOT / 'crds'}:{rig.ROOT / 'sandbox'}",
+        "TRIES": TRIES.replace("PORTS", str(ports)),
+    }
+    command = ["unshare", "--net", "sh", "-c", script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True)
+    assert json.loads(done.stdout) == ["", "", "", "refused", "refused"] * 2

@@ -1,6 +1,7 @@
 """The cage test: what is tried, what an outcome proves, and what follows from it."""
 
 import errno
+import struct
 
 import pytest
 from hypothesis import given
@@ -78,6 +79,19 @@ def test_i02_an_outcome_is_an_escape_held_or_a_doubt(
 @given(st.integers())
 def test_i02_an_error_that_is_not_known_never_counts_as_held(error: int) -> None:
     assert cage.judge(TCP, error) or error in cage.HELD
+
+
+@pytest.mark.parametrize(
+    ("sent", "received", "reset"),
+    [(1, 1, True), (2, 1, True), (1, 0, False), (3, 0, False), (0, 0, True), (0, 1, True)],
+)
+def test_i02_only_where_a_syn_left_and_nothing_came_back_was_it_a_firewall(
+    sent: int, received: int, reset: bool
+) -> None:
+    info = b"\x07" + bytes(135) + struct.pack("=II", sent, received)
+    assert cage.reset_by_target(info) is reset
+    assert cage.reset_by_target(info + bytes(88)) is reset
+    assert cage.reset_by_target(info[:-1]), "a kernel that does not count says nothing"
 
 
 def declined(rule: contract.Rule, status: int = 403) -> gateway_answer.Declined:
