@@ -106,6 +106,7 @@ def test_i04_who_speaks_without_the_pods_credential_latches_the_pod(lone: confte
     assert uid(lone) not in contacts(lone)
     before = int(time.time())
     refused(ask(lone), rule)
+    assert uid(lone) in contacts(lone)
     found = contacts(lone)[uid(lone)]
     assert before <= found.pop("at") <= int(time.time())
     name = lone.pod["metadata"]["name"]
