@@ -66,10 +66,13 @@ class Hop:
         """Give the head that asks for a tunnel on the connection `over`, written anew from the decision.
 
         What proves us depends on the connection: the token is for one with TLS alone, so it is asked, not remembered.
+        Empty where the token has gone since the dial: who speaks to the gateway without a proof is taken for the agent.
         """
         target = f"{authority.host.name}:{authority.port}"
         if not isinstance(over, wire.Wire):
             proof = self._watch.token.header
+            if not proof:
+                return b""
         elif self._watch.policy.config.gateway.unsafe_plaintext:
             proof = b""
         else:

@@ -1,10 +1,12 @@
 """The way to the gateway: signed heads in the plain where there is a session, TLS where there is none."""
 
+import asyncio
 import contextlib
 import dataclasses
 import socket
 import ssl
 import time
+import types
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +14,9 @@ import pytest
 from tests.integration.watchdog import conftest, rig, world
 from tests.support.authority import Authority
 from zaum_api import contract, documents
-from zaum_egress import signed_head
+from zaum_egress import hosts, signed_head
+from zaum_watchdog.core import policy
+from zaum_watchdog.shell import hop as hop_of_watchdog
 
 TARGET = f"{conftest.NAMED}:443"
 Rule = contract.Rule
@@ -253,3 +257,16 @@ def test_the_policys_connections_cap_live_tunnels(hop: rig.Watchdog, authority: 
     tunnels.append(shaken(hop, authority))
     for tunnel in tunnels:
         tunnel.close()
+
+
+@pytest.mark.parametrize(("header", "begins"), [(b"Proxy-Authorization: Bearer t\r\n", b"CONNECT "), (b"", b"")])
+def test_i04_nothing_is_said_to_the_gateway_without_a_proof(
+    config: documents.WatchdogConfig, header: bytes, begins: bytes
+) -> None:
+    shared = types.SimpleNamespace(
+        policy=policy.Policy.of(config), token=types.SimpleNamespace(header=header)
+    )  # fmt: skip
+    way = hop_of_watchdog.Hop(shared, None)  # type: ignore[arg-type]  # what `ask` looks at
+    said = way.ask(hosts.Authority(hosts.Host(conftest.NAMED), 443), asyncio.Transport())
+    assert said[:8] == begins
+    assert header in said
