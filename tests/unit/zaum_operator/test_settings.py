@@ -59,6 +59,13 @@ def test_the_hop_is_signed_only_where_that_is_said() -> None:
     assert settings.from_environment(LEAST | {"ZAUM_GATEWAY_HOP": "Signed"}).site.signed_hop
 
 
+def test_reports_are_read_where_the_chart_and_the_authorizers_have_them() -> None:
+    found = settings.from_environment(LEAST)
+    assert (str(found.reports_token_file), found.reports_port) == ("/var/run/zaum/reports/token", 15446)
+    found = settings.from_environment(LEAST | {"ZAUM_REPORTS_TOKEN_FILE": "/x", "ZAUM_REPORTS_PORT": "1"})
+    assert (str(found.reports_token_file), found.reports_port) == ("/x", 1)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -74,6 +81,7 @@ def test_the_hop_is_signed_only_where_that_is_said() -> None:
         ("ZAUM_HOST_USERS", "yes"),
         ("ZAUM_ROLLOUT_MAX", "0"),
         ("ZAUM_GATEWAY_HOP", "signed"),
+        ("ZAUM_REPORTS_PORT", "0"),
         ("ZAUM_CAGE_PERIOD_SECONDS", "4"),
         ("ZAUM_CLUSTER_DNS", "kube-dns"),
         ("ZAUM_CLUSTER_DNS", "10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4,10.0.0.5"),
