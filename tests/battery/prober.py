@@ -334,7 +334,7 @@ def resolve(attempt: Attempt) -> Finding:
             os._exit(0)
         except OSError:
             os._exit(1)
-    until = time.monotonic() + BOUND_SECONDS
+    until = time.monotonic() + attempt.get("seconds", BOUND_SECONDS)
     while time.monotonic() < until:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:

@@ -44,7 +44,7 @@ def attempts(stage: Stage) -> Iterator[Attempt]:
 
 def _questions() -> Iterator[Attempt]:
     for name in (OK, addresses.OUTLAW_NAME, f"{{id}}.{OK}", "kubernetes.default.svc.cluster.local"):
-        control = Control(Where.FREE, {"kind": "resolve", "name": OK})
+        control = Control(Where.FREE, {"kind": "resolve", "name": OK, "seconds": 15})
         yield Attempt(6, "the pod's own resolver", name, {"kind": "resolve", "name": name}, control, Witness.DROP)
     for address in (addresses.WORLD_DNS_IPV4, addresses.WORLD_DNS_IPV6, addresses.CLUSTER_DNS_IPV4):
         for kind, number in TYPES.items():
