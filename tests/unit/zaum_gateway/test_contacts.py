@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from zaum_api import contract
 from zaum_gateway.cluster import mirror
@@ -182,3 +184,21 @@ def test_a_decision_about_a_latched_pod_says_what_to_do() -> None:
     decision = decisions.latched(replace(BOTH.pods["a"], policy="demo"))
     assert (decision.rule, decision.uid, decision.policy) == (Rule.LATCHED, "a", "demo")
     assert decision.allowed_by
+
+
+CREDENTIALS = st.one_of(
+    st.just(credentials.Missing()),
+    st.builds(credentials.Invalid, st.just("x"), owner=st.sampled_from(["", "a", "b", "gone"])),
+    st.sampled_from(["a", "b", "gone"]).map(identity),
+)
+
+
+@given(CREDENTIALS, st.sampled_from([HERE, THERE, "10.0.0.3", "fd00::1", ""]))
+def test_only_live_pods_at_the_address_are_latched_and_never_the_one_that_owns_the_credential(
+    credential: credentials.Credential, source: str
+) -> None:
+    pods, rule = contacts.guilty(source, credential, BOTH)
+    owner = {credentials.Identity: "uid", credentials.Invalid: "owner"}.get(type(credential), "")
+    assert all(pod.live and records.address(source) in pod.addresses for pod in pods)
+    assert not owner or getattr(credential, owner) not in {pod.uid for pod in pods}
+    assert rule in {Rule.TOKEN_MISSING, Rule.TOKEN_INVALID, Rule.SOURCE_ADDRESS}

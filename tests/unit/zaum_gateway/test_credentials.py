@@ -151,3 +151,31 @@ def test_i04_nothing_is_nothing_on_each_listener(nothing: credentials.Presented,
 
 def test_a_token_is_not_in_what_is_printed() -> None:
     assert "Bearer" not in repr(TOKEN)
+
+
+def account(**changes: Any) -> str | credentials.Invalid:
+    whole = {"aud": [contract.AUDIENCE_AUTHORIZER], "sub": "system:serviceaccount:zaum-system:zaum-operator"}
+    found = claims(**(whole | changes))
+    return credentials.account(found, issuer=ISSUER, audience=contract.AUDIENCE_AUTHORIZER, now=NOW)
+
+
+def test_an_accounts_token_names_its_subject() -> None:
+    assert account() == "system:serviceaccount:zaum-system:zaum-operator"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"aud": [contract.AUDIENCE_EGRESS]}, "audience"),
+        ({"aud": [contract.AUDIENCE_AUTHORIZER, contract.AUDIENCE_EGRESS]}, "audience"),
+        ({"iss": "https://elsewhere.test"}, "issuer"),
+        ({"exp": int(NOW) - 60}, "expired"),
+        ({"sub": None}, "subject"),
+        ({"sub": ""}, "subject"),
+        ({"sub": ["system:serviceaccount:zaum-system:zaum-operator"]}, "subject"),
+    ],
+)
+def test_i04_an_account_that_proves_nothing(change: dict[str, Any], problem: str) -> None:
+    found = account(**change)
+    assert isinstance(found, credentials.Invalid)
+    assert problem in found.problem
