@@ -109,6 +109,10 @@ battery: prerequisites ## What an agent would try, from inside its pod; make bat
 
 CHAOS := ZAUM_INSTANCE=chaos ZAUM_STORE=json $(PY) -m tests.cluster
 
+.PHONY: fuzz
+fuzz: dev ## make fuzz CASES=1000000 SEED=7: odd bytes for whatever reads hosts, ClientHellos, HTTP and signatures
+	@$(PY) -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: chaos
 chaos: prerequisites ## make chaos FAULTS=200 SEED=7: faults against the operator, on a control plane of its own
 	@$(CHAOS) up --light
@@ -142,8 +146,8 @@ fix: dev ## Let ruff mend what it can
 	@$(PY) -m ruff format .
 
 .PHONY: bench
-bench: dev ## make bench BENCH=watchdog, or BENCH=operator
-	@[ -n "$(BENCH)" ] || { echo 'name one: make bench BENCH=watchdog, or BENCH=operator' >&2; exit 2; }
+bench: dev ## make bench BENCH=watchdog, BENCH=egress or BENCH=operator
+	@[ -n "$(BENCH)" ] || { echo 'name one: make bench BENCH=watchdog, BENCH=egress or BENCH=operator' >&2; exit 2; }
 	@$(PY) -m bench.$(BENCH)
 
 .PHONY: soak
