@@ -2,11 +2,13 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.integration.gateway import callers, conftest, lab, loopback
 from tests.integration.gateway.test_gateway import eventually, refused
+from tests.support import envoy_file
 from zaum_api import contract, documents
 
 Rule = contract.Rule
@@ -137,3 +139,19 @@ def test_the_log_says_which_listener_a_request_came_by(world: conftest.World) ->
     for listener in contract.Listener:
         line = world.lab.envoy.await_line(source=NOBODY, rule=Rule.TOKEN_MISSING.value, listener=listener.value)
         assert (line["code"], line["uid"], line["wouldDeny"]) == (407, None, None)
+
+
+def test_a_listener_that_is_full_leaves_the_other_one_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, most = envoy_file.text, 3
+    monkeypatch.setattr(
+        envoy_file, "text", lambda given: whole(given).replace("connection_limit: 8000", f"connection_limit: {most}")
+    )
+    for world in conftest.make(tmp_path):
+        kept = [plain_connection(world.lab) for _ in range(most)]
+        beyond = plain_connection(world.lab)
+        assert beyond.recv(1) == b""
+        for each in kept:
+            each.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                each.recv(1)
+        assert callers.ask(world.lab, world.authority, token=None, source=NOBODY).status == 407
