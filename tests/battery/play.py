@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -97,15 +97,12 @@ class Play:
         """Look at the cluster, start the neighbour, and see what of the product is there."""
         neighbour, service = self.pods.neighbour()
         door = self.api.get("services", INSTALLATION, contract.GATEWAY_SERVICE)["spec"]
-        gateways = self.api.items(
-            "pods", INSTALLATION, labels=f"{contract.LABEL_COMPONENT}={contract.COMPONENT_GATEWAY}"
-        )
         self.free |= pod_addresses(neighbour)
         self.stage = Stage(
             neighbour=tuple(sorted(pod_addresses(neighbour))),
             neighbour_service=service,
             gateway=tuple(door["clusterIPs"]),
-            gateway_pods=frozenset(address for pod in gateways for address in pod_addresses(pod)),
+            gateway_pods=self.gateway_pods(),
             present=presence.of(self.pods, door),
             tokens={headers.ROUTE_SECRET: presence.SECRET_VALUE},
         )
@@ -225,11 +222,19 @@ class Play:
             self.doubts.append("the world's capture did not see the unguarded pods")
         if not any(flow.source in self.free and flow.outgoing for flow in node) and {1, 3, 6} & set(self.groups):
             self.doubts.append("the node's capture did not see what was forwarded for the unguarded pods")
+        # Group 10 ends the gateway's pods; watchdogs of all groups go on reporting, to the new ones.
+        stage = replace(self.stage, gateway_pods=self.stage.gateway_pods | self.gateway_pods())
         return [
             *evidence.arrived_in_world(world, self.owners),
-            *evidence.passed_the_node(node, self.owners, self.stage),
-            *evidence.led_inward(node, self.stage),
+            *evidence.passed_the_node(node, self.owners, stage),
+            *evidence.led_inward(node, stage),
         ]
+
+    def gateway_pods(self) -> frozenset[str]:
+        """Give the addresses of the gateway's pods that there are now."""
+        labels = f"{contract.LABEL_COMPONENT}={contract.COMPONENT_GATEWAY}"
+        pods = self.api.items("pods", INSTALLATION, labels=labels)
+        return frozenset(address for pod in pods for address in pod_addresses(pod))
 
     def seen(self, mark: int) -> set[str]:
         """Give the ids of attempts whose mark the world saw; whatever reached the outlaw is an alarm."""
