@@ -90,5 +90,30 @@ def test_i15_every_change_of_the_spec_is_by_somebody_who_may_read_all_that_it_na
     plain.merge("agentpolicies", namespace, "stopped", dropped)
 
 
+def test_i15_an_author_names_only_credentials_that_the_author_may_read(api: Api, namespace: str) -> None:
+    def routed(*names: str) -> Object:
+        made = naming(namespace)
+        credentials = [{"secretKeyRef": {"name": name, "key": "key"}} for name in names]
+        made["spec"]["egress"] = {
+            "routes": [
+                {"name": f"r{place}", "upstream": "https://api.example.com", "credential": credential}
+                for place, credential in enumerate(credentials)
+            ]
+        }
+        return made
+
+    some = author(api, namespace, "some", reads("secrets", "known"))
+    both = author(api, namespace, "both", reads("secrets", "known", "hidden"))
+    every = author(api, namespace, "every", reads("secrets"))
+    names = ["known"] * 7 + ["hidden"]
+    refused(lambda: some.create("agentpolicies", routed(*names), dry_run=True), "Secret hidden", "may not read")
+    some.create("agentpolicies", routed(*names[:7]), dry_run=True)
+    both.create("agentpolicies", routed(*names), dry_run=True)
+    # More than are asked for one by one are for who may read them all.
+    many = [f"s{place}" for place in range(32)]
+    refused(lambda: both.create("agentpolicies", routed(*many), dry_run=True), "more than 8 Secrets")
+    every.create("agentpolicies", routed(*many), dry_run=True)
+
+
 def test_a_policy_that_names_nothing_needs_no_right_to_read(api: Api, namespace: str) -> None:
     author(api, namespace, "plain").create("agentpolicies", naming(namespace), dry_run=True)
