@@ -31,7 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Final
 
@@ -156,9 +156,21 @@ def await_port(port: int, process: "subprocess.Popen[str]") -> None:
             return
 
 
-def _port(stub: "subprocess.Popen[str]") -> int:
+def port_of(stub: "subprocess.Popen[str]") -> int:
     assert stub.stdout is not None
     return int(stub.stdout.readline())
+
+
+def ordered(client: "subprocess.Popen[str]", order: Mapping[str, object], name: str) -> dict[str, float]:
+    """Let a client of bench/load run one order; raise when a request failed."""
+    assert client.stdin is not None
+    assert client.stdout is not None
+    client.stdin.write(json.dumps(order) + "\n")
+    client.stdin.flush()
+    answer: dict[str, float] = json.loads(client.stdout.readline())
+    if answer["failed"] or not answer["requests"]:
+        raise RuntimeError(f"{name}: {answer['failed']} requests failed: {answer['error']}")
+    return answer
 
 
 class Bench:
@@ -187,18 +199,20 @@ class Bench:
         self._tls = tls
         self._ca = authority.pem
         plain = self._load(binary, "stub", "-flight", flight)
-        self.direct = Proxy("direct", _port(plain))
+        self.direct = Proxy("direct", port_of(plain))
         self._stub = (
-            _port(self._load(binary, "stub", "-flight", flight, "-tls", str(certificate))) if tls else self.direct.port
+            port_of(self._load(binary, "stub", "-flight", flight, "-tls", str(certificate)))
+            if tls
+            else self.direct.port
         )
         if bulk:
-            self._stub = _port(self._python("bench.bulk", "serve"))
+            self._stub = port_of(self._python("bench.bulk", "serve"))
         self._sessions = stack.enter_context(sessions.given(certificate)) if signed else 0
         self._client = self._load(binary, "client", "-authority", f"{HOST}:443", "-hello", str(hello))
         self.watchdog = self._start_watchdog()
         self.envoy = self._start_envoy()
         relay = self._load(binary, "relay", "-next", str(self.direct.port), core=PROXY_CORE)
-        self.floor = Proxy("floor", _port(relay), relay.pid)
+        self.floor = Proxy("floor", port_of(relay), relay.pid)
 
     def _load(self, binary: Path, *arguments: str, core: int = LOAD_CORE) -> "subprocess.Popen[str]":
         one = {"GOMAXPROCS": "1", "GOGC": "400"}
@@ -290,14 +304,7 @@ class Bench:
     def ask(self, proxy: Proxy, *, seconds: float, concurrency: int, rate: float) -> dict[str, float]:
         """Run one load; raise when a request failed."""
         order = {"target": f"127.0.0.1:{proxy.port}", "seconds": seconds, "concurrency": concurrency, "rate": rate}
-        assert self._client.stdin is not None
-        assert self._client.stdout is not None
-        self._client.stdin.write(json.dumps(order) + "\n")
-        self._client.stdin.flush()
-        answer: dict[str, float] = json.loads(self._client.stdout.readline())
-        if answer["failed"] or not answer["requests"]:
-            raise RuntimeError(f"{proxy.name}: {answer['failed']} requests failed: {answer['error']}")
-        return answer
+        return ordered(self._client, order, proxy.name)
 
     def round(self, proxy: Proxy) -> Round:
         """Load one proxy as hard as it takes."""

@@ -4,6 +4,8 @@
 //	load stub   -tls CERT.pem      serve the next hop; prints its port
 //	load relay  -next PORT         serve the smallest CONNECT proxy there can be; prints its port
 //	load client -proxy HOST:PORT   ask through a proxy; prints one JSON line per run read from standard input
+//	load api    -tls CERT.pem      serve HTTP over TLS on kept connections; prints its port
+//	load calls                     ask by HTTP on kept connections; prints one JSON line per run likewise
 //
 // One request is a new TCP connection, a CONNECT, its 200, one write of a ClientHello and 1 KiB, and 1 KiB back.
 package main
@@ -17,7 +19,7 @@ const payload = 1024
 
 func main() {
 	if len(os.Args) < 2 {
-		fail(fmt.Errorf("usage: load stub|relay|client [flags]"))
+		fail(fmt.Errorf("usage: load stub|relay|client|api|calls [flags]"))
 	}
 	switch os.Args[1] {
 	case "stub":
@@ -26,6 +28,10 @@ func main() {
 		fail(relay(os.Args[2:]))
 	case "client":
 		fail(client(os.Args[2:]))
+	case "api":
+		fail(api(os.Args[2:]))
+	case "calls":
+		fail(calls(os.Args[2:]))
 	default:
 		fail(fmt.Errorf("unknown command %q", os.Args[1]))
 	}

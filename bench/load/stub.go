@@ -18,11 +18,12 @@ func stub(arguments []string) error {
 	flags := flag.NewFlagSet("stub", flag.ContinueOnError)
 	certificate := flags.String("tls", "", "serve TLS with this PEM file (leaf and key)")
 	flight := flags.Int("flight", 0, "bytes of the first flight")
+	open := flags.Bool("open", false, "be the outside: the flight comes at once, without a CONNECT")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
 	if *certificate == "" {
-		return plain(*flight)
+		return plain(*flight, *open)
 	}
 	pair, err := tls.LoadX509KeyPair(*certificate, *certificate)
 	if err != nil {
@@ -72,7 +73,11 @@ func serve(accepted net.Conn, flight int) {
 }
 
 // plain is the same in one epoll loop: it must cost less than what it helps to measure.
-func plain(flight int) error {
+func plain(flight int, open bool) error {
+	first := -1
+	if open {
+		first = flight
+	}
 	listening, err := listen()
 	if err != nil {
 		return err
@@ -102,7 +107,7 @@ func plain(flight int) error {
 				if err != nil {
 					break
 				}
-				left[int32(accepted)] = -1
+				left[int32(accepted)] = first
 				if err := watch(poll, accepted, syscall.EPOLLIN); err != nil {
 					return err
 				}
