@@ -149,7 +149,7 @@ def last_line(found: Figures) -> str:
     """Write the line that stands at the end."""
     return (
         f"bench: egress added p50 {found.warm.p50:.2f} ms p99 {found.warm.p99:.2f} ms"
-        f" tunnel KiB {found.idle.kib:.1f} watchdog/envoy {found.ratio:.2f}"
+        f" tunnel KiB {found.idle.kib:.0f} watchdog/envoy {found.ratio:.2f}"
     )
 
 
