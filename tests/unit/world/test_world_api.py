@@ -110,7 +110,7 @@ def test_the_shelf_gives_what_was_laid_on_it_and_nothing_beside_it(tmp_path: pat
 
     def status(target: str) -> int | None:
         answer = found.find(http1.Request(method="GET", target=target, headers={}))
-        return answer and answer.status
+        return None if answer is None else answer.status
 
     assert status("/shelf/a.json") == 200
     assert status("/shelf/b.json") == 404
