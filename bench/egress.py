@@ -24,7 +24,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -331,11 +331,11 @@ def folder() -> Path:
     return cache / "bench" / "egress" / datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, keep; 1 when an aim is missed."""
     asked = argparse.ArgumentParser(prog="python -m bench.egress")
     asked.add_argument("--short", action="store_true", help="a look that takes a minute; too short to judge by")
-    effort = SHORT if asked.parse_args().short else Effort()
+    effort = SHORT if asked.parse_args(arguments).short else Effort()
     busy = os.getloadavg()[0]
     found = measure(effort)
     raw = folder()

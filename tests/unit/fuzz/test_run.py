@@ -48,6 +48,10 @@ def test_the_same_seed_gives_the_same_cases_and_another_one_others() -> None:
     assert seen[0] == seen[1] != seen[2]
 
 
+def test_a_million_cases_begin_well() -> None:
+    assert run.run(seed=5, cases=22_000)[1] == []
+
+
 def test_exactly_as_many_cases_are_run_as_were_asked_for() -> None:
     counts, failures = run.run(seed=3, cases=2750)
     assert (sum(counts.values()), failures) == (2750, [])
