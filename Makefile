@@ -52,7 +52,7 @@ test: prerequisites ## All the tests, from nothing
 	@$(LOADED)
 	@$(IN_CLUSTER) $(PY) -m tests.support.e2e.install
 	@failed=0; \
-	$(TOGETHER) integration-loopback integration-chart e2e-first e2e-second || failed=1; \
+	$(TOGETHER) e2e-second e2e-first integration-loopback integration-chart || failed=1; \
 	$(TOGETHER) e2e-alone integration-clusters || failed=1; \
 	exit $$failed
 

@@ -149,7 +149,11 @@ class Namespace:
         if own is None:
             return  # the guard alone: nothing is open
         found = without_empty(own.get("spec") or {})
-        if found.get("egress", []) not in ([], [gateway_rule(self.release, 15443)], [gateway_rule(self.release, 15442, 15443)]):
+        if found.get("egress", []) not in (
+            [],
+            [gateway_rule(self.release, 15443)],
+            [gateway_rule(self.release, 15442, 15443)],
+        ):
             yield Rule.EXACT, policy, "egress"
         expected = {"matchLabels": {AGENT: "true", POLICY: policy}}
         expressions = {"matchExpressions": [{"key": QUARANTINED, "operator": "DoesNotExist"}]}

@@ -23,8 +23,8 @@ from zaum_operator.core.kinds import Kind, Object, Operations
 from zaum_operator.metrics import Metrics
 
 CONNECTIONS: Final = 64
-PAGE: Final = 50
-"""Parsing a page and taking it in holds the loop: some 10 ms for 50 pods. It is whole in memory, too."""
+PAGE: Final = 25
+"""Parsing a page and taking it in holds the loop, some 10 ms for every 50 pods; and it is whole in memory."""
 NO_HINT_SECONDS: Final = 1.0
 """How long a 429 without Retry-After stops us."""
 _JSON: Final = "application/json"

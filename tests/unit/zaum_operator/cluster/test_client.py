@@ -95,7 +95,7 @@ def test_where_get_is_not_granted_one_object_is_a_list_by_name() -> None:
     found, wire = ask(ok({"items": [{"metadata": {"name": "zaum-x"}}]}), call=call)
     assert found["metadata"]["name"] == "zaum-x"
     assert wire.sent[0]["url"].endswith(
-        "/namespaces/agents/resourcequotas?fieldSelector=metadata.name%3Dzaum-x&limit=50"
+        "/namespaces/agents/resourcequotas?fieldSelector=metadata.name%3Dzaum-x&limit=25"
     )
     assert ask(ok({"items": []}), call=call)[0] is None
 
@@ -105,7 +105,7 @@ def test_list_follows_pages_and_names_kinds() -> None:
     second = ok({"items": [{"metadata": {"name": "b"}}], "metadata": {}})
     found, wire = ask(first, second, call=lambda c: c.list(kinds.POLICY, selector="x=y"))
     assert [(item["kind"], item["metadata"]["name"]) for item in found] == [("AgentPolicy", "a"), ("AgentPolicy", "b")]
-    assert wire.sent[0]["url"] == "https://api/apis/zaum.dev/v1alpha1/agentpolicies?labelSelector=x%3Dy&limit=50"
+    assert wire.sent[0]["url"] == "https://api/apis/zaum.dev/v1alpha1/agentpolicies?labelSelector=x%3Dy&limit=25"
     assert wire.sent[1]["url"].endswith("&continue=more")
 
 
