@@ -34,6 +34,7 @@ APP_NAME: Final = "zaum"
 COMPONENT_GATEWAY: Final = "gateway"
 COMPONENT_AUTHORIZER: Final = "authorizer"
 COMPONENT_OPERATOR: Final = "operator"
+COMPONENT_LEDGER: Final = "ledger"
 
 ANNOTATION_CONFIG_DIGEST: Final = "zaum.dev/config-digest"
 ANNOTATION_TEMPLATE: Final = "zaum.dev/template-digest"
@@ -67,7 +68,7 @@ LEASE_NAME: Final = "zaum-operator"
 AGENT_UID: Final = 10001
 WATCHDOG_UID: Final = 10002
 COMPONENT_UID: Final = 10010
-"""Operator, gateway and authorizer."""
+"""Operator, gateway, authorizer and ledger."""
 
 CONTAINER_AGENT: Final = "agent"
 CONTAINER_WATCHDOG: Final = "watchdog"
@@ -82,6 +83,8 @@ LEDGER_PORT: Final = 15444
 AUTHORIZER_PORT: Final = 15445
 AUTHORIZER_REPORTS_PORT: Final = 15446
 """HTTPS for the operator alone: what watchdogs have reported, and who spoke to the gateway without being one."""
+LEDGER_HEALTH_PORT: Final = 15447
+"""The ledger's /healthz, /readyz and /metrics, in the plain."""
 OPERATOR_METRICS_PORT: Final = 15450
 OPERATOR_HEALTH_PORT: Final = 15451
 AUTHORIZER_HEALTH_PORT: Final = 15452
@@ -101,11 +104,15 @@ CONFIG_DIGEST_PATH: Final = "/etc/zaum/digest"
 """The pod annotation by the downward API, in the same projected volume as the document: both change at once."""
 TOKEN_DIR: Final = "/var/run/zaum"  # noqa: S105 - a path
 TOKEN_PATH: Final = "/var/run/zaum/token"  # noqa: S105 - a path
+LEDGER_TOKEN_PATH: Final = "/var/run/zaum/ledger-token"  # noqa: S105 - a path
+"""In the watchdog alone, in the same projected volume: its token of AUDIENCE_LEDGER."""
 CREDENTIALS_DIR: Final = "/var/run/zaum-credentials"
 """In the watchdog alone: <route>/credential holds the key of each route that has one; absent while the Secret is."""
 CREDENTIAL_FILE: Final = "credential"
 ENV_NODE_ADDRESSES: Final = "ZAUM_NODE_ADDRESSES"
 """In the watchdog alone: its node's addresses, comma-separated (downward API, status.hostIPs), for the cage test."""
+ENV_ORDINAL: Final = "ZAUM_ORDINAL"
+"""In the watchdog alone: LABEL_ORDINAL of its pod (downward API)."""
 TERMINATION_LOG: Final = "/dev/termination-log"
 """Where the kubelet reads a container's last word (terminationMessagePath's default). The watchdog leaves the `Breach`
 there when it latches; the operator finds it as the container's `terminated.message`."""
@@ -121,6 +128,8 @@ CONFIG_PATH; its annotation ANNOTATION_CONFIG_VERSION says which."""
 
 AUDIENCE_EGRESS: Final = "zaum-egress"
 AUDIENCE_LEDGER: Final = "zaum-ledger"
+AUDIENCE_LEDGER_READ: Final = "zaum-ledger-read"
+"""Of the operator's own token, by which it reads the usage."""
 AUDIENCE_AUTHORIZER: Final = "zaum-authorizer"
 """Of the operator's own token, by which it reads the reports."""
 AUDIENCE_PREFIX: Final = "zaum"
@@ -130,12 +139,15 @@ TOKEN_SECONDS: Final = 600
 CA_SECRET: Final = "zaum-ca"  # noqa: S105 - a name
 GATEWAY_TLS_SECRET: Final = "zaum-gateway-tls"  # noqa: S105 - a name
 AUTHORIZER_TLS_SECRET: Final = "zaum-authorizer-tls"  # noqa: S105 - a name
+LEDGER_TLS_SECRET: Final = "zaum-ledger-tls"  # noqa: S105 - a name
 SESSION_SECRET: Final = "zaum-session-keys"  # noqa: S105 - a name
 """The master keys from which session keys are derived; only the authorizers mount it, the operator rotates it."""
 GATEWAY_SERVICE: Final = "zaum-gateway"
 AUTHORIZER_SERVICE: Final = "zaum-authorizer"
+LEDGER_SERVICE: Final = "zaum-ledger"
 GATEWAY_TLS_NAME: Final = "gateway.zaum.dev"
 AUTHORIZER_TLS_NAME: Final = "authorizer.zaum.dev"
+LEDGER_TLS_NAME: Final = "ledger.zaum.dev"
 GATEWAY_CLIENT_TLS_NAME: Final = "gateway-client.zaum.dev"
 """The name in the certificate that Envoy shows to the authorizer."""
 SERVICES_POLICY: Final = "zaum-services"
@@ -149,6 +161,12 @@ PATH_REPORT: Final = "/v1/report"
 """At the gateway, over TLS, with the pod's token: takes a `documents.Report`."""
 PATH_REPORTS: Final = "/v1/reports"
 """At the authorizer's AUTHORIZER_REPORTS_PORT, with the operator's token."""
+PATH_LEDGER_SYNC: Final = "/v1/sync"
+"""At the ledger, over TLS, with a pod's token: takes a `documents.Sync`, answers with a `documents.Synced`."""
+PATH_LEDGER_ORDERS: Final = "/v1/orders"
+"""At the ledger, with a pod's token: `?session=...&after=N` waits for `documents.Orders`."""
+PATH_LEDGER_USAGE: Final = "/v1/usage"
+"""At the ledger, with the operator's token: `?after=namespace/policy` gives a `documents.UsagePage`."""
 
 HEADER_RULE: Final = "x-zaum-rule"
 """On every answer that Zaum itself gives: the rule that decided."""

@@ -22,15 +22,41 @@ from zaum_api.documents.effective import (
 )
 from zaum_api.documents.egress import GatewayPeer, HostRule, RequestRate
 from zaum_api.documents.last_word import LastWord
+from zaum_api.documents.ledger import LEASES_MAX, SYNC_MAX_BYTES, Counters, Demand, Spent, Sync, Want
 from zaum_api.documents.liveness import Liveness, LivenessKind
+from zaum_api.documents.meters import (
+    AMOUNT_MAX,
+    METERS_MAX,
+    SCOPE_HOST,
+    SCOPE_POLICY,
+    SCOPE_ROUTE,
+    Meter,
+    MeterKind,
+    Sharing,
+    Window,
+)
 from zaum_api.documents.mode import Mode
+from zaum_api.documents.orders import ORDERS_MAX, ORDERS_MAX_BYTES, ORDERS_WAIT_SECONDS, Action, Order, Orders
 from zaum_api.documents.report import CONTROL, ESCAPES_MAX, REPORT_MAX_BYTES, Escape, Outcome, Report
 from zaum_api.documents.routes import METHODS, ROUTES_MAX, Allowed, Credential, Route
 from zaum_api.documents.runaway import CpuDetector, DeniedDetector, ProcessDetector, Runaway
 from zaum_api.documents.session import Session
+from zaum_api.documents.synced import (
+    REFUSAL_STATUS,
+    SYNCED_MAX_BYTES,
+    Lease,
+    LedgerError,
+    Refusal,
+    Refused,
+    Share,
+    Synced,
+    Used,
+)
 from zaum_api.documents.tunnels import Tunnels
+from zaum_api.documents.usage import USAGE_MAX_BYTES, USAGE_PAGE, PolicyUsage, UsagePage
 
 __all__ = [
+    "AMOUNT_MAX",
     "CONFIG_VERSION",
     "CONFIG_VERSIONS",
     "CONTROL",
@@ -38,14 +64,30 @@ __all__ = [
     "EFFECTIVE_VERSION",
     "EFFECTIVE_VERSIONS",
     "ESCAPES_MAX",
+    "LEASES_MAX",
+    "METERS_MAX",
     "METHODS",
+    "ORDERS_MAX",
+    "ORDERS_MAX_BYTES",
+    "ORDERS_WAIT_SECONDS",
+    "REFUSAL_STATUS",
     "REPORT_MAX_BYTES",
     "ROUTES_MAX",
+    "SCOPE_HOST",
+    "SCOPE_POLICY",
+    "SCOPE_ROUTE",
+    "SYNCED_MAX_BYTES",
+    "SYNC_MAX_BYTES",
+    "USAGE_MAX_BYTES",
+    "USAGE_PAGE",
+    "Action",
     "Allowed",
     "Cage",
     "CageTarget",
+    "Counters",
     "CpuDetector",
     "Credential",
+    "Demand",
     "Denial",
     "DeniedDetector",
     "Effective",
@@ -55,18 +97,36 @@ __all__ = [
     "GatewayPeer",
     "HostRule",
     "LastWord",
+    "Lease",
+    "LedgerError",
     "Liveness",
     "LivenessKind",
+    "Meter",
+    "MeterKind",
     "Mode",
+    "Order",
+    "Orders",
     "Outcome",
+    "PolicyUsage",
     "ProcessDetector",
+    "Refusal",
+    "Refused",
     "Report",
     "RequestRate",
     "Route",
     "Runaway",
     "Session",
+    "Share",
+    "Sharing",
     "Source",
+    "Spent",
+    "Sync",
+    "Synced",
     "Transport",
     "Tunnels",
+    "UsagePage",
+    "Used",
+    "Want",
     "WatchdogConfig",
+    "Window",
 ]

@@ -1,0 +1,232 @@
+"""What the ledger answers to a `Sync`: `Synced`, or a `LedgerError`.
+
+All times are seconds from the moment at which the answer was written, and all amounts integers in the meter's unit.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from zaum_api import reading
+from zaum_api.documents.ledger import SEQUENCE_MAX, SYNC_VERSION, check_version, once, opaque
+from zaum_api.documents.meters import AMOUNT_MAX, METERS_MAX, meter_id
+from zaum_api.documents.orders import ORDERS_MAX, Order
+from zaum_api.reading import Fields
+
+SYNCED_MAX_BYTES: Final = 1024 * 1024
+SECONDS_MAX: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A slice: `amount` of a meter that this session alone may spend, until `seconds` from the answer."""
+
+    id: str
+    meter: str
+    amount: int
+    seconds: int
+
+    @staticmethod
+    def read(value: object, place: str) -> "Lease":
+        """Read one."""
+        fields = Fields(value, place)
+        lease = Lease(
+            id=fields.one("id", opaque),
+            meter=fields.one("meter", meter_id),
+            amount=fields.whole("amount", least=1, most=AMOUNT_MAX),
+            seconds=fields.whole("seconds", least=0, most=SECONDS_MAX),
+        )
+        fields.end()
+        return lease
+
+    def write(self) -> dict[str, Any]:
+        """Give the JSON shape."""
+        return {"id": self.id, "meter": self.meter, "amount": self.amount, "seconds": self.seconds}
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """This pod's part of a meter for `seconds` from the answer; then its floor again, or less where this is less.
+
+    `carried`: what the pods of this ordinal before may have spent of the window that runs now; it counts as this
+    session's own. It stands in a session's first answer; later ones say 0.
+    """
+
+    meter: str
+    amount: int
+    burst: int
+    seconds: int
+    carried: int = 0
+
+    @staticmethod
+    def read(value: object, place: str) -> "Share":
+        """Read one."""
+        fields = Fields(value, place)
+        share = Share(
+            meter=fields.one("meter", meter_id),
+            amount=fields.whole("amount", least=0, most=AMOUNT_MAX),
+            burst=fields.whole("burst", least=0, most=1_000_000),
+            seconds=fields.whole("seconds", least=0, most=SECONDS_MAX),
+            carried=fields.whole("carried", least=0, most=AMOUNT_MAX),
+        )
+        fields.end()
+        return share
+
+    def write(self) -> dict[str, Any]:
+        """Give the JSON shape."""
+        return {
+            "meter": self.meter,
+            "amount": self.amount,
+            "burst": self.burst,
+            "seconds": self.seconds,
+            "carried": self.carried,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A want that was not met: how much could still be had, and in how many seconds some comes free."""
+
+    meter: str
+    remaining: int
+    seconds: int
+
+    @staticmethod
+    def read(value: object, place: str) -> "Refused":
+        """Read one."""
+        fields = Fields(value, place)
+        refused = Refused(
+            meter=fields.one("meter", meter_id),
+            remaining=fields.whole("remaining", least=0, most=AMOUNT_MAX),
+            seconds=fields.whole("seconds", least=0, most=SECONDS_MAX),
+        )
+        fields.end()
+        return refused
+
+    def write(self) -> dict[str, Any]:
+        """Give the JSON shape."""
+        return {"meter": self.meter, "remaining": self.remaining, "seconds": self.seconds}
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What the whole policy has used of a meter's window: charged and lent; `seconds` until the window ends.
+
+    Of a sliding window: until some of it comes free, 0 where nothing is used.
+    """
+
+    meter: str
+    used: int
+    limit: int
+    seconds: int
+
+    @staticmethod
+    def read(value: object, place: str) -> "Used":
+        """Read one."""
+        fields = Fields(value, place)
+        used = Used(
+            meter=fields.one("meter", meter_id),
+            used=fields.whole("used", least=0, most=AMOUNT_MAX),
+            limit=fields.whole("limit", least=0, most=AMOUNT_MAX),
+            seconds=fields.whole("seconds", least=0, most=SECONDS_MAX),
+        )
+        fields.end()
+        return used
+
+    def write(self) -> dict[str, Any]:
+        """Give the JSON shape."""
+        return {"meter": self.meter, "used": self.used, "limit": self.limit, "seconds": self.seconds}
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """The answer to a `Sync`. `leases`: the new ones alone; `orders`: those that the pod has not confirmed yet."""
+
+    session: str
+    sequence: int
+    leases: tuple[Lease, ...] = ()
+    shares: tuple[Share, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    usage: tuple[Used, ...] = ()
+    orders: tuple[Order, ...] = ()
+
+    @staticmethod
+    def parse(raw: bytes) -> "Synced":
+        """Read an answer; raise DocumentError for anything but a whole, known, in-range one."""
+        fields = Fields(reading.load_json(raw, most=SYNCED_MAX_BYTES), "")
+        check_version(fields)
+        synced = Synced(
+            session=fields.one("session", opaque),
+            sequence=fields.whole("sequence", least=1, most=SEQUENCE_MAX),
+            leases=fields.items("leases", Lease.read, most=METERS_MAX),
+            shares=fields.items("shares", Share.read, most=METERS_MAX),
+            refused=fields.items("refused", Refused.read, most=METERS_MAX),
+            usage=fields.items("usage", Used.read, most=METERS_MAX),
+            orders=fields.items("orders", Order.read, most=ORDERS_MAX),
+        )
+        fields.end()
+        once("leases", [lease.id for lease in synced.leases])
+        once("shares", [share.meter for share in synced.shares])
+        return synced
+
+    def dump(self) -> bytes:
+        """Write the canonical form."""
+        return reading.canonical(
+            {
+                "version": SYNC_VERSION,
+                "session": self.session,
+                "sequence": self.sequence,
+                "leases": [item.write() for item in self.leases],
+                "shares": [item.write() for item in self.shares],
+                "refused": [item.write() for item in self.refused],
+                "usage": [item.write() for item in self.usage],
+                "orders": [item.write() for item in self.orders],
+            }
+        )
+
+
+class Refusal(StrEnum):
+    """Why the ledger gave no answer; the HTTP status is in `REFUSAL_STATUS`. Nothing was granted or charged."""
+
+    MALFORMED = "malformed"
+    TOKEN = "token"  # noqa: S105 - a reason
+    POD = "pod"
+    """The token is good, but speaks for no pod of a policy, or for another ordinal."""
+    UNKNOWN_PATH = "path"
+    SESSION = "session"
+    """Unknown, or ended: start anew with an empty one."""
+    TOO_LARGE = "size"
+    TOO_MANY = "rate"
+    STORAGE = "storage"
+
+
+REFUSAL_STATUS: Final[dict[Refusal, int]] = {
+    Refusal.MALFORMED: 400,
+    Refusal.TOKEN: 401,
+    Refusal.POD: 403,
+    Refusal.UNKNOWN_PATH: 404,
+    Refusal.SESSION: 409,
+    Refusal.TOO_LARGE: 413,
+    Refusal.TOO_MANY: 429,
+    Refusal.STORAGE: 503,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerError:
+    """The body of every answer but 200. `message` is for people."""
+
+    error: str
+    message: str
+
+    @staticmethod
+    def parse(raw: bytes) -> "LedgerError":
+        """Read one; `error` may be one that this version does not know."""
+        fields = Fields(reading.load_json(raw, most=8 * 1024), "")
+        error = LedgerError(fields.text("error"), fields.text("message", empty=True)[:1024])
+        fields.end()
+        return error
+
+    def dump(self) -> bytes:
+        """Write the canonical form."""
+        return reading.canonical({"error": self.error, "message": self.message})
