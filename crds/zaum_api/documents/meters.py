@@ -123,6 +123,15 @@ class Meter:
         }
 
 
+def meter_id(value: object, place: str) -> str:
+    """Read a meter's id: of one that there may be."""
+    scope, _, counted = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    known = any((scope.partition("/")[0], counted) == (word, f"{kind}/{window}") for word, kind, window in POSSIBLE)
+    if not isinstance(value, str) or not known or not _SCOPE.fullmatch(scope):
+        raise DocumentError(place, "must be a meter's id such as route/openai:tokens/day")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What all pods of a policy may do together, beside its requests and connections, and by how many it is shared.
