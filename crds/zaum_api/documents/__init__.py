@@ -24,19 +24,11 @@ from zaum_api.documents.egress import GatewayPeer, HostRule, RequestRate
 from zaum_api.documents.last_word import LastWord
 from zaum_api.documents.ledger import LEASES_MAX, SYNC_MAX_BYTES, Counters, Demand, Spent, Sync, Want
 from zaum_api.documents.liveness import Liveness, LivenessKind
-from zaum_api.documents.meters import (
-    AMOUNT_MAX,
-    METERS_MAX,
-    SCOPE_HOST,
-    SCOPE_POLICY,
-    SCOPE_ROUTE,
-    Meter,
-    MeterKind,
-    Sharing,
-    Window,
-)
+from zaum_api.documents.meters import AMOUNT_MAX, METERS_MAX, POLICY, Kind, LedgerPeer, Limits, Meter, Window
 from zaum_api.documents.mode import Mode
 from zaum_api.documents.orders import ORDERS_MAX, ORDERS_MAX_BYTES, ORDERS_WAIT_SECONDS, Action, Order, Orders
+from zaum_api.documents.prices import PRICED_APIS, ROUTE_PRICES_MAX, TABLE_MAX, Price, PriceTable
+from zaum_api.documents.redaction import Classes, Redact, Redaction
 from zaum_api.documents.report import CONTROL, ESCAPES_MAX, REPORT_MAX_BYTES, Escape, Outcome, Report
 from zaum_api.documents.routes import METHODS, ROUTES_MAX, Allowed, Credential, Route
 from zaum_api.documents.runaway import CpuDetector, DeniedDetector, ProcessDetector, Runaway
@@ -56,7 +48,6 @@ from zaum_api.documents.tunnels import Tunnels
 from zaum_api.documents.usage import USAGE_MAX_BYTES, USAGE_PAGE, PolicyUsage, UsagePage
 
 __all__ = [
-    "AMOUNT_MAX",
     "CONFIG_VERSION",
     "CONFIG_VERSIONS",
     "CONTROL",
@@ -65,25 +56,25 @@ __all__ = [
     "EFFECTIVE_VERSIONS",
     "ESCAPES_MAX",
     "LEASES_MAX",
-    "METERS_MAX",
     "METHODS",
     "ORDERS_MAX",
     "ORDERS_MAX_BYTES",
     "ORDERS_WAIT_SECONDS",
+    "PRICED_APIS",
     "REFUSAL_STATUS",
     "REPORT_MAX_BYTES",
     "ROUTES_MAX",
-    "SCOPE_HOST",
-    "SCOPE_POLICY",
-    "SCOPE_ROUTE",
+    "ROUTE_PRICES_MAX",
     "SYNCED_MAX_BYTES",
     "SYNC_MAX_BYTES",
+    "TABLE_MAX",
     "USAGE_MAX_BYTES",
     "USAGE_PAGE",
     "Action",
     "Allowed",
     "Cage",
     "CageTarget",
+    "Classes",
     "Counters",
     "CpuDetector",
     "Credential",
@@ -99,16 +90,20 @@ __all__ = [
     "LastWord",
     "Lease",
     "LedgerError",
+    "LedgerPeer",
+    "Limits",
     "Liveness",
     "LivenessKind",
-    "Meter",
-    "MeterKind",
     "Mode",
     "Order",
     "Orders",
     "Outcome",
     "PolicyUsage",
+    "Price",
+    "PriceTable",
     "ProcessDetector",
+    "Redact",
+    "Redaction",
     "Refusal",
     "Refused",
     "Report",
@@ -117,7 +112,6 @@ __all__ = [
     "Runaway",
     "Session",
     "Share",
-    "Sharing",
     "Source",
     "Spent",
     "Sync",
@@ -128,5 +122,4 @@ __all__ = [
     "Used",
     "Want",
     "WatchdogConfig",
-    "Window",
 ]
