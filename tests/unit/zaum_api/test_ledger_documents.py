@@ -25,8 +25,8 @@ SYNC: dict[str, Any] = {
     ],
     "spent": [{"lease": "4-1", "amount": 70}],
     "returned": ["4-1"],
-    "wants": [{"meter": "route/openai:tokens:day", "amount": 900}],
-    "demand": [{"meter": "policy:requests:minute", "used": 20, "asked": 31}],
+    "wants": [{"meter": "route/openai:tokens/day", "amount": 900}],
+    "demand": [{"meter": "policy:requests/minute", "used": 20, "asked": 31}],
     "counters": {
         "requests": 9,
         "denied": 1,
@@ -42,10 +42,10 @@ SYNCED: dict[str, Any] = {
     "version": "v1",
     "session": "b8f1.7",
     "sequence": 12,
-    "leases": [{"id": "4-2", "meter": "route/openai:tokens:day", "amount": 900, "seconds": 60}],
-    "shares": [{"meter": "policy:requests:minute", "amount": 40, "burst": 7, "seconds": 15, "carried": 3}],
-    "refused": [{"meter": "policy:cost:day", "remaining": 12, "seconds": 3600}],
-    "usage": [{"meter": "policy:cost:day", "used": 9_999_988, "limit": 10_000_000, "seconds": 3600}],
+    "leases": [{"id": "4-2", "meter": "route/openai:tokens/day", "amount": 900, "seconds": 60}],
+    "shares": [{"meter": "policy:requests/minute", "amount": 40, "burst": 7, "seconds": 15, "carried": 3}],
+    "refused": [{"meter": "policy:cost/day", "remaining": 12, "seconds": 3600}],
+    "usage": [{"meter": "policy:cost/day", "used": 9_999_988, "limit": 10_000_000, "seconds": 3600}],
     "orders": [{"number": 3, "action": "cut", "reason": "Manual"}],
 }
 USAGE: dict[str, Any] = {
@@ -149,7 +149,7 @@ def test_another_version_is_refused(name: str) -> None:
         ("sync", ("meters", 0, "kind"), "money"),
         ("sync", ("meters", 1, "burst"), 1),
         ("sync", ("wants", 0, "amount"), 0),
-        ("sync", ("wants", 0, "meter"), "policy:tokens"),
+        ("sync", ("wants", 0, "meter"), "policy:tokens:day"),
         ("sync", ("demand", 0, "asked"), 19),
         ("sync", ("latched",), "not a word"),
         ("sync", ("session",), "a/b"),
@@ -200,10 +200,13 @@ def test_every_refusal_has_a_status() -> None:
     assert all(400 <= status < 600 for status in documents.REFUSAL_STATUS.values())
 
 
-@pytest.mark.parametrize("scope", ["policy", "route/openai-2", "host/*.example.org"])
-@pytest.mark.parametrize("kind", meters.MeterKind)
-def test_a_meters_id_can_be_asked_for(kind: meters.MeterKind, scope: str) -> None:
-    meter = meters.Meter(scope, kind, meters.Window.DAY, 5)
+SCOPES = {"policy": "policy", "route": "route/openai-2", "host": "host/*.example.org"}
+
+
+@pytest.mark.parametrize("possible", sorted(meters.POSSIBLE))
+def test_whatever_there_are_meters_of_can_be_asked_for(possible: tuple[str, meters.Kind, meters.Window]) -> None:
+    word, kind, window = possible
+    meter = meters.Meter(SCOPES[word], kind, window, 5)
     assert documents.Want.read({"meter": meter.id, "amount": 1}, "").meter == meter.id
 
 
