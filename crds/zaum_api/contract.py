@@ -122,7 +122,7 @@ IDENTITY_TOKEN_PATH: Final = "/var/run/secrets/zaum.dev/token"  # noqa: S105 - a
 """The agent's own token, when `identity.token` asks for one."""
 ENV_IDENTITY_TOKEN_FILE: Final = "ZAUM_IDENTITY_TOKEN_FILE"  # noqa: S105 - a variable's name
 CONFIG_KEY: Final = "config.json"
-CONFIG_KEYS: Final[dict[str, str]] = {"v2": "config.v2.json", "v3": "config.v3.json"}
+CONFIG_KEYS: Final[dict[str, str]] = {"v2": "config.v2.json", "v3": "config.v3.json", "v4": "config.v4.json"}
 """Where each version of the watchdog's config stands in the policy's ConfigMap. A pod mounts one of them, always as
 CONFIG_PATH; its annotation ANNOTATION_CONFIG_VERSION says which."""
 

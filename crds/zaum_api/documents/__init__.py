@@ -48,6 +48,7 @@ from zaum_api.documents.tunnels import Tunnels
 from zaum_api.documents.usage import USAGE_MAX_BYTES, USAGE_PAGE, PolicyUsage, UsagePage
 
 __all__ = [
+    "AMOUNT_MAX",
     "CONFIG_VERSION",
     "CONFIG_VERSIONS",
     "CONTROL",
@@ -56,10 +57,12 @@ __all__ = [
     "EFFECTIVE_VERSIONS",
     "ESCAPES_MAX",
     "LEASES_MAX",
+    "METERS_MAX",
     "METHODS",
     "ORDERS_MAX",
     "ORDERS_MAX_BYTES",
     "ORDERS_WAIT_SECONDS",
+    "POLICY",
     "PRICED_APIS",
     "REFUSAL_STATUS",
     "REPORT_MAX_BYTES",
@@ -87,6 +90,7 @@ __all__ = [
     "Escape",
     "GatewayPeer",
     "HostRule",
+    "Kind",
     "LastWord",
     "Lease",
     "LedgerError",
@@ -94,6 +98,7 @@ __all__ = [
     "Limits",
     "Liveness",
     "LivenessKind",
+    "Meter",
     "Mode",
     "Order",
     "Orders",
@@ -122,4 +127,5 @@ __all__ = [
     "Used",
     "Want",
     "WatchdogConfig",
+    "Window",
 ]

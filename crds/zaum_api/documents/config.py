@@ -1,5 +1,6 @@
-"""The watchdog's config, in two versions: v3 is v2 and all from `mode` on."""
+"""The watchdog's config, in three versions: v3 is v2 and all from `mode` on, v4 is v3 and all from `limits` on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -7,16 +8,18 @@ from zaum_api import reading
 from zaum_api.documents.cage import Cage
 from zaum_api.documents.egress import GatewayPeer, HostRule, RequestRate
 from zaum_api.documents.liveness import Liveness
+from zaum_api.documents.meters import POLICY, Kind, LedgerPeer, Limits, Meter, Window
 from zaum_api.documents.mode import Mode
+from zaum_api.documents.prices import PRICED_APIS, Price, PriceTable
 from zaum_api.documents.routes import ROUTES_MAX, Route
 from zaum_api.documents.runaway import Runaway
 from zaum_api.documents.tunnels import Tunnels
 from zaum_api.reading import DocumentError, Fields
 
-_V2, _V3 = "v2", "v3"
-CONFIG_VERSIONS: Final = (_V2, _V3)
+_V2, _V3, _V4 = "v2", "v3", "v4"
+CONFIG_VERSIONS: Final = (_V2, _V3, _V4)
 """The versions that are read and written, oldest first; `contract.CONFIG_KEYS` says where each stands."""
-CONFIG_VERSION: Final = _V3
+CONFIG_VERSION: Final = _V4
 """The newest."""
 
 
@@ -42,6 +45,26 @@ class WatchdogConfig:
     upstream_ca_pem: str = ""
     """CAs that routes' upstreams are trusted by beside those of the image; none of them is the gateway's."""
     cage: Cage | None = None
+    limits: Limits = field(default_factory=Limits)
+    """From here on: v4 alone. What a version before has of limits counts for each pod by itself."""
+    prices: tuple[PriceTable, ...] = ()
+    """The installation's, of the APIs that routes of this policy have."""
+    ledger: LedgerPeer | None = None
+    """None: there is none, and of what needs leases nothing is spent."""
+
+    @property
+    def meters(self) -> tuple[Meter, ...]:
+        """Give all meters: the policy's requests and connections, and those of `limits`."""
+        return (
+            Meter(POLICY, Kind.REQUESTS, Window.MINUTE, self.requests.per_minute, self.requests.burst),
+            Meter(POLICY, Kind.CONNECTIONS, Window.NOW, self.connections),
+            *self.limits.meters,
+        )
+
+    def prices_of(self, route: Route) -> dict[str, Price]:
+        """Give what is known of a route's prices, by model: its own, else the installation's."""
+        table = next((table.prices for table in self.prices if table.api == route.api), ())
+        return {price.model: price for price in (*table, *route.prices)}
 
     @staticmethod
     def parse(raw: bytes) -> "WatchdogConfig":
@@ -59,13 +82,15 @@ class WatchdogConfig:
             connections=fields.whole("connections", least=0, most=100_000),
             runaway=fields.one("runaway", Runaway.read),
             liveness=fields.maybe("liveness", Liveness.read),
-            **({} if version == _V2 else _later(fields)),
+            **({} if version == _V2 else _since_v3(fields, Route.read if version == _V3 else Route.read_metered)),
+            **(_since_v4(fields) if version == _V4 else {}),
         )
         fields.end()
+        _no_meter_twice(config)
         return config
 
     def dump(self, version: str = CONFIG_VERSION) -> bytes:
-        """Write the canonical form of one of CONFIG_VERSIONS; v2 leaves out what it cannot say."""
+        """Write the canonical form of one of CONFIG_VERSIONS; one before the newest leaves out what it cannot say."""
         if version not in CONFIG_VERSIONS:
             raise ValueError(f"{version!r} is none of {CONFIG_VERSIONS}")
         later: dict[str, Any] = {}
@@ -74,9 +99,15 @@ class WatchdogConfig:
                 "mode": self.mode.value,
                 "signedPort": self.signed_port,
                 "tunnels": self.tunnels.write(),
-                "routes": [route.write() for route in self.routes],
+                "routes": [route.write(later=version == _V4) for route in self.routes],
                 "upstreamCAPEM": self.upstream_ca_pem,
                 "cage": self.cage and self.cage.write(),
+            }
+        if version == _V4:
+            later |= {
+                "limits": self.limits.write(),
+                "prices": [table.write() for table in self.prices],
+                "ledger": self.ledger and self.ledger.write(),
             }
         return reading.canonical(
             {
@@ -94,13 +125,28 @@ class WatchdogConfig:
         )
 
 
-def _later(fields: Fields) -> dict[str, Any]:
+def _since_v3(fields: Fields, read_route: Callable[[object, str], Route]) -> dict[str, Any]:
     """Read what v3 has beyond v2."""
     return {
         "mode": fields.one("mode", Mode.read),
         "signed_port": fields.whole("signedPort", least=0, most=65535),
         "tunnels": fields.one("tunnels", Tunnels.read),
-        "routes": fields.items("routes", Route.read, most=ROUTES_MAX),
+        "routes": fields.items("routes", read_route, most=ROUTES_MAX),
         "upstream_ca_pem": fields.text("upstreamCAPEM", empty=True),
         "cage": fields.maybe("cage", Cage.read),
     }
+
+
+def _since_v4(fields: Fields) -> dict[str, Any]:
+    """Read what v4 has beyond v3."""
+    return {
+        "limits": fields.one("limits", Limits.read),
+        "prices": fields.items("prices", PriceTable.read, most=len(PRICED_APIS)),
+        "ledger": fields.maybe("ledger", LedgerPeer.read),
+    }
+
+
+def _no_meter_twice(config: WatchdogConfig) -> None:
+    """Refuse what says the policy's requests or connections once more."""
+    if len({meter.id for meter in config.meters}) < len(config.meters):
+        raise DocumentError("limits.meters", "requests and connections of the policy stand beside it")

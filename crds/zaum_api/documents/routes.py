@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from zaum_api import reading
+from zaum_api.documents import prices as prices_of
+from zaum_api.documents.prices import Price
+from zaum_api.documents.redaction import Redaction
 from zaum_api.reading import DocumentError, Fields
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -81,11 +84,24 @@ class Route:
     service: bool = False
     api: str = "HTTP"
     models: tuple[str, ...] = ()
+    """Those that may be asked for; empty: any."""
+    prices: tuple[Price, ...] = ()
+    """From here on: v4 of the config alone. They go before those of the installation's table."""
+    redact: Redaction | None = None
+    """None: bodies pass as they are."""
 
     @staticmethod
     def read(value: object, place: str) -> "Route":
-        """Read one route."""
-        fields = Fields(value, place)
+        """Read one route as v3 of the config has it."""
+        return Route._read(Fields(value, place), place, later=False)
+
+    @staticmethod
+    def read_metered(value: object, place: str) -> "Route":
+        """Read one route as v4 of the config has it."""
+        return Route._read(Fields(value, place), place, later=True)
+
+    @staticmethod
+    def _read(fields: Fields, place: str, *, later: bool) -> "Route":
         route = Route(
             name=fields.text("name"),
             host=fields.text("host"),
@@ -97,13 +113,19 @@ class Route:
             service=fields.truth("service"),
             api=fields.text("api"),
             models=fields.items("models", reading.text, most=64),
+            prices=fields.items("prices", Price.read, most=prices_of.ROUTE_PRICES_MAX) if later else (),
+            redact=fields.maybe("redact", Redaction.read) if later else None,
         )
         fields.end()
         _consistent(route, place)
         return route
 
-    def write(self) -> dict[str, Any]:
-        """Give the JSON shape."""
+    def write(self, *, later: bool = False) -> dict[str, Any]:
+        """Give the JSON shape; `later`: that of v4 of the config."""
+        beyond = {
+            "prices": [price.write() for price in self.prices],
+            "redact": self.redact and self.redact.write(),
+        }
         return {
             "name": self.name,
             "host": self.host,
@@ -115,6 +137,7 @@ class Route:
             "service": self.service,
             "api": self.api,
             "models": list(self.models),
+            **(beyond if later else {}),
         }
 
 
@@ -125,5 +148,8 @@ def _consistent(route: Route, place: str) -> None:
         raise DocumentError(f"{place}.base", "must be empty, or begin with / and not end with it")
     if route.api not in APIS:
         raise DocumentError(f"{place}.api", f"{route.api!r} is not known to this version")
+    if (route.models or route.prices) and route.api not in prices_of.PRICED_APIS:
+        raise DocumentError(f"{place}.models", f"nothing is known of models of the api {route.api}")
+    prices_of.once(route.prices, f"{place}.prices")
     if not route.tls and not route.service:
         raise DocumentError(f"{place}.tls", "plain HTTP is for Services of the cluster alone")

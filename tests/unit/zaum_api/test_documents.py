@@ -11,8 +11,14 @@ from hypothesis import strategies as st
 from zaum_api import contract, documents, reading
 from zaum_api.reading import DocumentError
 
+CLASSES = dict.fromkeys(("cards", "iban", "email", "phone", "cloudKeys", "tokens"), "Off")
+METERS = [
+    {"scope": "policy", "kind": "cost", "window": "day", "limit": 10_000_000, "burst": 0},
+    {"scope": "route/model", "kind": "requests", "window": "minute", "limit": 6, "burst": 2},
+    {"scope": "host/*.example.org", "kind": "bytesOut", "window": "hour", "limit": 0, "burst": 0},
+]
 WHOLE: dict[str, Any] = {
-    "version": "v3",
+    "version": "v4",
     "namespace": "agents",
     "policy": "researcher",
     "gateway": {
@@ -54,6 +60,14 @@ WHOLE: dict[str, Any] = {
             "service": False,
             "api": "OpenAI",
             "models": ["large-1"],
+            "prices": [
+                {"model": "large-1", "input": 1250000, "cachedInput": 125000, "cacheWrite": 2500000, "output": 10000000}
+            ],
+            "redact": {
+                "request": CLASSES | {"email": "Tokenise", "tokens": "Deny"},
+                "response": CLASSES | {"cards": "Mask"},
+                "restore": False,
+            },
         }
     ],
     "upstreamCAPEM": "PEM",
@@ -62,8 +76,19 @@ WHOLE: dict[str, Any] = {
         "periodSeconds": 60,
         "required": False,
     },
+    "limits": {"meters": METERS, "replicas": 3, "generation": 7},
+    "prices": [
+        {
+            "api": "OpenAI",
+            "prices": [{"model": "small-1", "input": 1, "cachedInput": 0, "cacheWrite": 2, "output": 3}],
+        }
+    ],
+    "ledger": {"tlsName": "ledger.zaum.dev", "port": 15444, "caPEM": "PEM"},
 }
-_LATER = ("mode", "signedPort", "tunnels", "routes", "upstreamCAPEM", "cage")
+_LAST = ("limits", "prices", "ledger")
+_LATER = ("mode", "signedPort", "tunnels", "routes", "upstreamCAPEM", "cage", *_LAST)
+V3: dict[str, Any] = {key: copy.deepcopy(value) for key, value in WHOLE.items() if key not in _LAST} | {"version": "v3"}
+del V3["routes"][0]["prices"], V3["routes"][0]["redact"]
 V2: dict[str, Any] = {key: value for key, value in WHOLE.items() if key not in _LATER} | {"version": "v2"}
 EFFECTIVE: dict[str, Any] = {
     "documentVersion": "v2",
@@ -123,8 +148,53 @@ def test_v2_cannot_carry_what_came_with_v3() -> None:
         parse(V2 | {"version": "v3"})
 
 
+def test_v3_cannot_carry_what_came_with_v4() -> None:
+    config = parse(V3)
+    assert (config.limits, config.prices, config.ledger) == (documents.Limits(), (), None)
+    assert (config.routes[0].prices, config.routes[0].redact) == ((), None)
+    assert json.loads(config.dump("v3")) == V3
+    assert json.loads(parse(WHOLE).dump("v3")) == V3
+    with pytest.raises(DocumentError, match=r"not known"):
+        parse(WHOLE | {"version": "v3"})
+    with pytest.raises(DocumentError, match=r"limits.*missing"):
+        parse(V3 | {"version": "v4", "routes": []})
+
+
+def test_a_route_without_redaction_and_a_cluster_without_ledger_say_so() -> None:
+    plain = copy.deepcopy(WHOLE)
+    plain["routes"][0]["redact"] = None
+    plain["ledger"] = None
+    config = parse(plain)
+    assert (config.routes[0].redact, config.ledger) == (None, None)
+    assert json.loads(config.dump()) == plain
+
+
+def test_redaction_is_active_where_anything_is_looked_for() -> None:
+    off, on = documents.Classes(), documents.Classes(tokens=documents.Redact.MASK)
+    assert not documents.Redaction(off, off).active
+    assert documents.Redaction(on, off).active
+    assert documents.Redaction(off, on).active
+    assert documents.Redaction(off, off, restore=True).active
+
+
+@pytest.mark.parametrize(
+    ("meter", "shares"),
+    [
+        (documents.Meter("policy", documents.Kind.REQUESTS, documents.Window.MINUTE, 1), True),
+        (documents.Meter("policy", documents.Kind.TOKENS, documents.Window.MINUTE, 1), True),
+        (documents.Meter("policy", documents.Kind.CONNECTIONS, documents.Window.NOW, 1), True),
+        (documents.Meter("policy", documents.Kind.TOKENS, documents.Window.DAY, 1), False),
+        (documents.Meter("policy", documents.Kind.COST, documents.Window.DAY, 1), False),
+        (documents.Meter("policy", documents.Kind.BYTES_OUT, documents.Window.HOUR, 1), False),
+        (documents.Meter("policy", documents.Kind.BYTES_IN, documents.Window.HOUR, 1), False),
+    ],
+)
+def test_i07_money_and_whatever_is_counted_for_long_needs_a_lease(meter: documents.Meter, shares: bool) -> None:
+    assert meter.shared_by_shares is shares
+
+
 def test_a_version_that_is_not_known_is_neither_read_nor_written() -> None:
-    for version in ("v1", "v4", "V3", "3", ""):
+    for version in ("v1", "v5", "V3", "3", ""):
         with pytest.raises(DocumentError, match="version"):
             parse(WHOLE | {"version": version})
         with pytest.raises(ValueError, match="none of"):
@@ -189,7 +259,7 @@ def test_a_number_of_another_type_or_size_is_refused(path: tuple[Any, ...], wron
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
-        (("version",), "v4", "reads v2 and v3"),
+        (("version",), "v5", "reads v2 and v3 and v4"),
         (("namespace",), "", "not empty"),
         (("policy",), None, "not empty"),
         (("gateway",), [], "must be an object"),
@@ -252,6 +322,31 @@ def test_a_number_of_another_type_or_size_is_refused(path: tuple[Any, ...], wron
         (("cage", "targets", 0, "address"), "metadata.example", "must be an IP address"),
         (("cage", "periodSeconds"), 4, "from 5 to 3600"),
         (("cage", "required"), 1, "true or false"),
+        (("routes", 0, "api"), "HTTP", "nothing is known of models"),
+        (("routes", 0, "prices", 0, "input"), -1, "from 0 to"),
+        (("routes", 0, "prices", 0, "output"), 0.5, "from 0 to"),
+        (("routes", 0, "prices", 0, "model"), "", "not empty"),
+        (("routes", 0, "prices"), [WHOLE["routes"][0]["prices"][0]] * 2, "stands there twice"),
+        (("routes", 0, "redact", "request", "cards"), "mask", "not known to this version"),
+        (("routes", 0, "redact", "request", "cards"), None, "not known to this version"),
+        (("routes", 0, "redact", "restore"), "no", "true or false"),
+        (("limits", "replicas"), 0, "from 1 to 100"),
+        (("limits", "generation"), -1, "from 0 to"),
+        (("limits", "meters", 0, "scope"), "elsewhere", "must be policy, route"),
+        (("limits", "meters", 0, "scope"), "route/Model", "must be policy, route"),
+        (("limits", "meters", 0, "kind"), "joules", "not known to this version"),
+        (("limits", "meters", 0, "window"), "week", "not known to this version"),
+        (("limits", "meters", 0, "window"), "minute", "there is no meter"),
+        (("limits", "meters", 0, "scope"), "host/a.example", "there is no meter"),
+        (("limits", "meters", 0, "limit"), -1, "from 0 to"),
+        (("limits", "meters", 0, "limit"), 2**53 + 1, "from 0 to"),
+        (("limits", "meters", 0, "burst"), 1, "for requests alone"),
+        (("limits", "meters"), [METERS[0], METERS[0] | {"limit": 1}], "stands there twice"),
+        (("limits", "meters"), [METERS[1] | {"scope": "policy"}], "stand beside it"),
+        (("prices", 0, "api"), "HTTP", "not known to this version"),
+        (("prices", 0, "prices"), [WHOLE["prices"][0]["prices"][0]] * 2, "stands there twice"),
+        (("ledger", "caPEM"), "", "not empty"),
+        (("ledger", "port"), 0, "from 1 to 65535"),
     ],
 )
 def test_what_is_out_of_range_is_refused_by_place(path: tuple[Any, ...], value: Any, problem: str) -> None:

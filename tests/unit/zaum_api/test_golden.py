@@ -44,7 +44,8 @@ LOCKED = documents.WatchdogConfig(
     connections=0,
     runaway=documents.Runaway(None, None, None),
 )
-LATER = ("mode", "signed_port", "tunnels", "routes", "upstream_ca_pem", "cage")
+LAST = ("limits", "prices", "ledger")
+LATER = (*LAST, "mode", "signed_port", "tunnels", "routes", "upstream_ca_pem", "cage")
 CHECKED = documents.WatchdogConfig(
     **{name: getattr(FULL, name) for name in FULL.__dataclass_fields__ if name != "liveness"},
     liveness=documents.Liveness(documents.LivenessKind.HTTP, 8080, "/healthz?deep=1", 5, 10, 1, 3),
@@ -75,12 +76,45 @@ ROUTED = documents.WatchdogConfig(
         required=True,
     ),
 )  # fmt: skip
+PRICED = documents.Price("large-1", 3_000_000, 300_000, 3_750_000, 15_000_000)
+METERED = documents.WatchdogConfig(
+    **{name: getattr(ROUTED, name) for name in ROUTED.__dataclass_fields__ if name not in {*LAST, "routes"}},
+    routes=(
+        documents.Route(
+            "model", "api.example.com", 8443, "/v1", (documents.Allowed(("POST",), "/messages"),),
+            documents.Credential("x-api-key", ""), api="Anthropic", models=("large-1",), prices=(PRICED,),
+            redact=documents.Redaction(
+                documents.Classes(email=documents.Redact.TOKENISE, tokens=documents.Redact.DENY),
+                documents.Classes(cards=documents.Redact.MASK),
+                restore=True,
+            ),
+        ),
+        documents.Route("tools", "tools.team.svc.cluster.local", 80, "", (), tls=False, service=True),
+    ),
+    limits=documents.Limits(
+        (
+            documents.Meter("policy", documents.Kind.BYTES_OUT, documents.Window.HOUR, 52_428_800),
+            documents.Meter("policy", documents.Kind.COST, documents.Window.DAY, 10_000_000),
+            documents.Meter("route/model", documents.Kind.REQUESTS, documents.Window.MINUTE, 6, 2),
+            documents.Meter("route/model", documents.Kind.TOKENS, documents.Window.MINUTE, 1000),
+            documents.Meter("host/*.example.org", documents.Kind.BYTES_IN, documents.Window.HOUR, 0),
+        ),
+        replicas=3,
+        generation=7,
+    ),
+    prices=(documents.PriceTable("Anthropic", (documents.Price("small-1", 1, 0, 2, 5),)),),
+    ledger=documents.LedgerPeer(
+        "ledger.zaum.dev", 15444, "-----BEGIN CERTIFICATE-----\nMIID\n-----END CERTIFICATE-----\n"
+    ),
+)  # fmt: skip
 CONFIGS = {
     "config.v2.full": FULL,
     "config.v2.http": CHECKED,
     "config.v2.tcp": DIALLED,
     "config.v3.plain": FULL,
     "config.v3.routed": ROUTED,
+    "config.v4.plain": FULL,
+    "config.v4.metered": METERED,
 }
 
 
@@ -93,6 +127,20 @@ def test_a_config_that_was_written_is_read_as_what_it_meant(name: str) -> None:
 def test_a_config_is_still_written_to_the_byte(name: str) -> None:
     raw = (GOLDEN / f"{name}.json").read_bytes()
     assert CONFIGS[name].dump(name.split(".")[1]) == raw, "its digest would change on every pod"
+
+
+def test_what_a_pod_reads_of_prices_is_the_routes_own_and_then_the_installations() -> None:
+    config = documents.WatchdogConfig.parse((GOLDEN / "config.v4.metered.json").read_bytes())
+    assert set(config.prices_of(config.routes[0])) == {"large-1", "small-1"}
+    assert config.prices_of(config.routes[0])["large-1"] == PRICED
+    assert config.prices_of(config.routes[1]) == {}, "nothing is known of another api"
+
+
+def test_i07_every_limit_of_a_document_is_a_meter() -> None:
+    ids = [meter.id for meter in METERED.meters]
+    assert ids[:2] == ["policy:requests/minute", "policy:connections/now"]
+    assert ids[2:] == [meter.id for meter in METERED.limits.meters]
+    assert len(set(ids)) == len(ids)
 
 
 @pytest.mark.parametrize("version", documents.CONFIG_VERSIONS)
