@@ -132,8 +132,10 @@ _COUNTERS: Final = {
 class Sync:
     """One heartbeat of a watchdog, which asks, settles and gives back at once.
 
-    `session` is empty in the first and then what the ledger called it; `sequence` rises strictly within a session, and
-    a repeated one gets the same answer again. `config`: digest of the document in force; `generation`: of the policy
+    `session` is empty in the first and then what the ledger called it; the first is given no lease, whatever it wants.
+    `sequence` rises strictly within a session: one that got no answer is sent again as it was, and gets the same
+    answer with what is left of each time; the next number says that the answer to the last one was heard and obeyed.
+    `config`: digest of the document in force; `generation`: of the policy
     that it was made from. `returned`: leases that are given back; what `spent` says of them is final. `latched`: the
     breach, empty while there is none.
     """

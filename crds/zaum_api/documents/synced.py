@@ -1,6 +1,8 @@
 """What the ledger answers to a `Sync`: `Synced`, or a `LedgerError`.
 
-All times are seconds from the moment at which the answer was written, and all amounts integers in the meter's unit.
+All amounts are integers in the meter's unit, all times seconds. What gives more (a lease, a share above the floor) is
+counted from when the watchdog sent the `Sync`, what gives less (a share below the floor) from when it heard the answer:
+so neither side is wrong about the other, however long the answer took.
 """
 
 from dataclasses import dataclass
@@ -15,11 +17,19 @@ from zaum_api.reading import Fields
 
 SYNCED_MAX_BYTES: Final = 1024 * 1024
 SECONDS_MAX: Final = 86_400
+SHARE_SECONDS_MAX: Final = 120
+"""No share lasts longer without another answer."""
+LEASE_SECONDS: Final = 120
+"""How long a lease lasts without another answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A slice: `amount` of a meter that this session alone may spend, until `seconds` from the answer."""
+    """A slice: `amount` of a meter that this session alone may spend, for `seconds`.
+
+    Every answer after it gives the lease its `seconds` anew, unless they had run out. One that ran out is charged
+    whole; nothing more is reserved from it, and to give it back with what was spent of it corrects the charge.
+    """
 
     id: str
     meter: str
@@ -46,7 +56,11 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """This pod's part of a meter for `seconds` from the answer; then its floor again, or less where this is less.
+    """This pod's part of a meter for `seconds`; then its floor again. An answer's shares replace all those before.
+
+    A meter that an answer does not name is at its floor. A change moves the bound and not what is spent: a larger burst
+    is not filled by it. A pod of several replicas that has not been answered yet uses nothing for SHARE_SECONDS_MAX
+    from its start: the pod before it may have lent its floor.
 
     `carried`: what the pods of this ordinal before may have spent of the window that runs now; it counts as this
     session's own. It stands in a session's first answer; later ones say 0.
