@@ -38,6 +38,7 @@ TOOLS: Final = (
     Tool("mmdebstrap", command="mmdebstrap"),
     Tool("debian-archive-keyring", file="/usr/share/keyrings/debian-archive-keyring.gpg"),
     Tool("tcpdump", command="tcpdump"),
+    Tool("postgresql", file="/usr/share/postgresql-common/pg_wrapper"),
 )
 
 

@@ -1,0 +1,1 @@
+"""What touches the world: sockets, files, databases, the API server, clocks, dice and the log."""
