@@ -94,6 +94,7 @@ POLICY: Final = Definition(
         {"name": "Ready", "type": "string", "jsonPath": f"{_READY}.status"},
         {"name": "Reason", "type": "string", "jsonPath": f"{_READY}.reason"},
         {"name": "Replicas", "type": "integer", "jsonPath": ".status.replicas"},
+        {"name": "Cost", "type": "string", "jsonPath": ".status.usage.cost"},
         _AGE,
         {"name": "Outcome", "type": "string", "jsonPath": f"{_SUCCEEDED}.reason", "priority": 1},
         {"name": "Image", "type": "string", "jsonPath": ".spec.agent.image", "priority": 1},

@@ -7,7 +7,7 @@ for the API server alone.
 
 from typing import Final
 
-from tests.support.table import agents, amounts, case, ceilings, changes, doors, everyfield, routes
+from tests.support.table import agents, amounts, case, ceilings, changes, doors, everyfield, metering, routes
 
 IMAGE: Final = case.IMAGE
 Case = case.Case
@@ -29,9 +29,11 @@ lifetime = case.lifetime
 ceiling = ceilings.ceiling
 route = routes.route
 routed = routes.routes
+provider = metering.provider
+limited_host = metering.host
 
-GOOD: Final = (*agents.GOOD, *doors.GOOD, *routes.GOOD, *amounts.GOOD)
-BAD: Final = (*agents.BAD, *doors.BAD, *routes.BAD, *amounts.BAD)
+GOOD: Final = (*agents.GOOD, *doors.GOOD, *routes.GOOD, *amounts.GOOD, *metering.GOOD)
+BAD: Final = (*agents.BAD, *doors.BAD, *routes.BAD, *amounts.BAD, *metering.BAD)
 GOOD_CEILINGS: Final = ceilings.GOOD
 BAD_CEILINGS: Final = ceilings.BAD
 EVERY_FIELD: Final = (*everyfield.cases("AgentPolicy"), *everyfield.cases("AgentCeiling"))

@@ -27,14 +27,46 @@ class Requests(limits.Requests):
     rules: ClassVar = (model.some("spec.limits.requests", "perMinute", "burst"),)
 
 
+class Bytes(limits.Bytes):
+    """Caps limits.bytes, and those of hosts."""
+
+    out_per_hour: limits.BytesOut | None = None
+    """Most bytes that leave in any hour; 0 denies all."""
+    in_per_hour: limits.BytesIn | None = None
+    """Most bytes that come in in any hour; 0 denies all."""
+
+    rules: ClassVar = (model.some("spec.limits.bytes", "outPerHour", "inPerHour"),)
+
+
+class Tokens(limits.Tokens):
+    """Caps limits.tokens, and those of routes."""
+
+    per_minute: limits.Amount | None = None
+    """Most tokens in any minute; 0 denies all."""
+    per_day: limits.Amount | None = None
+    """Most tokens a day (UTC); 0 denies all."""
+
+    rules: ClassVar = (model.some("spec.limits.tokens", "perMinute", "perDay"),)
+
+
+class Cost(limits.Cost):
+    """Caps limits.cost, and those of routes. A route's own price counts where it is dearer than the installation's."""
+
+    per_day: limits.Dollars
+    """Most US dollars a day (UTC), as text such as "10.00"; 0 denies all."""
+
+
 class Limits(model.Model):
-    """Caps spec.limits: a larger value is lowered to these, also a default."""
+    """Caps spec.limits, and the limits of routes and hosts: a larger value is lowered to these, also a default."""
 
     requests: Requests | None = None
     connections: Annotated[int, pydantic.Field(ge=0, le=4096)] | None = None
     """Most open tunnels at once; 0 denies all."""
+    bytes: Bytes | None = None
+    tokens: Tokens | None = None
+    cost: Cost | None = None
 
-    rules: ClassVar = (model.some("spec.limits", "requests", "connections"),)
+    rules: ClassVar = (model.some("spec.limits", "requests", "connections", "bytes", "tokens", "cost"),)
 
 
 class Resources(model.Model):

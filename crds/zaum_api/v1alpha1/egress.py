@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from zaum_api import contract, documents
+from zaum_api.v1alpha1 import limits as limits_api
 from zaum_api.v1alpha1 import lists, model, names, scalars
 from zaum_api.v1alpha1 import routes as routes_api
 
@@ -51,6 +52,7 @@ class Host(model.Model):
     """DNS name in lower case; an international one as its A-label (xn--…). A leading "*." stands for one label."""
     ports: Annotated[list[scalars.OutsidePort], *lists.unique("ports", least=1, most=16)] | None = None
     """TCP ports, but for those of DNS and of the gateway itself. Default [443]."""
+    limits: limits_api.HostLimits | None = None
 
 
 class Egress(model.Model):

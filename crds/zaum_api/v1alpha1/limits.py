@@ -1,4 +1,4 @@
-"""`spec.limits` and `spec.runaway`: how much, and what counts as running wild."""
+"""`spec.limits`, those of routes and hosts, and `spec.runaway`: how much, and what counts as running wild."""
 
 from typing import Annotated, ClassVar
 
@@ -8,11 +8,14 @@ from zaum_api.v1alpha1 import model, scalars
 
 Rate = Annotated[int, pydantic.Field(ge=0, le=100_000)]
 _Above = Annotated[int, pydantic.Field(ge=1, le=100_000)]
-_Amount = Annotated[int, pydantic.Field(ge=0, le=1_000_000_000_000)]
+Dollars = Annotated[str, scalars.text(most=16, pattern="^[0-9]{1,9}([.][0-9]{1,4})?$")]
+BytesOut = Annotated[int | str, *scalars.quantity("limits.bytes.outPerHour", least="0", most="1Pi")]
+BytesIn = Annotated[int | str, *scalars.quantity("limits.bytes.inPerHour", least="0", most="1Pi")]
+Amount = Annotated[int, pydantic.Field(ge=0, le=1_000_000_000_000)]
 
 
 class Requests(model.Model):
-    """How often the agent may open a tunnel. What is above answers 429 with Retry-After."""
+    """How often the agent may ask: tunnels and HTTP requests. What is above answers 429 with Retry-After."""
 
     per_minute: Rate | None = None
     """Requests a minute. Default 60; 0 denies all."""
@@ -21,34 +24,33 @@ class Requests(model.Model):
 
 
 class Bytes(model.Model):
-    """Bytes an hour. Not supported in this version."""
+    """Bytes in any hour, in tunnels and on routes. What is above answers 402, and an open tunnel is closed."""
 
-    out_per_hour: Annotated[int | str, *scalars.quantity("limits.bytes.outPerHour", least="0", most="1Pi")] | None = (
-        None
-    )
-    """Bytes that leave the pod; 0 denies all."""
-    in_per_hour: Annotated[int | str, *scalars.quantity("limits.bytes.inPerHour", least="0", most="1Pi")] | None = None
-    """Bytes that enter the pod; 0 denies all."""
+    out_per_hour: BytesOut | None = None
+    """Bytes that leave. Default 50Mi; 0 denies all."""
+    in_per_hour: BytesIn | None = None
+    """Bytes that come in. Default 1Gi; 0 denies all."""
 
 
 class Tokens(model.Model):
-    """Model tokens. Not supported in this version."""
+    """Model tokens, on routes of the apis OpenAI and Anthropic. The worst case of a call is reserved before it."""
 
-    per_minute: _Amount | None = None
-    """Tokens a minute; 0 denies all."""
-    per_day: _Amount | None = None
-    """Tokens a day (UTC); 0 denies all."""
+    per_minute: Amount | None = None
+    """Tokens in any minute. Default 100000; 0 denies all. What is above answers 429."""
+    per_day: Amount | None = None
+    """Tokens a day (UTC). Default 2000000; 0 denies all. What is above answers 402."""
 
 
 class Cost(model.Model):
-    """Money. Not supported in this version."""
+    """Money, on routes of the apis OpenAI and Anthropic. The worst case of a call is reserved before it."""
 
-    per_day: Annotated[str, scalars.text(most=16, pattern="^[0-9]{1,9}([.][0-9]{1,4})?$")] | None = None
-    """US dollars a day (UTC), as text such as "10.00"; 0 denies all."""
+    per_day: Dollars | None = None
+    """US dollars a day (UTC), as text such as "10.00". Default "10.00"; 0 denies all. What is above answers 402; a
+    model of which no price is known is denied."""
 
 
 class Limits(model.Model):
-    """What one pod may spend. Absent or empty: the defaults."""
+    """What all pods of the policy may spend together. Absent or empty: the defaults."""
 
     requests: Requests | None = None
     connections: Annotated[int, pydantic.Field(ge=0, le=4096)] | None = None
@@ -57,7 +59,65 @@ class Limits(model.Model):
     tokens: Tokens | None = None
     cost: Cost | None = None
 
-    rules: ClassVar = model.unsupported("spec.limits.", "bytes", "tokens", "cost")
+
+class OwnRequests(model.Model):
+    """Requests within the policy's."""
+
+    per_minute: Rate
+    """Requests a minute; 0 denies all."""
+    burst: Rate | None = None
+    """How many at once after a rest. Default 10, and never more than perMinute when that is lower."""
+
+
+class OwnBytes(model.Model):
+    """Bytes in any hour within the policy's."""
+
+    out_per_hour: BytesOut | None = None
+    """Bytes that leave; 0 denies all. Default: the policy's alone."""
+    in_per_hour: BytesIn | None = None
+    """Bytes that come in; 0 denies all. Default: the policy's alone."""
+
+    rules: ClassVar = (model.some("limits.bytes", "outPerHour", "inPerHour"),)
+
+
+class OwnTokens(model.Model):
+    """Model tokens within the policy's."""
+
+    per_minute: Amount | None = None
+    """Tokens in any minute; 0 denies all. Default: the policy's alone."""
+    per_day: Amount | None = None
+    """Tokens a day (UTC); 0 denies all. Default: the policy's alone."""
+
+    rules: ClassVar = (model.some("limits.tokens", "perMinute", "perDay"),)
+
+
+class OwnCost(model.Model):
+    """Money within the policy's."""
+
+    per_day: Dollars
+    """US dollars a day (UTC), as text such as "1.00"; 0 denies all."""
+
+
+class RouteLimits(model.Model):
+    """What goes by one route, of all pods together, and counts against the policy's limits too."""
+
+    requests: OwnRequests | None = None
+    tokens: OwnTokens | None = None
+    cost: OwnCost | None = None
+
+    rules: ClassVar = (model.some("routes.limits", "requests", "tokens", "cost"),)
+
+
+class HostLimits(model.Model):
+    """What goes to one entry's hosts, of all pods together, and counts against the policy's limits too.
+
+    A tunnel to a host that several entries name counts for each of them.
+    """
+
+    requests: OwnRequests | None = None
+    bytes: OwnBytes | None = None
+
+    rules: ClassVar = (model.some("hosts.limits", "requests", "bytes"),)
 
 
 class Cpu(model.Model):
@@ -109,7 +169,7 @@ class NoProgress(model.Model):
 
     enabled: bool | None = None
     """false switches this detector off."""
-    tokens: _Amount | None = None
+    tokens: Amount | None = None
     """Number of tokens."""
     for_: Annotated[str, *scalars.duration("runaway.noProgress.for")] | None = pydantic.Field(default=None, alias="for")
     """How long without a pause."""

@@ -3,8 +3,10 @@
 import re
 from typing import Annotated, ClassVar, Final, Literal
 
-from zaum_api import contract
-from zaum_api.v1alpha1 import lists, model, names, scalars
+from zaum_api import contract, documents
+from zaum_api.v1alpha1 import limits as limits_api
+from zaum_api.v1alpha1 import lists, model, names, redaction, scalars
+from zaum_api.v1alpha1 import prices as prices_api
 
 _Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _SEGMENT: Final = "/[A-Za-z0-9._~!$&'()+,;=:@-]+"
@@ -157,6 +159,13 @@ class Allow(model.Model):
     """Path below the upstream's, exact; or ending in /* everything below it."""
 
 
+_METERED_CEL: Final = "(has(self.api) && self.api != 'HTTP')"
+
+
+def _is_metered(route: "Route") -> bool:
+    return route.api in documents.PRICED_APIS
+
+
 class Route(model.Model):
     """One HTTP API, reached at a base URL on the pod's own loopback."""
 
@@ -174,10 +183,13 @@ class Route(model.Model):
     credential: Credential | None = None
     allow: Annotated[list[Allow], lists.bounded(most=32)] | None = None
     """What is let through. Default nothing."""
-    models: Annotated[
-        list[Annotated[str, scalars.text(most=128, pattern="^[!-~]+$")]], *lists.unique("models", most=64)
-    ] | None = None  # fmt: skip
-    """Models that may be asked for. Not supported in this version, which does not read what requests ask for."""
+    models: Annotated[list[prices_api.ModelName], *lists.unique("models", least=1, most=64)] | None = None
+    """Models that may be asked for, exactly as requests name them; for the apis OpenAI and Anthropic. Default any."""
+    prices: prices_api.Prices | None = None
+    """What models cost; they go before those of the installation. Where a ceiling caps the cost, the dearer of both
+    counts."""
+    limits: limits_api.RouteLimits | None = None
+    redact: redaction.Redact | None = None
 
     rules: ClassVar = (
         model.Rule(
@@ -186,11 +198,21 @@ class Route(model.Model):
             holds=lambda self: (self.upstream is None) != (self.service_ref is None),
         ),
         model.Rule(
-            cel="!has(self.models)",
+            cel=f"{_METERED_CEL} || (!has(self.models) && !has(self.prices))",
             message=(
-                "spec.egress.routes.models is not supported in this version: it does not read which model a request"
-                " asks for; remove it, and use a key that the provider limits to models"
+                "routes: models and prices are for the apis OpenAI and Anthropic, whose requests say which model they"
+                " ask for: state api, or remove them"
             ),
-            holds=lambda self: self.models is None,
+            holds=lambda self: _is_metered(self) or (self.models is None and self.prices is None),
+        ),
+        model.Rule(
+            cel=f"{_METERED_CEL} || !has(self.limits) || (!has(self.limits.tokens) && !has(self.limits.cost))",
+            message=(
+                "routes: limits.tokens and limits.cost are for the apis OpenAI and Anthropic, whose answers say what"
+                " was used: state api, or remove them"
+            ),
+            holds=lambda self: (
+                _is_metered(self) or self.limits is None or (self.limits.tokens is None and self.limits.cost is None)
+            ),
         ),
     )

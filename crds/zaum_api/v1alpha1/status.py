@@ -16,7 +16,7 @@ class Condition(model.Model):
     """One observation about the policy, as in every Kubernetes API (meta/v1 Condition)."""
 
     type: Annotated[str, scalars.text(most=316)]
-    """Ready, Isolated, EgressExact, EnforcementProven, IdentityBound, Degraded, and Succeeded for a Task."""
+    """Ready, Isolated, EgressExact, EnforcementProven, IdentityBound, WithinLimits, Degraded, and Succeeded for a Task."""
     status: Literal["True", "False", "Unknown"]
     """True when the good thing holds; Degraded is the one that is True when something is worse than it could be."""
     reason: Annotated[str, scalars.text(most=128, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
@@ -78,7 +78,11 @@ class Effective(model.Model):
 
 
 class Usage(model.Model):
-    """What the watchdogs of the pods that run have counted since their start, in steps of 10 %. Kept when they end."""
+    """What the policy's pods have done, in steps of 10 %. Kept when they end.
+
+    requests, denied and wouldDeny are counted by the watchdogs that run, since their start. All else stands in the
+    ledger's books, which outlive pods and policy; absent where there is no ledger, or where it does not answer.
+    """
 
     requests: _Count
     """Requests and tunnels that were asked for."""
@@ -86,6 +90,16 @@ class Usage(model.Model):
     """Of them, those that were denied."""
     would_deny: _Count
     """Of them, those that were let through in the mode Report alone."""
+    tokens: _Count | None = None
+    """Model tokens today (UTC), with what is reserved."""
+    cost: Annotated[str, scalars.text(most=24, pattern=r"^[0-9]+[.][0-9]{2,6}$")] | None = None
+    """US dollars today (UTC), with what is reserved."""
+    bytes_out: _Count | None = None
+    """Bytes that left in the last hour, with what is reserved."""
+    bytes_in: _Count | None = None
+    """Bytes that came in in the last hour, with what is reserved."""
+    window_start: Annotated[str, pydantic.WithJsonSchema({"type": "string", "format": "date-time"})] | None = None
+    """Since when tokens and cost are counted: the beginning of the day in UTC."""
 
 
 class Status(model.Model):
@@ -103,7 +117,8 @@ class Status(model.Model):
         ]
         | None
     ) = None
-    """Ready, Isolated, EgressExact, EnforcementProven, IdentityBound, Degraded; and Succeeded for a Task."""
+    """Ready, Isolated, EgressExact, EnforcementProven, IdentityBound, WithinLimits, Degraded; and Succeeded for a
+    Task."""
     replicas: Annotated[int, pydantic.Field(ge=0)] | None = None
     """Pods that exist and have not ended."""
     ready_replicas: Annotated[int, pydantic.Field(ge=0)] | None = None

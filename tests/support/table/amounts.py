@@ -6,9 +6,6 @@ from tests.support.table.case import Case, Refusal, lifetime, limits, runaway, s
 
 _S, _R = Refusal.SCHEMA, Refusal.RULE
 _LATER: Final = {
-    "spec.limits.bytes": limits(bytes={"outPerHour": "50Mi", "inPerHour": "1Gi"}),
-    "spec.limits.tokens": limits(tokens={"perMinute": 100000, "perDay": 2000000}),
-    "spec.limits.cost": limits(cost={"perDay": "10.00"}),
     "spec.runaway.repeated": runaway(repeated={"enabled": True, "same": 30, "per": "1m"}),
     "spec.runaway.noProgress": runaway(noProgress={"enabled": True, "tokens": 200000, "for": "10m"}),
     "spec.containment": spec(
@@ -38,22 +35,13 @@ GOOD: Final = (
     Case("a longest life of null", lifetime(max=None)),
     Case("a minute to live", lifetime(max="60s")),
     Case("a month to live", lifetime(max="720h")),
-    *(
-        Case(f"{field} of null", _null)
-        for field, _null in (
-            ("bytes", limits(bytes=None)),
-            ("containment", spec(containment=None)),
-        )
-    ),
+    *(Case(f"{field} of null", _null) for field, _null in (("containment", spec(containment=None)),)),
 )
 
 BAD: Final = (
     *(Case(f"{field}, of a later version", given, _R, f"{field} is not supported") for field, given in _LATER.items()),
     Case("an empty object is refused too", spec(containment={}), _R, "spec.containment is not supported"),
     Case("a misspelt field of a later version", spec(containment={"onRunAway": "Kill"}), _S),
-    Case("a wrong value of a later version", limits(cost={"perDay": 10}), _S),
-    Case("money in exponents", limits(cost={"perDay": "1e9"}), _S),
-    Case("fewer tokens than none", limits(tokens={"perDay": -1}), _S),
     Case("a misspelt field of a limit", limits(request={"perMinute": 1}), _S),
     Case("a misspelt limit", limits(requests={"perminute": 1}), _S),
     Case("a limit as text", limits(connections="32"), _S),
@@ -99,6 +87,4 @@ BAD: Final = (
     Case("idle for no time", lifetime(idle="1s"), _R, "lifetime.idle must be a duration from 1m"),
     Case("tokens unspent for no time", runaway(noProgress={"for": "0s"}), _R, "runaway.noProgress.for must be"),
     Case("requests repeated in no time", runaway(repeated={"per": "0s"}), _R, "runaway.repeated.per must be"),
-    Case("bytes beyond the bound", limits(bytes={"outPerHour": "2Pi"}), _R, "limits.bytes.outPerHour must be"),
-    Case("bytes in beyond the bound", limits(bytes={"inPerHour": "2Pi"}), _R, "limits.bytes.inPerHour must be"),
 )

@@ -37,6 +37,17 @@ GOOD: Final = (
     _case("hosts", ceiling(hosts={"allowed": ["docs.example.com", "*.example.com"]})),
     _case("no hosts at all", ceiling(hosts={"allowed": []})),
     _case("capped limits", ceiling(limits={"requests": {"perMinute": 60, "burst": 10}, "connections": 32})),
+    _case(
+        "capped amounts",
+        ceiling(
+            limits={
+                "bytes": {"outPerHour": "1Gi", "inPerHour": 0},
+                "tokens": {"perMinute": 9, "perDay": 99},
+                "cost": {"perDay": "2.5"},
+            }
+        ),
+    ),
+    _case("a capped amount of null", ceiling(limits={"bytes": {"outPerHour": 1, "inPerHour": None}})),
     _case("limits of zero", ceiling(limits={"requests": {"perMinute": 0}, "connections": 0})),
     _case(
         "capped resources",
@@ -107,6 +118,13 @@ BAD: Final = (
     _case("limits of nothing", ceiling(limits={}), _R, "spec.limits says nothing"),
     _case("limits of null", ceiling(limits={"connections": None}), _R, "spec.limits says nothing"),
     _case("a rate of nothing", ceiling(limits={"requests": {}}), _R, "spec.limits.requests says nothing"),
+    _case("bytes of nothing", ceiling(limits={"bytes": {}}), _R, "spec.limits.bytes says nothing"),
+    _case("tokens of nothing", ceiling(limits={"tokens": {}}), _R, "spec.limits.tokens says nothing"),
+    _case("money of nothing", ceiling(limits={"cost": {}}), _S),
+    _case("bytes out", ceiling(limits={"bytes": {"outPerHour": "2Pi"}}), _R, "limits.bytes.outPerHour must be"),
+    _case("bytes in", ceiling(limits={"bytes": {"inPerHour": "2Pi"}}), _R, "limits.bytes.inPerHour must be"),
+    _case("tokens below zero", ceiling(limits={"tokens": {"perMinute": -1, "perDay": -1}}), _S),
+    _case("money as number", ceiling(limits={"cost": {"perDay": 2}}), _S),
     _case("a limit below zero", ceiling(limits={"connections": -1}), _S),
     _case("a limit as text", ceiling(limits={"connections": "1"}), _S),
     _case("a rate below zero", ceiling(limits={"requests": {"perMinute": -1, "burst": 0}}), _S),

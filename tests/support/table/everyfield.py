@@ -12,6 +12,21 @@ from zaum_api import contract
 
 Path = tuple[str | int, ...]
 
+_CLASSES: Final = {
+    "cards": "Mask",
+    "iban": "Mask",
+    "email": "Tokenise",
+    "phone": "Off",
+    "cloudKeys": "Deny",
+    "tokens": "Deny",
+}
+_LIMITS: Final = {
+    "requests": {"perMinute": 60, "burst": 10},
+    "connections": 32,
+    "bytes": {"outPerHour": "50Mi", "inPerHour": "1Gi"},
+    "tokens": {"perMinute": 100000, "perDay": 2000000},
+    "cost": {"perDay": "10.00"},
+}
 POLICY: Final[dict[str, Any]] = {
     "mode": "Enforce",
     "desiredState": "Running",
@@ -43,7 +58,16 @@ POLICY: Final[dict[str, Any]] = {
     },
     "identity": {"token": {"audience": "https://tools.example", "lifetime": "10m"}},
     "egress": {
-        "hosts": [{"host": "docs.example.com", "ports": [443]}],
+        "hosts": [
+            {
+                "host": "docs.example.com",
+                "ports": [443],
+                "limits": {
+                    "requests": {"perMinute": 6, "burst": 2},
+                    "bytes": {"outPerHour": "1Mi", "inPerHour": "1Gi"},
+                },
+            }
+        ],
         "routes": [
             {
                 "name": "model",
@@ -55,6 +79,16 @@ POLICY: Final[dict[str, Any]] = {
                     "prefix": "Bearer ",
                 },
                 "allow": [{"methods": ["POST"], "path": "/chat/*"}],
+                "models": ["large-1"],
+                "prices": [
+                    {"model": "large-1", "input": "1.25", "cachedInput": "0.125", "cacheWrite": "2.5", "output": "10"}
+                ],
+                "limits": {
+                    "requests": {"perMinute": 6, "burst": 2},
+                    "tokens": {"perMinute": 1000, "perDay": 100000},
+                    "cost": {"perDay": "1.00"},
+                },
+                "redact": {"request": _CLASSES, "response": _CLASSES, "restore": True},
             },
             {"name": "search", "serviceRef": {"name": "search", "namespace": "tools", "port": 8080}},
         ],
@@ -69,7 +103,7 @@ POLICY: Final[dict[str, Any]] = {
             ],
         }
     ],
-    "limits": {"requests": {"perMinute": 60, "burst": 10}, "connections": 32},
+    "limits": _LIMITS,
     "lifetime": {"max": "8h"},
     "runaway": {
         "cpu": {"enabled": True, "abovePercent": 90, "for": "2m"},
@@ -83,7 +117,7 @@ CEILING: Final[dict[str, Any]] = {
         "matchExpressions": [{"key": "stage", "operator": "In", "values": ["test"]}],
     },
     "hosts": {"allowed": ["*.example.com"]},
-    "limits": {"requests": {"perMinute": 60, "burst": 10}, "connections": 32},
+    "limits": _LIMITS,
     "resources": {"cpu": 1, "memory": "1Gi", "ephemeralStorage": "1Gi", "workspace": "1Gi"},
     "replicas": 3,
     "images": {"registries": ["registry.example/"], "requireDigest": True},
@@ -121,6 +155,13 @@ _REQUIRED: Final = {
     ".egress.routes[].credential.secretKeyRef.key",
     ".egress.routes[].allow[].methods",
     ".egress.routes[].allow[].path",
+    ".egress.hosts[].limits.requests.perMinute",
+    ".egress.routes[].limits.requests.perMinute",
+    ".egress.routes[].limits.cost.perDay",
+    ".egress.routes[].prices[].model",
+    ".egress.routes[].prices[].input",
+    ".egress.routes[].prices[].output",
+    ".limits.cost.perDay of a ceiling",
     ".egress.routes[].serviceRef.name",
     ".egress.routes[].serviceRef.namespace",
     ".egress.routes[].serviceRef.port",
@@ -142,6 +183,7 @@ _RULED: Final = {
     ".agent.liveness.httpGet": "either httpGet or tcpSocket",
     ".egress.routes[].upstream": "either upstream or serviceRef",
     ".egress.routes[].serviceRef": "either upstream or serviceRef",
+    ".egress.routes[].api": "are for the apis OpenAI and Anthropic",
     ".agent.tolerations[].key": "without a key",
     ".agent.tolerations[].effect": "tolerationSeconds needs",
     ".namespaceSelector.matchExpressions[].values": "In and NotIn need values",

@@ -82,10 +82,7 @@ def places(value: Any, schema: schemas.Schema, place: str = "") -> set[str]:
     return found
 
 
-LATER: Final = (
-    r"\.(containment|egress\.routes\[\]\.models|limits\.(bytes|tokens|cost)"
-    r"|runaway\.(repeated|noProgress)|lifetime\.idle)\b"
-)
+LATER: Final = r"\.(containment|runaway\.(repeated|noProgress)|lifetime\.idle)\b"
 """What this version refuses as a whole: its cases are bad ones."""
 
 
