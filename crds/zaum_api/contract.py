@@ -237,6 +237,18 @@ class Rule(StrEnum):
     ROUTE_SERVICE = "routes.serviceRef"
     UPSTREAM_TLS = "routes.upstreamTLS"
     UPSTREAM_MALFORMED = "routes.upstreamMalformed"
+    MODEL_NOT_ALLOWED = "routes.models"
+    UNPRICED = "limits.unpriced"
+    """Tokens or cost are limited, and what this would use cannot be told before it leaves."""
+    PRICE_MISSING = "limits.priceMissing"
+    """Cost is limited, and the model has no price."""
+    TOKENS_PER_MINUTE = "limits.tokens.perMinute"
+    TOKENS_PER_DAY = "limits.tokens.perDay"
+    COST_PER_DAY = "limits.cost.perDay"
+    BYTES_OUT_PER_HOUR = "limits.bytes.outPerHour"
+    BYTES_IN_PER_HOUR = "limits.bytes.inPerHour"
+    LEDGER_UNAVAILABLE = "limits.ledgerUnavailable"
+    """Nothing is leased of a budget, and the ledger does not answer."""
 
 
 class Breach(StrEnum):

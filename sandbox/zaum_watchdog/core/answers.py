@@ -9,6 +9,7 @@ ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 _REASONS: Final = {
     400: "Bad Request",
+    402: "Payment Required",
     403: "Forbidden",
     413: "Content Too Large",
     429: "Too Many Requests",
@@ -32,6 +33,13 @@ _STATUS: Final = {
     contract.Rule.ROUTE_ECHO: 502,
     contract.Rule.UPSTREAM_TLS: 502,
     contract.Rule.UPSTREAM_MALFORMED: 502,
+    contract.Rule.UNPRICED: 400,
+    contract.Rule.TOKENS_PER_MINUTE: 429,
+    contract.Rule.TOKENS_PER_DAY: 402,
+    contract.Rule.COST_PER_DAY: 402,
+    contract.Rule.BYTES_OUT_PER_HOUR: 402,
+    contract.Rule.BYTES_IN_PER_HOUR: 402,
+    contract.Rule.LEDGER_UNAVAILABLE: 503,
 }
 _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=us-ascii"

@@ -1,0 +1,226 @@
+"""Read what a request asks of a model: which one, how much it may say, and how much there is to read.
+
+The body is held until it is read, because nothing of it may leave before its worst case is reserved. It leaves as it
+came, but for the few bytes that say how much may be answered, and that a stream is to tell its usage.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from zaum_api import contract
+from zaum_watchdog.core.metering import anthropic_shapes, judging, openai_shapes, splicing, walking
+from zaum_watchdog.core.metering.endpoints import Endpoint
+from zaum_watchdog.core.metering.walking import KEPT, Place, Seen
+
+CHOICES_MAX: Final = 128
+OUTPUT_MAX: Final = 100_000_000
+"""Tokens; whoever asks for more asks for no number of tokens."""
+MODEL_MAX: Final = 256
+"""Characters of a model's name."""
+RESPONSES_LEAST: Final = 16
+"""What OpenAI's responses may be told at least."""
+_WHOLE: Final = re.compile(rb"0|[1-9][0-9]{0,8}")
+_NULL: Final = b"null"
+_SHAPES: Final[Mapping[Endpoint, Place]] = {
+    Endpoint.CHAT: openai_shapes.CHAT,
+    Endpoint.RESPONSES: openai_shapes.RESPONSES,
+    Endpoint.EMBEDDINGS: openai_shapes.EMBEDDINGS,
+    Endpoint.MESSAGES: anthropic_shapes.MESSAGES,
+}
+_OUTPUT: Final[Mapping[Endpoint, tuple[str, ...]]] = {
+    Endpoint.CHAT: ("max_completion_tokens", "max_tokens"),
+    Endpoint.RESPONSES: ("max_output_tokens",),
+    Endpoint.EMBEDDINGS: (),
+    Endpoint.MESSAGES: ("max_tokens",),
+}
+"""What says how long one answer may get; the first one goes in where none is there."""
+_MODEL_ALONE: Final = Place(members={b"model": KEPT, b"stream": KEPT})
+_USAGE: Final = b'"include_usage":true'
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A request that is not sent: by which rule, which field of it (empty: all of it), and why."""
+
+    rule: contract.Rule
+    field: str
+    text: str
+
+    @property
+    def message(self) -> str:
+        """Say it in one sentence."""
+        return f"the request's {self.field} {self.text}" if self.field else f"of the request's body: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to a model. `size` in bytes; `output`: tokens of each answer that it asks for, None where it does not
+    say; `least`: fewer than these the provider would not take."""
+
+    endpoint: Endpoint
+    model: str
+    size: int
+    stream: bool = False
+    choices: int = 1
+    output: int | None = None
+    least: int = 1
+    images: int = 0
+    image_bytes: int = 0
+    long_cache: bool = False
+    options: int = 0
+    values: Mapping[str, Seen] = {}  # noqa: RUF008 - never written
+
+    def edits(self, output: int) -> list[splicing.Edit]:
+        """Say what to change, so that no answer gets longer than `output` tokens and a stream tells its usage."""
+        return [*self._lengths(output), *self._options()]
+
+    def _lengths(self, output: int) -> list[splicing.Edit]:
+        names = _OUTPUT[self.endpoint]
+        there = [self.values[name] for name in names if name in self.values]
+        said = [seen for seen in there if seen.raw != _NULL]
+        number = b"%d" % output
+        if said:
+            return [splicing.Edit(seen.start, seen.end, number) for seen in said if int(seen.raw) > output]
+        if there:
+            return [splicing.Edit(there[0].start, there[0].end, number)]
+        return [self._member(b'"%b":%b' % (names[0].encode("ascii"), number))] if names else []
+
+    def _options(self) -> list[splicing.Edit]:
+        if not self.stream or self.endpoint is not Endpoint.CHAT:
+            return []
+        there, said = self.values.get("stream_options"), self.values.get("stream_options.include_usage")
+        if said is not None:
+            return [] if said.raw == b"true" else [splicing.Edit(said.start, said.end, b"true")]
+        if there is None:
+            return [self._member(b'"stream_options":{%b}' % _USAGE)]
+        if there.raw == _NULL:
+            return [splicing.Edit(there.start, there.end, b"{%b}" % _USAGE)]
+        comma = b"," if self.options else b""
+        return [splicing.Edit(there.start + 1, there.start + 1, _USAGE + comma)]
+
+    def _member(self, text: bytes) -> splicing.Edit:
+        """Put a member first: there is another one behind it, the model."""
+        start = self.values[""].start + 1
+        return splicing.Edit(start, start, text + b",")
+
+
+class Reading:
+    """One request's body, as it arrives. `models`: those that may be asked, empty for any.
+
+    `priced`: tokens or cost are limited, so that nothing may be in it that cannot be priced.
+    """
+
+    __slots__ = ("_decoder", "_endpoint", "_models", "_walker", "pieces", "refused", "size")
+
+    def __init__(self, endpoint: Endpoint, *, models: frozenset[str] = frozenset(), priced: bool = True) -> None:
+        self._endpoint = endpoint
+        self._models = models
+        self._walker = walking.Walker(_rooted(_SHAPES[endpoint] if priced else _MODEL_ALONE))
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self.pieces: list[bytes] = []
+        """What was looked at, to be sent on."""
+        self.size = 0
+        self.refused: Refused | None = None
+
+    def feed(self, data: bytes, at: int = 0) -> int:
+        """Look at `data` from `at` on; give the place up to which it was: the rest is to be fed again."""
+        if self.refused is not None:
+            return len(data)
+        until = self._walker.feed(data, at)
+        piece = data[at:until]
+        self.size += len(piece)
+        self.pieces.append(piece)
+        self._decode(piece, final=False)
+        if self._walker.problem is not None and self.refused is None:
+            self._refuse(self._walker.problem)
+        return until if self.refused is None else len(data)
+
+    def end(self) -> Asked | Refused:
+        """Take the body's end."""
+        self._walker.end()
+        if self.refused is None and self._walker.problem is not None:
+            self._refuse(self._walker.problem)
+        if self.refused is None:
+            self._decode(b"", final=True)
+        return self.refused or self._asked()
+
+    def _decode(self, piece: bytes, *, final: bool) -> None:
+        try:
+            self._decoder.decode(piece, final)
+        except UnicodeDecodeError:
+            self._refuse(walking.Problem("", "it is not UTF-8"))
+
+    def _refuse(self, problem: walking.Problem) -> None:
+        rule = contract.Rule.UNPRICED if problem.placed else contract.Rule.REQUEST_MALFORMED
+        self.refused = Refused(rule, problem.field, problem.text)
+        self.pieces.clear()
+
+    def _asked(self) -> Asked | Refused:
+        model = self._model()
+        if isinstance(model, Refused):
+            return model
+        output = self._output()
+        choices = self._number("n", CHOICES_MAX)
+        stream = self._walker.values.get("stream")
+        budget = self._number("thinking.budget_tokens", OUTPUT_MAX)
+        for found in (output, choices, budget):
+            if isinstance(found, Refused):
+                return found
+        if stream is not None and stream.raw not in {b"true", b"false", _NULL}:
+            return Refused(contract.Rule.REQUEST_MALFORMED, "stream", "is neither true nor false")
+        tallies = self._walker.tallies
+        return Asked(
+            endpoint=self._endpoint,
+            model=model,
+            size=self.size,
+            stream=stream is not None and stream.raw == b"true",
+            choices=choices if isinstance(choices, int) else 1,
+            output=output if isinstance(output, int) else None,
+            least=self._least(budget if isinstance(budget, int) else 0),
+            images=tallies[judging.IMAGES],
+            image_bytes=tallies[judging.IMAGE_BYTES],
+            long_cache=tallies[judging.LONG_CACHE] > 0,
+            options=tallies[judging.OPTIONS],
+            values=self._walker.values,
+        )
+
+    def _model(self) -> str | Refused:
+        seen = self._walker.values.get("model")
+        if seen is None or seen.raw[:1] != b'"' or not seen.whole:
+            return Refused(contract.Rule.REQUEST_MALFORMED, "model", "is missing, or is no name")
+        model = str(json.loads(seen.raw))
+        if not model.isprintable() or not 0 < len(model) <= MODEL_MAX:
+            return Refused(contract.Rule.REQUEST_MALFORMED, "model", "is missing, or is no name")
+        if self._models and model not in self._models:
+            names = ", ".join(sorted(self._models))
+            return Refused(contract.Rule.MODEL_NOT_ALLOWED, "model", f"is {model}; the route has: {names}")
+        return model
+
+    def _output(self) -> int | None | Refused:
+        """Give the largest of what is said: which one counts where two are is the provider's matter."""
+        found = [self._number(name, OUTPUT_MAX) for name in _OUTPUT[self._endpoint]]
+        wrong = next((number for number in found if isinstance(number, Refused)), None)
+        return wrong or max((number for number in found if isinstance(number, int)), default=None)
+
+    def _number(self, name: str, most: int) -> int | None | Refused:
+        seen = self._walker.values.get(name)
+        if seen is None or seen.raw == _NULL:
+            return None
+        number = int(seen.raw) if _WHOLE.fullmatch(seen.raw) else -1
+        if not 0 <= number <= most:
+            return Refused(contract.Rule.REQUEST_MALFORMED, name, f"is no whole number from 0 to {most}")
+        return number
+
+    def _least(self, budget: int) -> int:
+        if self._endpoint is Endpoint.RESPONSES:
+            return RESPONSES_LEAST
+        return budget + 1
+
+
+def _rooted(shape: Place) -> Place:
+    """Want the place where the document itself stands, too."""
+    return Place(kept=True, members=shape.members, other=shape.other)
