@@ -8,7 +8,7 @@ import codecs
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from zaum_api import contract
@@ -58,8 +58,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request to a model. `size` in bytes; `output`: tokens of each answer that it asks for, None where it does not
-    say; `least`: fewer than these the provider would not take."""
+    """A request to a model, of `size` bytes.
+
+    `output`: tokens of each answer that it asks for, None where it does not say; `least`: fewer than these the provider
+    would not take. `images` stand in the request itself, and are `image_bytes` of its size.
+    """
 
     endpoint: Endpoint
     model: str
@@ -72,7 +75,7 @@ class Asked:
     image_bytes: int = 0
     long_cache: bool = False
     options: int = 0
-    values: Mapping[str, Seen] = {}  # noqa: RUF008 - never written
+    values: Mapping[str, Seen] = field(default_factory=dict)
 
     def edits(self, output: int) -> list[splicing.Edit]:
         """Say what to change, so that no answer gets longer than `output` tokens and a stream tells its usage."""
@@ -200,13 +203,13 @@ class Reading:
             return Refused(contract.Rule.MODEL_NOT_ALLOWED, "model", f"is {model}; the route has: {names}")
         return model
 
-    def _output(self) -> int | None | Refused:
+    def _output(self) -> int | Refused | None:
         """Give the largest of what is said: which one counts where two are is the provider's matter."""
         found = [self._number(name, OUTPUT_MAX) for name in _OUTPUT[self._endpoint]]
         wrong = next((number for number in found if isinstance(number, Refused)), None)
         return wrong or max((number for number in found if isinstance(number, int)), default=None)
 
-    def _number(self, name: str, most: int) -> int | None | Refused:
+    def _number(self, name: str, most: int) -> int | Refused | None:
         seen = self._walker.values.get(name)
         if seen is None or seen.raw == _NULL:
             return None

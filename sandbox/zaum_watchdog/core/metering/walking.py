@@ -137,7 +137,7 @@ class Walker:
         self._start = 0
         self._string_at: Place = UNREAD
         self.values: dict[str, Seen] = {}
-        """What is wanted, by its path: names with dots between them, `[]` for a list's items, the last one of which stays."""
+        """What is wanted, by its path: names with dots between them, `[]` for the items of a list."""
         self.tallies: Counter[str] = Counter()
         self.problem: Problem | None = None
         self.done = False
