@@ -51,6 +51,9 @@ class Problem:
     """Whether its place refused it: the grammar did not."""
 
 
+_PASSED_OVER: Final = Problem("", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A value: its bytes, of which a prefix where it is long, and for an object or list the bracket alone.
@@ -158,6 +161,15 @@ class Walker:
         left = len(self._buffer) - self._at
         self._buffer = self._buffer[: self._at]
         return at + len(taken) - left
+
+    @property
+    def passed_over(self) -> bool:
+        """Say whether this is no document, and nothing is wrong with that."""
+        return self.problem is _PASSED_OVER
+
+    def pass_over(self) -> None:
+        """Take whatever comes without a look."""
+        self.problem = _PASSED_OVER
 
     def end(self) -> None:
         """Take the document's end: what is not complete by now is a problem."""

@@ -1,0 +1,216 @@
+"""Read from an answer, while it passes, what was used: a JSON body or a stream of events (HTML, "Server-sent events").
+
+Nothing is held but the line that is looked at, and of a stream only those lines are looked at that say something of
+usage. A text of the model cannot look like one: within its JSON string every quote has a backslash before it.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Final
+
+from zaum_watchdog.core.metering import usage, walking
+from zaum_watchdog.core.metering.endpoints import Endpoint
+from zaum_watchdog.core.metering.walking import KEPT, UNREAD, Place, Seen
+
+LINE_MAX: Final = 8 * 1024
+"""Bytes of a line that are held until it is whole; a longer one is read as it comes."""
+LINES: Final = 64
+"""Lines that one call looks at."""
+_DATA: Final = re.compile(rb"data:[ \t]*+")
+_DONE: Final = b"[DONE]"
+_LINE_END: Final = re.compile(rb"[\r\n]")
+_WITHIN: Final = Place(members={b"usage": usage.USAGE, b"service_tier": KEPT}, other=UNREAD)
+_BODY: Final = Place(
+    members={b"usage": usage.USAGE, b"service_tier": KEPT, b"type": KEPT, b"message": _WITHIN, b"response": _WITHIN},
+    other=UNREAD,
+)
+_NEEDLES: Final[Mapping[Endpoint, re.Pattern[bytes]]] = {
+    Endpoint.CHAT: re.compile(rb'"usage"[ \t]*+:[ \t]*+\{|\[DONE\]'),
+    Endpoint.RESPONSES: re.compile(rb'"response\.(?:completed|incomplete|failed)"'),
+    Endpoint.EMBEDDINGS: re.compile(rb'"usage"[ \t]*+:[ \t]*+\{'),
+    Endpoint.MESSAGES: re.compile(rb'"usage"[ \t]*+:[ \t]*+\{|"message_stop"'),
+}
+_NEEDLE_MAX: Final = 64
+_DEAR: Final = frozenset({b'"priority"', b'"fast"', b'"scale"'})
+_ENDS: Final = frozenset({b'"response.completed"', b'"response.incomplete"', b'"response.failed"'})
+
+
+class Form(Enum):
+    """How an answer is written."""
+
+    JSON = auto()
+    EVENTS = auto()
+    UNREADABLE = auto()
+    """Compressed, or of another type."""
+
+
+def form(content_type: str, *, coded: bool) -> Form:
+    """Tell it by the answer's head; `coded`: it has a content coding."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if coded:
+        return Form.UNREADABLE
+    return {"application/json": Form.JSON, "text/event-stream": Form.EVENTS}.get(kind, Form.UNREADABLE)
+
+
+class Body:
+    """A JSON body."""
+
+    __slots__ = ("_counts", "_walker")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._counts = usage.Counts(endpoint)
+        self._walker = walking.Walker(_BODY)
+
+    def feed(self, data: bytes, at: int = 0) -> int:
+        """Look at `data` from `at` on; give the place up to which it was: the rest is to be fed again."""
+        return self._walker.feed(data, at)
+
+    def end(self, *, clean: bool) -> usage.Read:
+        """Take its end; not `clean`: it came too soon."""
+        self._walker.end()
+        if not clean or self._walker.problem is not None:
+            self._counts.doubt("the answer is not complete, or is no JSON")
+        _tier(self._walker.values, "service_tier", self._counts)
+        self._counts.take(self._walker.values, "usage")
+        return self._counts.read()
+
+
+class Unreadable:
+    """An answer of which nothing can be told."""
+
+    __slots__ = ("_endpoint",)
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def feed(self, data: bytes, at: int = 0) -> int:
+        """Look at nothing."""
+        return len(data)
+
+    def end(self, *, clean: bool) -> usage.Read:
+        """Doubt it."""
+        return usage.Counts(self._endpoint).read()
+
+
+class Events:
+    """A stream of events."""
+
+    __slots__ = ("_at", "_buffer", "_counts", "_endpoint", "_last", "_needle", "_searched", "_walker")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._needle = _NEEDLES[endpoint]
+        self._counts = usage.Counts(endpoint)
+        self._buffer = b""
+        self._at = 0
+        self._searched = 0
+        self._walker: walking.Walker | None = None
+        self._last = False
+
+    def feed(self, data: bytes, at: int = 0) -> int:
+        """Look at `data` from `at` on; give the place up to which it was: the rest is to be fed again."""
+        taken = data[at : at + walking.SLICE]
+        self._buffer = self._buffer[self._at :] + taken
+        self._searched = max(0, self._searched - self._at)
+        self._at = 0
+        if not self._turn():
+            return at + len(taken)
+        left = min(len(self._buffer) - self._at, len(taken))
+        self._buffer = self._buffer[: len(self._buffer) - left]
+        self._searched = min(self._searched, len(self._buffer))
+        return at + len(taken) - left
+
+    def end(self, *, clean: bool) -> usage.Read:
+        """Take its end; not `clean`: it came too soon."""
+        if self._walker is not None and (self._walker.done or self._walker.passed_over):
+            self._take(self._walker)  # The end of the stream ends its last line too.
+        elif self._walker is not None or self._buffer[self._at :].strip():
+            self._counts.doubt("its last event is not complete")
+        if not (self._last or (clean and self._endpoint is Endpoint.CHAT)):
+            self._counts.doubt("it ended before its last event")
+        return self._counts.read()
+
+    def _turn(self) -> bool:
+        """Look at some lines; say whether there is more to do with what is here."""
+        for _ in range(LINES):
+            if self._walker is None:
+                if not self._find():
+                    return False
+            elif self._walk(self._walker):
+                return True
+            elif self._walker is not None:
+                return False
+        return True
+
+    def _find(self) -> bool:
+        """Go to the next line that is worth it; False: there is none yet."""
+        found = self._needle.search(self._buffer, max(self._at, self._searched - _NEEDLE_MAX))
+        until = found.start() if found is not None else len(self._buffer)
+        self._at = max(self._at, self._buffer.rfind(b"\n", self._at, until) + 1)
+        self._at = max(self._at, self._buffer.rfind(b"\r", self._at, until) + 1)
+        self._searched = until
+        if found is None and len(self._buffer) - self._at <= LINE_MAX:
+            return False
+        self._begin()
+        return True
+
+    def _begin(self) -> None:
+        data = _DATA.match(self._buffer, self._at)
+        self._walker = walking.Walker(_BODY)
+        if data is None:
+            self._walker.pass_over()
+        elif self._buffer.startswith(_DONE, data.end()):
+            self._last = True
+            self._walker.pass_over()
+        else:
+            self._at = data.end()
+
+    def _walk(self, walker: walking.Walker) -> bool:
+        """Read on in the line; say whether it was too much for once."""
+        end = _LINE_END.search(self._buffer, self._at)
+        part = self._buffer[self._at : end.start() if end is not None else len(self._buffer)]
+        read = walker.feed(part)
+        self._at += read
+        self._searched = self._at
+        if read < len(part):
+            return True
+        if end is not None:
+            self._walker = None
+            self._take(walker)
+        return False
+
+    def _take(self, walker: walking.Walker) -> None:
+        if walker.passed_over:
+            return
+        walker.end()
+        if walker.problem is not None:
+            self._counts.doubt("an event is no JSON")
+        values = walker.values
+        kind = values["type"].raw if "type" in values else b""
+        match self._endpoint:
+            case Endpoint.CHAT | Endpoint.EMBEDDINGS:
+                prefix = ""
+            case Endpoint.RESPONSES:
+                prefix = "response."
+                self._last = self._last or kind in _ENDS
+            case Endpoint.MESSAGES:
+                prefix = "message." if kind == b'"message_start"' else ""
+                self._last = self._last or kind == b'"message_stop"'
+        _tier(values, f"{prefix}service_tier", self._counts)
+        self._counts.take(values, f"{prefix}usage")
+
+
+Answer = Body | Events | Unreadable
+
+
+def reader(endpoint: Endpoint, written: Form) -> Answer:
+    """Give what reads it."""
+    if written is Form.UNREADABLE:
+        return Unreadable(endpoint)
+    return Body(endpoint) if written is Form.JSON else Events(endpoint)
+
+
+def _tier(values: Mapping[str, Seen], name: str, counts: usage.Counts) -> None:
+    if name in values and values[name].raw in _DEAR:
+        counts.doubt("it was served by a tier that has prices of its own")
