@@ -11,17 +11,22 @@ import yaml
 
 from tests.support import specs
 from tests.support.world import START
-from zaum_api import contract
+from zaum_api import contract, documents
 from zaum_operator.core import actions, intent, plan
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.snapshot import Gateway, Site, Snapshot
 
 GOLDEN: Final = Path(__file__).resolve().parents[1] / "unit/zaum_operator/core/golden"
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
-SITE: Final = Site("zaum-system", "registry.example/zaum-watchdog@sha256:" + "1" * 64, "Always")
+SITE: Final = Site("zaum-system", "registry.example/zaum-watchdog@sha256:" + "1" * 64, "Always", ledger=True)
 CA: Final = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
 GATEWAY: Final = Gateway(
-    ("10.96.7.7", "fd00:10:96::77"), "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+    ("10.96.7.7", "fd00:10:96::77"),
+    "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n",
+    prices=(
+        documents.PriceTable("Anthropic", (documents.Price("large-1", 3_000_000, 300_000, 3_750_000, 15_000_000),)),
+        documents.PriceTable("OpenAI", (documents.Price("small-1", 250_000, 25_000, 500_000, 2_000_000),)),
+    ),
 )
 NAMESPACE: Final[Object] = {"metadata": {"name": "agents", "labels": {"kubernetes.io/metadata.name": "agents"}}}
 GRANT: Final[Object] = {
@@ -85,7 +90,13 @@ def everything() -> dict[str, Any]:
         "lifetime": {"max": "8h"},
         "mode": "Report",
         "egress": {
-            "hosts": [{"host": "*.example.com", "ports": [8443, 443]}],
+            "hosts": [
+                {
+                    "host": "*.example.com",
+                    "ports": [8443, 443],
+                    "limits": {"requests": {"perMinute": 6}, "bytes": {"outPerHour": "1Mi"}},
+                }
+            ],
             "routes": [
                 {
                     "name": "open-ai",
@@ -93,6 +104,10 @@ def everything() -> dict[str, Any]:
                     "api": "OpenAI",
                     "credential": {"secretKeyRef": {"name": "model", "key": "api-key"}},
                     "allow": [{"methods": ["POST", "GET"], "path": "/chat/*"}],
+                    "models": ["small-1", "large-2"],
+                    "prices": [{"model": "large-2", "input": "1.25", "output": "10"}],
+                    "limits": {"tokens": {"perMinute": 1000}, "cost": {"perDay": "1.50"}},
+                    "redact": {"request": {"email": "Tokenise"}, "response": {"cards": "Mask"}},
                 },
                 {
                     "name": "claude",
@@ -104,7 +119,13 @@ def everything() -> dict[str, Any]:
             ],
             "requireProof": True,
         },
-        "limits": {"requests": {"perMinute": 6, "burst": 2}, "connections": 64},
+        "limits": {
+            "requests": {"perMinute": 6, "burst": 2},
+            "connections": 64,
+            "bytes": {"outPerHour": "10Mi", "inPerHour": "2Gi"},
+            "tokens": {"perMinute": 5000, "perDay": 100000},
+            "cost": {"perDay": "2.50"},
+        },
         "runaway": {
             "cpu": {"abovePercent": 50, "for": "30s"},
             "processes": {"enabled": False},

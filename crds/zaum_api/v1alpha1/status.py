@@ -16,7 +16,8 @@ class Condition(model.Model):
     """One observation about the policy, as in every Kubernetes API (meta/v1 Condition)."""
 
     type: Annotated[str, scalars.text(most=316)]
-    """Ready, Isolated, EgressExact, EnforcementProven, IdentityBound, WithinLimits, Degraded, and Succeeded for a Task."""
+    """Ready, Isolated, EgressExact, EnforcementProven, IdentityBound, WithinLimits, Degraded, and Succeeded for a
+    Task."""
     status: Literal["True", "False", "Unknown"]
     """True when the good thing holds; Degraded is the one that is True when something is worse than it could be."""
     reason: Annotated[str, scalars.text(most=128, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from zaum_api import contract, documents, durations, quantities
+from zaum_api import contract, documents, durations, money, quantities
 from zaum_api.v1alpha1 import ceiling as ceiling_api
 from zaum_api.v1alpha1 import limits as limits_api
 from zaum_egress import hosts as egress_hosts
@@ -15,7 +15,10 @@ from zaum_operator.core.tolerations import Toleration
 
 
 class Cap(StrEnum):
-    """A number that can be lowered, by its field in the spec. CPU in thousandths, sizes in bytes, times in seconds."""
+    """A number that can be lowered, by its field in the spec.
+
+    CPU in thousandths, sizes in bytes, times in seconds, money in micro-dollars.
+    """
 
     REPLICAS = "agent.replicas"
     CPU = "agent.resources.cpu"
@@ -25,6 +28,11 @@ class Cap(StrEnum):
     REQUESTS_PER_MINUTE = "limits.requests.perMinute"
     REQUESTS_BURST = "limits.requests.burst"
     CONNECTIONS = "limits.connections"
+    BYTES_OUT = "limits.bytes.outPerHour"
+    BYTES_IN = "limits.bytes.inPerHour"
+    TOKENS_PER_MINUTE = "limits.tokens.perMinute"
+    TOKENS_PER_DAY = "limits.tokens.perDay"
+    COST = "limits.cost.perDay"
     LIFETIME = "lifetime.max"
 
 
@@ -108,6 +116,7 @@ def _caps(spec: ceiling_api.Spec) -> dict[Cap, int | None]:
     limits = spec.limits or ceiling_api.Limits.model_construct()
     resources = spec.resources or ceiling_api.Resources.model_construct()
     requests = limits.requests or limits_api.Requests()
+    octets, tokens = limits.bytes or limits_api.Bytes(), limits.tokens or limits_api.Tokens()
     return {
         Cap.REPLICAS: spec.replicas,
         Cap.CPU: _amount(resources.cpu, quantities.millis),
@@ -118,6 +127,11 @@ def _caps(spec: ceiling_api.Spec) -> dict[Cap, int | None]:
         # A burst is spent within a minute too: without a word on it, no more than a minute's worth.
         Cap.REQUESTS_BURST: requests.per_minute if requests.burst is None else requests.burst,
         Cap.CONNECTIONS: limits.connections,
+        Cap.BYTES_OUT: _amount(octets.out_per_hour, quantities.whole),
+        Cap.BYTES_IN: _amount(octets.in_per_hour, quantities.whole),
+        Cap.TOKENS_PER_MINUTE: tokens.per_minute,
+        Cap.TOKENS_PER_DAY: tokens.per_day,
+        Cap.COST: money.micros(limits.cost.per_day) if limits.cost else None,
         Cap.LIFETIME: durations.seconds(spec.lifetime.max) if spec.lifetime else None,
     }
 

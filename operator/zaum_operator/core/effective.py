@@ -12,7 +12,7 @@ from zaum_api.v1alpha1 import liveness as liveness_api
 from zaum_egress import hosts as egress_hosts
 from zaum_operator.core import ceilings as ceilings_of
 from zaum_operator.core import choice as choices
-from zaum_operator.core import refusals
+from zaum_operator.core import metering, refusals
 from zaum_operator.core import routes as routes_of
 from zaum_operator.core.ceiling import Cap
 from zaum_operator.core.ceilings import Ceilings
@@ -97,6 +97,10 @@ class Effective:
     """Those in force."""
     closed: tuple[routes_of.Closed, ...] = ()
     """Those that lead nowhere."""
+    metered: metering.Metered = metering.NOTHING
+    prices: tuple[documents.PriceTable, ...] = ()
+    """The installation's, of the APIs that routes in force have."""
+    unpriced: tuple[metering.Unpriced, ...] = ()
 
     def document(self) -> documents.Effective:
         """Give what stands in the status and what the authorizer reads."""
@@ -112,10 +116,12 @@ def resolve(
     *,
     api_audiences: tuple[str, ...] = (),
     cluster: routes_of.Cluster = routes_of.Cluster(),
+    ledger: bool = True,
 ) -> Effective:
     """Resolve a valid spec. Absent means the default, which is never more than what a policy could have asked for.
 
     `api_audiences` are the API server's own: no agent's token may carry one. `cluster`: what routes lead to.
+    `ledger`: whether there is one, without which nothing is spent of what needs leases.
     """
     choice = Choice(ceilings)
     agent, limits = spec.agent, spec.limits or limits_api.Limits()
@@ -125,11 +131,17 @@ def resolve(
     rules, refused = _hosts(spec, ceilings, cluster.domain)
     mode, mode_refused = _mode(choice, spec)
     found, closed = routes_of.resolve(spec, ceilings, cluster)
+    requests = _requests(choice, limits.requests or limits_api.Requests())
+    connections = choice.capped(Cap.CONNECTIONS, limits.connections, defaults.CONNECTIONS)
+    metered = metering.resolve(choice, spec, hosts=rules, routes=found, ledger=ledger)
     return Effective(
         hosts=rules,
         refused=refused,
-        requests=_requests(choice, limits.requests or limits_api.Requests()),
-        connections=choice.capped(Cap.CONNECTIONS, limits.connections, defaults.CONNECTIONS),
+        requests=requests,
+        connections=connections,
+        metered=metered,
+        prices=tuple(table for table in cluster.prices if table.api in {route.api for route in found}),
+        unpriced=metering.unpriced(found, cluster.prices, metered),
         runaway=_runaway(choice, spec.runaway or limits_api.Runaway(), sizes.cpu_millis),
         replicas=replicas,
         stopped=spec.desired_state == "Stopped",

@@ -95,8 +95,9 @@ def of_policy(
             wanted, guarding, ceilings=held, opened=_opened(snapshot.namespace),
             beside=found, outcome=before, namespaced=site.namespaced,
         )  # fmt: skip
-    cluster = routes.Cluster(snapshot.services, site.cluster_domain, frozenset({site.release_namespace}))
-    effective = effective_values.resolve(wanted.spec, held, api_audiences=site.api_audiences, cluster=cluster)
+    effective = effective_values.resolve(
+        wanted.spec, held, api_audiences=site.api_audiences, cluster=_cluster(snapshot, site), ledger=site.ledger
+    )
     template = pod.template(wanted, wanted.spec.agent, effective, site)
     to_come = (pod.labels(template, ordinal) for ordinal in range(max(effective.replicas, 1)))
     own = network.render(wanted, site, entries=effective.ingress)
@@ -107,7 +108,7 @@ def of_policy(
         runs=runs, start=runs and _startable(snapshot, effective, held), may_roll=may_roll,
     )  # fmt: skip
     decision, outcome = _decide(effective, seen, want, before, found, now=now)
-    written = config.write(wanted, effective, snapshot.gateway, site) if snapshot.gateway else None
+    written = _written(wanted, effective, snapshot, site)
     draft = children.Draft(wanted, effective, snapshot, site, decision, written=written, read=readers.policy)
     return Plan(
         intent=wanted,
@@ -132,6 +133,16 @@ def of_policy(
         certain=config.certain(site, snapshot.gateway),
         again_at=_again(decision, seen, now=now),
     )
+
+
+def _written(wanted: Intent, effective: Effective, snapshot: Snapshot, site: Site) -> config.Written | None:
+    gateway = snapshot.gateway
+    return config.write(wanted, effective, gateway, site, before=snapshot.config) if gateway else None
+
+
+def _cluster(snapshot: Snapshot, site: Site) -> routes.Cluster:
+    prices = snapshot.gateway.prices if snapshot.gateway else ()
+    return routes.Cluster(snapshot.services, site.cluster_domain, frozenset({site.release_namespace}), prices)
 
 
 def _faces(seen: tuple[Pod, ...], templates: Iterable[dict[str, str]]) -> Iterator[dict[str, str]]:

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from zaum_api import documents
 from zaum_api.conditions import Reason
-from zaum_api.v1alpha1 import defaults, policy
+from zaum_api.v1alpha1 import defaults, policy, redaction
 from zaum_api.v1alpha1 import routes as routes_api
 from zaum_egress import hosts as egress_hosts
-from zaum_operator.core import refusals
+from zaum_operator.core import metering, refusals
 from zaum_operator.core.ceilings import Ceilings
 from zaum_operator.core.kinds import Object
 
@@ -26,6 +26,8 @@ class Cluster:
     domain: str = egress_hosts.CLUSTER_DOMAIN
     forbidden: frozenset[str] = frozenset()
     """Namespaces whose Services no agent reaches: that of Zaum's own parts."""
+    prices: tuple[documents.PriceTable, ...] = ()
+    """What the installation knows of what models cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def _upstream(route: routes_api.Route, ceilings: Ceilings, cluster: Cluster) -> 
         if not refusals.allows_host(stated.value, egress_hosts.Pattern(host, wildcard=False)):
             return Closed(route.name, Reason.CEILING_EXCEEDED, f"AgentCeiling {stated.ceiling} does not allow {name}")
     base = "/" + path.rstrip("/") if path else ""
-    return _route(route, host.name, int(port or HTTPS_PORT), base="" if base == "/" else base)
+    return _route(route, host.name, int(port or HTTPS_PORT), ceilings, cluster, base="" if base == "/" else base)
 
 
 def _service(route: routes_api.Route, ceilings: Ceilings, cluster: Cluster) -> documents.Route | Closed:
@@ -121,7 +123,8 @@ def _service(route: routes_api.Route, ceilings: Ceilings, cluster: Cluster) -> d
             return Closed(route.name, Reason.CEILING_EXCEEDED, f"AgentCeiling {stated.ceiling} does not grant {text}")
     if problem := unusable(cluster.services.get((asked.namespace, asked.name)), asked.port):
         return Closed(route.name, Reason.SERVICE_MISSING, f"{text} {problem}")
-    return _route(route, f"{asked.name}.{asked.namespace}.svc.{cluster.domain}", asked.port, service=True)
+    host = f"{asked.name}.{asked.namespace}.svc.{cluster.domain}"
+    return _route(route, host, asked.port, ceilings, cluster, service=True)
 
 
 def unusable(service: Object | None, port: int) -> str:
@@ -139,7 +142,17 @@ def unusable(service: Object | None, port: int) -> str:
     return "" if any(item.get("port") == port for item in ports) else f"has no TCP port {port}"
 
 
-def _route(route: routes_api.Route, host: str, port: int, *, base: str = "", service: bool = False) -> documents.Route:
+def _route(
+    route: routes_api.Route,
+    host: str,
+    port: int,
+    ceilings: Ceilings,
+    cluster: Cluster,
+    *,
+    base: str = "",
+    service: bool = False,
+) -> documents.Route:
+    api = route.api or defaults.ROUTE_API
     allow = (documents.Allowed(tuple(sorted(item.methods)), item.path) for item in route.allow or ())
     return documents.Route(
         name=route.name,
@@ -150,7 +163,10 @@ def _route(route: routes_api.Route, host: str, port: int, *, base: str = "", ser
         credential=None if route.credential is None else _credential(route, route.credential),
         tls=not service,
         service=service,
-        api=route.api or defaults.ROUTE_API,
+        api=api,
+        models=tuple(sorted(route.models or ())),
+        prices=metering.prices(route.prices or (), metering.table_of(cluster.prices, api), ceilings),
+        redact=redaction.redaction(route.redact),
     )
 
 

@@ -21,6 +21,8 @@ class Gateway:
     """CAs that routes' upstreams are trusted by beside those of the watchdog's image (PEM); may be empty."""
     authorizer: tuple[str, ...] = ()
     """Addresses of the authorizer's Service, which no agent may reach: the cage test tries them."""
+    prices: tuple[documents.PriceTable, ...] = ()
+    """What models cost, as the installation says."""
 
 
 CAGE_PERIOD_SECONDS: Final = 60
@@ -45,6 +47,8 @@ class Site:
     cage: tuple[documents.CageTarget, ...] = ()
     """What the cage test tries beside what it always does."""
     cage_period: int = CAGE_PERIOD_SECONDS
+    ledger: bool = False
+    """Whether there is a ledger, by which pods share what they may spend."""
 
 
 @dataclass(frozen=True, slots=True)

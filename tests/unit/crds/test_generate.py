@@ -88,7 +88,7 @@ def test_every_rule_has_a_message_of_one_line(definition: definitions.Definition
 def test_the_columns_are_what_people_look_for() -> None:
     columns = definitions.POLICY.crd()["spec"]["versions"][0]["additionalPrinterColumns"]
     plain = [column["name"] for column in columns if not column.get("priority")]
-    assert plain == ["Mode", "State", "Ready", "Reason", "Replicas", "Age"]
+    assert plain == ["Mode", "State", "Ready", "Reason", "Replicas", "Cost", "Age"]
     assert [column["name"] for column in columns if column.get("priority")] == ["Outcome", "Image"]
 
 

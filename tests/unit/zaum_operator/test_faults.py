@@ -2,6 +2,7 @@
 
 import pathlib
 import random
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.support import specs
 from tests.support.faults import BadWatches, Faults
 from tests.support.world import NAMESPACE, World
-from zaum_api import contract
+from zaum_api import contract, reading
 from zaum_operator.core import kinds
 from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Kind, Object
@@ -78,10 +79,17 @@ def outcome(world: World) -> list[Any]:
         metadata = {key: value for key, value in obj["metadata"].items() if key not in TIMES}
         if plural == "pods":
             metadata["name"] = name.rpartition("-")[0]
-            metadata["annotations"] = {
-                k: v for k, v in metadata["annotations"].items() if k != contract.ANNOTATION_FAILURES
-            }
+            ours = metadata["annotations"]
+            config = world.api.objects["configmaps", namespace, f"zaum-{metadata['labels'][contract.LABEL_POLICY]}"]
+            raw = config["data"][contract.CONFIG_KEYS[ours[contract.ANNOTATION_CONFIG_VERSION]]]
+            assert ours[contract.ANNOTATION_CONFIG_DIGEST] == reading.digest(raw.encode())
+            differs = {contract.ANNOTATION_FAILURES, contract.ANNOTATION_CONFIG_DIGEST}
+            metadata["annotations"] = {key: value for key, value in ours.items() if key not in differs}
         body = {key: value for key, value in obj.items() if key not in {"metadata", "status"}}
+        if plural == "configmaps":
+            body["data"] = {
+                key: re.sub('"generation":[0-9]+', '"generation":0', text) for key, text in body["data"].items()
+            }
         found.append((plural, namespace, metadata, body))
     return found
 

@@ -5,11 +5,12 @@ side during an upgrade. A pod mounts one of them and says which in an annotation
 of that one.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
 from zaum_api import contract, documents, reading
-from zaum_operator.core import kinds
+from zaum_operator.core import kinds, metering
 from zaum_operator.core.effective import Effective
 from zaum_operator.core.intent import Intent
 from zaum_operator.core.kinds import Object
@@ -26,14 +27,52 @@ ALWAYS: Final = (
 """What no agent may reach in any cluster: where clouds keep a machine's credentials."""
 _UNCERTAIN: Final = frozenset({"canary"})
 """An address that somebody named: whether anything listens there is not for us to say."""
+CONFIG_MAP_MAX: Final = 1000 * 1024
+"""Bytes of all versions: a ConfigMap holds 1 MiB with its keys."""
 NEWEST: Final = documents.CONFIG_VERSION
 """What new pods mount: their watchdog is of this release."""
 
 
-def write(intent: Intent, effective: Effective, gateway: Gateway, site: Site) -> Written:
-    """Write the document in every version."""
+def write(
+    intent: Intent, effective: Effective, gateway: Gateway, site: Site, *, before: Object | None = None
+) -> Written:
+    """Write the document in every version; `before` is the ConfigMap as it stands.
+
+    A spec that says the same in other words has another generation, and that alone is no other document.
+    """
     config = _config(intent, effective, gateway, site)
-    return {version: config.dump(version) for version in documents.CONFIG_VERSIONS}
+    known = _known_generation(before)
+    if 0 < known < intent.generation:
+        same = dataclasses.replace(config, limits=dataclasses.replace(config.limits, generation=known))
+        if _text(before) == same.dump().decode("ascii"):
+            config = same
+    older = _before_meters(config, effective.metered)
+    written = {version: (config if version == NEWEST else older).dump(version) for version in documents.CONFIG_VERSIONS}
+    return _fitting(written)
+
+
+def _fitting(written: dict[str, bytes]) -> Written:
+    """Leave out the oldest versions where all together are more than a ConfigMap holds.
+
+    A pod that mounts one of those keeps the document that it has until it is replaced.
+    """
+    for version in documents.CONFIG_VERSIONS[:-1]:
+        if sum(map(len, written.values())) <= CONFIG_MAP_MAX:
+            break
+        del written[version]
+    return written
+
+
+def _text(before: Object | None) -> str:
+    return str(((before or {}).get("data") or {}).get(contract.CONFIG_KEYS[NEWEST], ""))
+
+
+def _known_generation(before: Object | None) -> int:
+    """Give the generation that the newest document was written for; 0 where none can be read."""
+    try:
+        return documents.WatchdogConfig.parse(_text(before).encode()).limits.generation
+    except reading.DocumentError:
+        return 0
 
 
 def certain(site: Site, gateway: Gateway | None) -> frozenset[str]:
@@ -87,6 +126,37 @@ def _config(intent: Intent, effective: Effective, gateway: Gateway, site: Site) 
             targets=(*ALWAYS, *site.cage, *(_authorizer(address) for address in gateway.authorizer)),
             period_seconds=site.cage_period,
             required=effective.require_proof,
+        ),
+        limits=documents.Limits(
+            meters=effective.metered.meters, replicas=max(effective.replicas, 1), generation=intent.generation
+        ),
+        prices=effective.prices,
+        ledger=documents.LedgerPeer(contract.LEDGER_TLS_NAME, contract.LEDGER_PORT, gateway.ca_pem)
+        if site.ledger
+        else None,
+    )
+
+
+def _before_meters(config: documents.WatchdogConfig, metered: metering.Metered) -> documents.WatchdogConfig:
+    """Give what a watchdog of the release before may do: nothing by a way of which it does not know the limits.
+
+    What it does not know by default it has never known, and it goes on until its pod is replaced. What an author or a
+    ceiling has stated since, it would not keep: those ways it no longer has.
+    """
+    stated = tuple(meter for meter in config.limits.meters if meter.id not in metered.defaults)
+    scopes = {meter.scope for meter in stated}
+    kinds_ = {meter.kind for meter in stated if meter.scope == documents.POLICY}
+    if kinds_ & {documents.Kind.BYTES_OUT, documents.Kind.BYTES_IN}:
+        return dataclasses.replace(config, hosts=(), routes=(), mode=documents.Mode.ENFORCE)
+    spent = kinds_ & {documents.Kind.TOKENS, documents.Kind.COST}
+    return dataclasses.replace(
+        config,
+        hosts=tuple(rule for rule in config.hosts if f"host/{rule.host}" not in scopes),
+        routes=tuple(
+            route
+            for route in config.routes
+            if not (f"route/{route.name}" in scopes or route.models or route.redact)
+            and not (spent and route.api in documents.PRICED_APIS)
         ),
     )
 

@@ -129,7 +129,7 @@ def _spec(intent: Intent, agent: agent_api.Agent, effective: Effective, site: Si
         },
         "initContainers": [_watchdog(effective, site)],
         "containers": [_agent(agent, effective, site)],
-        "volumes": volumes.of_pod(intent, agent, effective),
+        "volumes": volumes.of_pod(intent, agent, effective, ledger=site.ledger),
     }
     if effective.persistent is not None:
         # A volume that belongs to root is no workspace; only then, because the group opens every volume that has one.
@@ -212,7 +212,10 @@ def _watchdog(effective: Effective, site: Site) -> dict[str, Any]:
         "image": site.watchdog_image,
         "imagePullPolicy": site.image_pull_policy,
         "restartPolicy": "Always",
-        "env": [{"name": contract.ENV_NODE_ADDRESSES, "valueFrom": {"fieldRef": {"fieldPath": "status.hostIPs"}}}],
+        "env": [
+            _downward(contract.ENV_NODE_ADDRESSES, "status.hostIPs"),
+            _downward(contract.ENV_ORDINAL, f"metadata.labels['{contract.LABEL_ORDINAL}']"),
+        ],
         "resources": sizes.watchdog(effective).resources(),
         "securityContext": _security(contract.WATCHDOG_UID),
         # The agent starts only after this has passed.
@@ -236,6 +239,10 @@ def _watchdog(effective: Effective, site: Site) -> dict[str, Any]:
         },
         "volumeMounts": volumes.of_watchdog(effective),
     }
+
+
+def _downward(variable: str, path: str) -> dict[str, Any]:
+    return {"name": variable, "valueFrom": {"fieldRef": {"fieldPath": path}}}
 
 
 def _get(path: str) -> dict[str, Any]:

@@ -13,11 +13,14 @@ _CREDENTIALS: Final = "zaum-credentials"
 _CLAIM: Final = "persistentVolumeClaim"
 
 
-def of_pod(intent: Intent, agent: agent_api.Agent, effective: Effective) -> list[dict[str, Any]]:
+def of_pod(intent: Intent, agent: agent_api.Agent, effective: Effective, *, ledger: bool) -> list[dict[str, Any]]:
     """Give all volumes. A persistent workspace is that of ordinal 0 until `claimed` says otherwise."""
+    ours = [_token(contract.AUDIENCE_EGRESS, contract.TOKEN_SECONDS)]
+    if ledger:
+        ours.append(_token(contract.AUDIENCE_LEDGER, contract.TOKEN_SECONDS, contract.LEDGER_TOKEN_PATH))
     return [
         {"name": _CONFIG, "projected": {"sources": [config.source(intent, config.NEWEST), _digest()]}},
-        {"name": _TOKEN, "projected": {"sources": [_token(contract.AUDIENCE_EGRESS, contract.TOKEN_SECONDS)]}},
+        {"name": _TOKEN, "projected": {"sources": ours}},
         {"name": _WORKSPACE} | _workspace(intent, effective),
         {"name": _TMP, "emptyDir": {"sizeLimit": quantities.write_bytes(sizes.TMP)}},
         *_identity(effective),
@@ -90,9 +93,9 @@ def _digest() -> dict[str, Any]:
     return {"downwardAPI": {"items": [{"path": path, "fieldRef": field}]}}
 
 
-def _token(audience: str, seconds: int) -> dict[str, Any]:
-    """Give the source of a token bound to the pod; both kinds lie in a file of the same name."""
-    path = contract.TOKEN_PATH.removeprefix(f"{contract.TOKEN_DIR}/")
+def _token(audience: str, seconds: int, place: str = contract.TOKEN_PATH) -> dict[str, Any]:
+    """Give the source of a token bound to the pod; the agent's own lies in a file of the same name as ours."""
+    path = place.removeprefix(f"{contract.TOKEN_DIR}/")
     return {"serviceAccountToken": {"audience": audience, "expirationSeconds": seconds, "path": path}}
 
 

@@ -93,7 +93,8 @@ def test_i04_the_token_is_mounted_into_the_watchdog_alone() -> None:
     assert holders == [contract.CONTAINER_WATCHDOG]
     sources = next(v["projected"]["sources"] for v in one["spec"]["volumes"] if v["name"] == "zaum-token")
     token = {"audience": "zaum-egress", "expirationSeconds": 600, "path": "token"}
-    assert sources == [{"serviceAccountToken": token}]
+    ledger = {"audience": "zaum-ledger", "expirationSeconds": 600, "path": "ledger-token"}
+    assert sources == [{"serviceAccountToken": token}, {"serviceAccountToken": ledger}]
 
 
 def test_i04_the_policys_network_policy_lets_pods_reach_gateway_pods_and_nothing_else() -> None:
@@ -206,6 +207,8 @@ def test_a_pod_is_replaced_for_its_mounts_and_variables_and_not_for_what_a_route
 def test_the_watchdog_alone_knows_its_nodes_addresses() -> None:
     one = containers(pod(specs.agent()))
     said = [{"name": contract.ENV_NODE_ADDRESSES, "valueFrom": {"fieldRef": {"fieldPath": "status.hostIPs"}}}]
+    path = {"fieldPath": f"metadata.labels['{contract.LABEL_ORDINAL}']"}
+    said.append({"name": contract.ENV_ORDINAL, "valueFrom": {"fieldRef": path}})
     assert one[contract.CONTAINER_WATCHDOG]["env"] == said
     assert contract.ENV_NODE_ADDRESSES not in {item["name"] for item in one[contract.CONTAINER_AGENT]["env"]}
 

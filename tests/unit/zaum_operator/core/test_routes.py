@@ -80,7 +80,7 @@ def test_the_usual_header_of_a_provider_is_its_own() -> None:
 def test_every_route_that_the_api_takes_is_one_that_the_watchdog_reads(case: specs.Case) -> None:
     found = effective.resolve(policy.Spec.model_validate(case.spec), cluster=THERE)
     for route in found.routes:
-        assert documents.Route.read(route.write(), "") == route
+        assert documents.Route.read_metered(route.write(later=True), "") == route
 
 
 def test_i05_an_upstream_that_the_one_parser_refuses_is_closed() -> None:
@@ -262,5 +262,10 @@ def test_the_largest_policy_fits_into_a_document() -> None:
     made.gateway = type(made.gateway)(made.gateway.addresses, "x" * 4096, "y" * 48 * 1024)
     made.settle()
     raw = made.api.all(kinds.CONFIG_MAP)[0]["data"]
-    assert len(documents.WatchdogConfig.parse(raw[contract.CONFIG_KEYS["v3"]].encode()).routes) == 32
+    newest = contract.CONFIG_KEYS[documents.CONFIG_VERSION]
+    assert len(documents.WatchdogConfig.parse(raw[newest].encode()).routes) == 32
     assert sum(map(len, raw.values())) < 2**20, "a ConfigMap's bound"
+    assert set(raw) < set(contract.CONFIG_KEYS.values()), "the oldest are left out first"
+    made.policy(specs.agent())
+    made.settle()
+    assert set(made.api.all(kinds.CONFIG_MAP)[0]["data"]) == set(contract.CONFIG_KEYS.values()), "the control"
