@@ -1,0 +1,266 @@
+"""Reserve what a call may use at most, of all its meters or of none, and charge it once.
+
+A call asks for amounts by meter. Where one has not enough, the answer says whether the ledger may have more of it: then
+the call waits in line, and its turn comes when a lease does. Every reservation has a deadline; one that ends without
+word of what was used is charged whole.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from zaum_api import contract, documents
+from zaum_watchdog.core.limits import shares, slices
+from zaum_watchdog.core.limits.recent import SECOND
+from zaum_watchdog.core.limits.shares import Place
+from zaum_watchdog.core.metering import ratelimit
+
+PATIENCE: Final = 2 * SECOND
+"""How long a call waits for the ledger."""
+_RULES: Final = {
+    (documents.Kind.REQUESTS, documents.Window.MINUTE): contract.Rule.REQUESTS_PER_MINUTE,
+    (documents.Kind.CONNECTIONS, documents.Window.NOW): contract.Rule.CONNECTIONS,
+    (documents.Kind.BYTES_OUT, documents.Window.HOUR): contract.Rule.BYTES_OUT_PER_HOUR,
+    (documents.Kind.BYTES_IN, documents.Window.HOUR): contract.Rule.BYTES_IN_PER_HOUR,
+    (documents.Kind.TOKENS, documents.Window.MINUTE): contract.Rule.TOKENS_PER_MINUTE,
+    (documents.Kind.TOKENS, documents.Window.DAY): contract.Rule.TOKENS_PER_DAY,
+    (documents.Kind.COST, documents.Window.DAY): contract.Rule.COST_PER_DAY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A meter that has not enough.
+
+    `left`: what could be had of it. `wait`: nanoseconds until it may have enough, 0 where that is not known. `leased`:
+    the ledger has not said yet that it has no more.
+    """
+
+    meter: documents.Meter
+    left: int
+    wait: int = 0
+    leased: bool = False
+
+    @property
+    def rule(self) -> contract.Rule:
+        """Give the rule that refuses; nobody waits for the ledger any longer."""
+        if self.leased:
+            return contract.Rule.LEDGER_UNAVAILABLE
+        return _RULES[self.meter.kind, self.meter.window]
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What a call holds, until `until`."""
+
+    call: int
+    until: int
+    minutes: Mapping[str, int]
+    parts: Mapping[str, tuple[slices.Part, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the next `Sync` says of the meters."""
+
+    spent: tuple[documents.Spent, ...]
+    returned: tuple[str, ...]
+    wants: tuple[documents.Want, ...]
+    demand: tuple[documents.Demand, ...]
+
+
+class Books:
+    """All meters of this pod. Amounts of meters that it does not have are not limited."""
+
+    __slots__ = ("_live", "_meters", "_minutes", "_none_left", "_requests", "_slices", "_used", "_waiting", "places")
+
+    def __init__(self, meters: Iterable[documents.Meter], place: Place, now: int) -> None:
+        self._meters: dict[str, documents.Meter] = {}
+        self._requests: dict[str, shares.Requests] = {}
+        self._minutes: dict[str, shares.Minute] = {}
+        self._slices: dict[str, slices.Slices] = {}
+        self.places: dict[str, shares.Places] = {}
+        """Connections, which are held for as long as they live."""
+        self._live: dict[int, Reservation] = {}
+        self._waiting: dict[int, Mapping[str, int]] = {}
+        self._none_left: dict[str, tuple[int, int]] = {}
+        self._used: dict[str, tuple[int, int]] = {}
+        self.retune(meters, place, now)
+
+    def retune(self, meters: Iterable[documents.Meter], place: Place, now: int) -> None:
+        """Follow a changed document. Of a meter that stays, what is spent is spent."""
+        self._meters = {meter.id: meter for meter in meters}
+        for kept in (self._requests, self._minutes, self._slices, self.places):
+            for name in [name for name in kept if name not in self._meters]:
+                del kept[name]
+        for name, meter in self._meters.items():
+            self._tune(name, meter, place, now)
+
+    def _tune(self, name: str, meter: documents.Meter, place: Place, now: int) -> None:
+        if not meter.shared_by_shares:
+            self._slices.setdefault(name, slices.Slices(now))
+        elif name in self._shared():
+            self._shared()[name].retune(meter, place, now)
+        elif meter.kind is documents.Kind.REQUESTS:
+            self._requests[name] = shares.Requests(meter, place, now)
+        elif meter.kind is documents.Kind.TOKENS:
+            self._minutes[name] = shares.Minute(meter, place, now)
+        else:
+            self.places[name] = shares.Places(meter, place, now)
+
+    def _shared(self) -> dict[str, shares.Requests | shares.Minute | shares.Places]:
+        return {**self._requests, **self._minutes, **self.places}
+
+    # What calls do.
+
+    def reserve(self, call: int, amounts: Mapping[str, int], *, now: int, until: int) -> Reservation | Refused:
+        """Reserve for a call, which has a number of its own; take it out of the line where it waits in it."""
+        if call not in self._waiting:
+            self._ask(amounts, now)
+        refused = self._refused_by(call, amounts, now)
+        if refused is not None:
+            return refused
+        self._waiting.pop(call, None)
+        parts: dict[str, tuple[slices.Part, ...]] = {}
+        for name, amount in amounts.items():
+            if name in self._requests:
+                self._requests[name].take(now)
+            elif name in self._minutes:
+                self._minutes[name].reserve(amount)
+            elif name in self._slices:
+                parts[name] = self._slices[name].reserve(amount, now) or ()
+        minutes = {name: amount for name, amount in amounts.items() if name in self._minutes}
+        reservation = Reservation(call, until, minutes, parts)
+        self._live[call] = reservation
+        return reservation
+
+    def _ask(self, amounts: Mapping[str, int], now: int) -> None:
+        for name, amount in amounts.items():
+            if name in self._requests:
+                self._requests[name].ask(now)
+            elif name in self._minutes:
+                self._minutes[name].ask(amount, now)
+
+    def _refused_by(self, call: int, amounts: Mapping[str, int], now: int) -> Refused | None:
+        """Look at the rates first: where those refuse, nothing of a budget is to be asked for."""
+        for name, amount in amounts.items():
+            meter = self._meters.get(name)
+            if meter is None:
+                continue
+            if name in self._requests and self._requests[name].wait(now):
+                return Refused(meter, 0, self._requests[name].wait(now))
+            if name in self._minutes and amount > self._minutes[name].room(now):
+                wait = self._minutes[name].wait(amount, now) if amount <= meter.limit else 0
+                return Refused(meter, max(0, self._minutes[name].room(now)), wait)
+        return next(filter(None, (self._short(call, name, amounts[name], now) for name in amounts)), None)
+
+    def _short(self, call: int, name: str, amount: int, now: int) -> Refused | None:
+        if name not in self._slices or not amount:
+            return None
+        free = self._slices[name].free(now) - self._before(call, name)
+        if amount <= free:
+            return None
+        meter = self._meters[name]
+        if amount > meter.limit:
+            return Refused(meter, max(0, free))
+        remaining, at = self._none_left.get(name, (amount, now))
+        if amount - free > remaining and now < at:
+            return Refused(meter, max(0, free + remaining), at - now)
+        return Refused(meter, max(0, free), leased=True)
+
+    def _before(self, call: int, name: str) -> int:
+        """Add up what those want who wait and came before: nobody overtakes them."""
+        wanted = 0
+        for waiting, amounts in self._waiting.items():
+            if waiting == call:
+                break
+            wanted += amounts.get(name, 0)
+        return wanted
+
+    def wait(self, call: int, amounts: Mapping[str, int]) -> None:
+        """Put a call into the line, whose `reserve` was refused for want of a lease."""
+        self._waiting.setdefault(call, dict(amounts))
+
+    def give_up(self, call: int) -> None:
+        """Take a call out of the line."""
+        self._waiting.pop(call, None)
+
+    @property
+    def waiting(self) -> tuple[int, ...]:
+        """List who waits, in the order in which their turn comes."""
+        return tuple(self._waiting)
+
+    def settle(self, call: int, used: Mapping[str, int], now: int) -> bool:
+        """Charge what a call used, of a meter that is not named all that was reserved; False: it was charged before."""
+        reservation = self._live.pop(call, None)
+        if reservation is None:
+            return False
+        for name, amount in reservation.minutes.items():
+            if name in self._minutes:
+                self._minutes[name].settle(amount, used.get(name, amount), now)
+        for name, parts in reservation.parts.items():
+            if name in self._slices:
+                whole = sum(part.amount for part in parts)
+                self._slices[name].charge(parts, used.get(name, whole), now)
+        return True
+
+    def expire(self, now: int) -> list[int]:
+        """Charge whole what is past its deadline; give the calls."""
+        late = [call for call, reservation in self._live.items() if now >= reservation.until]
+        for call in late:
+            self.settle(call, {}, now)
+        return late
+
+    # What the ledger is told, and says.
+
+    def report(self, now: int) -> Report:
+        """Say what the next Sync is to say. What it gives back stays until the answer is heard."""
+        wanted = {name for amounts in self._waiting.values() for name in amounts}
+        returned = [held.leave(now, idle=name not in wanted) for name, held in self._slices.items()]
+        wants = [(name, held.want(self._lacking(name, now), now)) for name, held in self._slices.items()]
+        return Report(
+            spent=tuple(spent for held in self._slices.values() for spent in held.spent()),
+            returned=tuple(lease for leases in returned for lease in leases),
+            wants=tuple(documents.Want(name, min(most, self._meters[name].limit)) for name, most in wants if most),
+            demand=tuple(part.demand(name, now) for name, part in sorted(self._shared().items())),
+        )
+
+    def _lacking(self, name: str, now: int) -> int:
+        wanted = sum(amounts.get(name, 0) for amounts in self._waiting.values())
+        return max(0, wanted - self._slices[name].free(now)) if wanted else 0
+
+    def hear(self, synced: documents.Synced, *, returned: Iterable[str], sent: int, now: int) -> None:
+        """Follow an answer to a Sync that was sent at `sent` and gave back `returned`."""
+        given = {share.meter: share for share in synced.shares}
+        for name, part in self._shared().items():
+            part.hear(given.get(name), sent=sent, heard=now)
+        gone = tuple(returned)
+        for held in self._slices.values():
+            held.left(gone)
+            held.renew(sent=sent, heard=now)
+        for lease in synced.leases:
+            if lease.meter in self._slices:
+                self._slices[lease.meter].grant(lease, sent=sent, now=now)
+        self._used = {item.meter: (item.used, now + item.seconds * SECOND) for item in synced.usage}
+        self._none_left = {item.meter: (item.remaining, now + max(1, item.seconds) * SECOND) for item in synced.refused}
+
+    def states(self, names: Iterable[str], now: int) -> list[ratelimit.State]:
+        """Say how meters stand: what this pod has left of a rate, and the policy of a budget at the last answer."""
+        return [self._state(name, now) for name in names if name in self._meters]
+
+    def _state(self, name: str, now: int) -> ratelimit.State:
+        meter = self._meters[name]
+        if name in self._requests:
+            return ratelimit.State(meter, self._requests[name].left(now), 60)
+        if name in self._minutes:
+            return ratelimit.State(meter, max(0, self._minutes[name].room(now)), 60)
+        if name in self.places:
+            return ratelimit.State(meter, self.places[name].left(now))
+        used, until = self._used.get(name, (meter.limit, now))
+        left = min(meter.limit, max(0, meter.limit - used) + self._slices[name].free(now))
+        return ratelimit.State(meter, left, -(-max(0, until - now) // SECOND))
+
+    def lost(self) -> None:
+        """Take word that the ledger does not know the session: what it held is charged whole, and begins anew."""
+        for held in self._slices.values():
+            held.lost()

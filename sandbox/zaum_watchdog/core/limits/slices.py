@@ -1,0 +1,150 @@
+"""The slices of one budget that this pod holds: leases of an amount, from which calls reserve and are charged.
+
+    granted -> reserve -> charge -> given back
+                  |
+                  +-> what is not charged can be reserved again
+
+Nothing is spent without a lease. A lease that ran out is reserved from no more: the ledger has charged all of it, and
+gets the truth back when nothing is reserved of it any more. What is charged beyond all leases is owed, and paid from
+the next ones before anything else.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from zaum_api import documents
+from zaum_watchdog.core.limits.recent import SECOND
+
+IDLE: Final = 10 * SECOND
+"""How long a slice of which nothing is spent is kept."""
+AHEAD: Final = 2
+"""Seconds of recent use that are asked for ahead of need."""
+
+
+@dataclass(slots=True)
+class Held:
+    """One lease. `until`: when it runs out, unless another answer comes."""
+
+    id: str
+    amount: int
+    seconds: int
+    until: int
+    touched: int
+    spent: int = 0
+    reserved: int = 0
+    leaving: bool = False
+
+    @property
+    def free(self) -> int:
+        """Give what is neither spent nor reserved."""
+        return self.amount - self.spent - self.reserved
+
+    def usable(self, now: int) -> bool:
+        """Say whether more may be reserved of it."""
+        return now < self.until and not self.leaving
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is reserved of one lease."""
+
+    held: Held
+    amount: int
+
+
+class Slices:
+    """All of one meter."""
+
+    __slots__ = ("_held", "_recent", "_reported", "owed")
+
+    def __init__(self, now: int) -> None:
+        self._held: dict[str, Held] = {}
+        self._recent = 0
+        self._reported = now
+        self.owed = 0
+        """Charged beyond what was held."""
+
+    def free(self, now: int) -> int:
+        """Give what could be reserved."""
+        return sum(held.free for held in self._held.values() if held.usable(now))
+
+    def reserve(self, amount: int, now: int) -> tuple[Part, ...] | None:
+        """Set an amount aside, of as many leases as it takes; None where it is not there."""
+        if amount > self.free(now):
+            return None
+        parts: list[Part] = []
+        for held in sorted(self._held.values(), key=lambda held: held.until):
+            if amount and held.usable(now) and held.free:
+                part = min(amount, held.free)
+                held.reserved += part
+                held.touched = now
+                parts.append(Part(held, part))
+                amount -= part
+        return tuple(parts)
+
+    def charge(self, parts: Iterable[Part], amount: int, now: int) -> None:
+        """End a reservation, and charge what was used: less than it, or more."""
+        for part in parts:
+            used = min(part.amount, amount)
+            part.held.reserved -= part.amount
+            part.held.spent += used
+            part.held.touched = now
+            amount -= used
+            self._recent += used
+        self.owed += amount
+        self._pay(now)
+
+    def grant(self, lease: documents.Lease, *, sent: int, now: int) -> None:
+        """Take a lease, which runs from when it was asked for. The same one twice is one."""
+        if lease.id not in self._held:
+            until = sent + lease.seconds * SECOND
+            self._held[lease.id] = Held(lease.id, lease.amount, lease.seconds, until, now)
+            self._pay(now)
+
+    def renew(self, *, sent: int, heard: int) -> None:
+        """Take an answer's word that the ledger heard of the leases when it was asked."""
+        for held in self._held.values():
+            if heard < held.until:
+                held.until = max(held.until, sent + held.seconds * SECOND)
+
+    def _pay(self, now: int) -> None:
+        """Pay what is owed from what is free."""
+        for held in self._held.values():
+            if self.owed and held.usable(now):
+                paid = min(self.owed, held.free)
+                held.spent += paid
+                self.owed -= paid
+                self._recent += paid
+
+    # What the ledger is told.
+
+    def leave(self, now: int, *, idle: bool) -> list[str]:
+        """Choose the leases to give back: nothing is reserved of them, and they are spent, have run out, or are `idle`.
+
+        They stay until `left`.
+        """
+        for held in self._held.values():
+            over = not held.free or now >= held.until or (idle and now - held.touched >= IDLE)
+            held.leaving = held.leaving or (over and not held.reserved)
+        return [held.id for held in self._held.values() if held.leaving]
+
+    def left(self, leases: Iterable[str]) -> None:
+        """Forget leases: the ledger has heard that they are given back."""
+        for lease in leases:
+            self._held.pop(lease, None)
+
+    def spent(self) -> list[documents.Spent]:
+        """Say what is spent of each lease so far."""
+        return [documents.Spent(held.id, held.spent) for held in self._held.values()]
+
+    def want(self, short: int, now: int) -> int:
+        """Say how much more is needed: what waiting calls lack, what is owed, or what the next seconds will use."""
+        elapsed = max(now - self._reported, SECOND)
+        ahead = AHEAD * SECOND * self._recent // elapsed - self.free(now)
+        self._recent, self._reported = 0, now
+        return max(short + self.owed, ahead, 0)
+
+    def lost(self) -> None:
+        """Take word that the session ended: its leases are charged whole, and nothing is to be said of them."""
+        self._held.clear()
