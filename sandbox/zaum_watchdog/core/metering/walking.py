@@ -20,7 +20,7 @@ DEPTH_MAX: Final = 64
 MEMBERS_MAX: Final = 1024
 """Of an object that is looked into: their names are remembered until its end."""
 KEY_MAX: Final = 1024
-"""Bytes of a member's name, with the space before it and behind it."""
+"""Bytes of a member's name, with its quotes, the colon and the space before that."""
 SCALAR_MAX: Final = 64
 """Bytes of a number."""
 KEPT_MAX: Final = 512
@@ -30,7 +30,7 @@ _CHARACTERS: Final = rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*
 _NUMBER: Final = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?(?=[ \t\n\r,}\]])"
 _SPACE: Final = re.compile(rb"[ \t\n\r]*+")
 _TEXT: Final = re.compile(_CHARACTERS)
-_KEY: Final = re.compile(rb'[ \t\n\r]*+"(' + _CHARACTERS + rb')"[ \t\n\r]*+:[ \t\n\r]*+')
+_KEY: Final = re.compile(rb'[ \t\n\r]*+"(' + _CHARACTERS + rb')"[ \t\n\r]*+:')
 _FIRST_KEY: Final = re.compile(rb"[ \t\n\r]*+(})")
 _VALUE: Final = re.compile(rb'[ \t\n\r]*+(?:(")|([{\[])|(' + _NUMBER + rb"|(?:true|false|null)(?=[ \t\n\r,}\]]))|(\]))")
 _AFTER: Final = re.compile(rb"[ \t\n\r]*+([,}\]])")
@@ -196,6 +196,8 @@ class Walker:
         found = _KEY.match(self._buffer, self._at)
         if found is None:
             return self._wait(KEY_MAX)
+        if found.end() - found.start(1) >= KEY_MAX:
+            return self._fail(f"it has a name of more than {KEY_MAX} bytes")
         self._at = found.end()
         self._step = self._value
         self._first = False
@@ -363,7 +365,7 @@ class Walker:
     def _wait(self, most: int) -> bool:
         """Wait for the rest of a token, unless it is longer than any may be."""
         self._at = _SPACE.match(self._buffer, self._at).end()  # type: ignore[union-attr]  # it matches nothing too
-        if len(self._buffer) - self._at >= most:
+        if len(self._buffer) - self._at > most:
             return self._fail("it is no JSON")
         return False
 
