@@ -27,6 +27,9 @@ _SIGNATURE_ONLY: Final[Any] = {
 }
 
 
+Claims = Mapping[str, object]
+
+
 class KeySetError(ValueError):
     """The API server published something that is no key set."""
 
@@ -62,7 +65,7 @@ class KeySet:
         return KeySet(issuer=issuer, keys=keys)
 
 
-def claims(token: str, keys: KeySet) -> Mapping[str, object]:
+def claims(token: str, keys: KeySet) -> Claims:
     """Give the claims of a token that one of `keys` signed; raise BadTokenError or UnknownKeyError."""
     if len(token) > TOKEN_MAX:
         raise BadTokenError("the token is too long")
@@ -74,7 +77,7 @@ def claims(token: str, keys: KeySet) -> Mapping[str, object]:
         key = keys.keys.get(key_id)
         if key is None:
             raise UnknownKeyError("the token's key is not the API server's")
-        decoded: Mapping[str, object] = jwt.decode(token, key, algorithms=[key.algorithm_name], options=_SIGNATURE_ONLY)
+        decoded: Claims = jwt.decode(token, key, algorithms=[key.algorithm_name], options=_SIGNATURE_ONLY)
     except jwt.InvalidTokenError as error:
         raise BadTokenError("the token's signature is not the API server's") from error
     return decoded

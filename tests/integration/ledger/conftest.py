@@ -7,7 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support import postgres
+from tests.support import ledger, postgres
+from tests.support.authority import Authority
 from zaum_ledger.shell.stores import port
 from zaum_ledger.shell.stores.postgres import Postgres
 from zaum_ledger.shell.stores.sqlite import Sqlite
@@ -49,3 +50,24 @@ def engine(opened: Callable[[], port.Engine]) -> port.Engine:
     found = opened()
     found.migrate()
     return found
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def api() -> Iterator[ledger.FakeApi]:
+    made = ledger.FakeApi()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def books(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """Give the variables that name an empty database."""
+    if request.param == "sqlite":
+        return {}
+    (tmp_path / "uri").write_text(request.getfixturevalue("database") + "\n")
+    return {"ZAUM_POSTGRES_FILE": str(tmp_path / "uri")}

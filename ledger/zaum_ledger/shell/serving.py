@@ -1,0 +1,115 @@
+"""Put the ledger together and serve until SIGTERM."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import ssl
+from typing import Final
+
+from zaum_api import documents
+from zaum_ledger import settings
+from zaum_ledger.shell import clock, cluster, health, http, ledger, metrics, orders, routes, tls, tokens
+from zaum_ledger.shell.denied import Denied
+from zaum_ledger.shell.stores import grouped, port
+
+log = logging.getLogger("zaum.ledger")
+
+HANDSHAKE_SECONDS: Final = 5.0
+DRAIN_SECONDS: Final = 3.0
+SWEEP_SECONDS: Final = 600.0
+BACKLOG: Final = 4096
+
+
+async def run(options: settings.Settings, engine: port.Engine) -> None:
+    """Serve; a task that ends by an error ends the process, and the kubelet starts it anew."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    before, after = engine.migrate()
+    time = clock.LedgerClock(engine.last())
+    figures = metrics.Metrics()
+    figures.follow("clock_ahead_seconds", "The books' time before the wall clock's.", time.ahead)
+    access = cluster.Access(options.api_url, options.api_token_file, options.api_ca_file)
+    server = cluster.ApiServer(access)
+    judge = tokens.Tokens(
+        server, wall=clock.wall, monotonic=clock.monotonic, review_seconds=float(options.review_seconds)
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(server.close)
+        store = grouped.Grouped(engine, figures.committed)
+        stack.push_async_callback(store.close)
+        books = ledger.Ledger(store, time.now)
+        board = orders.Board()
+        pages = routes.Routes(
+            books=books,
+            judge=judge,
+            board=board,
+            figures=figures,
+            readers=options.readers,
+            monotonic=clock.monotonic,
+        )
+        front = http.Server(pages.answer, most=options.connections, body_max=documents.SYNC_MAX_BYTES)
+        missing = _missing(judge, books)
+        side = http.Server(
+            health.Health(missing, figures, books, clock.monotonic).answer, most=health.CONNECTIONS, body_max=0
+        )
+        figures.follow("connections", "Open connections.", lambda: len(front.open))
+        listening = await _listen(front, options.host, options.port, tls.Files(options.tls_dir).context())
+        beside = await _listen(side, options.health_host, options.health_port, None)
+        stack.callback(listening.close)
+        stack.callback(beside.close)
+        stack.push_async_callback(front.drain, DRAIN_SECONDS)
+        stack.push_async_callback(side.drain, 0.1)
+        stack.callback(board.release)
+        fields = {
+            "port": listening.sockets[0].getsockname()[1],
+            "health": beside.sockets[0].getsockname()[1],
+            "schema": [before, after],
+            "ahead": round(time.ahead(), 3),
+        }
+        log.info("started", extra={"fields": fields})
+        await _until(stopped, judge, books, front, side)
+
+
+def _missing(judge: tokens.Tokens, books: ledger.Ledger) -> "health.Missing":
+    def missing() -> str:
+        if judge.keys is None:
+            return "waiting for the API server's keys"
+        return f"the store fails: {books.problem}" if books.problem else ""
+
+    return missing
+
+
+async def _listen(server: http.Server, host: str, number: int, context: ssl.SSLContext | None) -> asyncio.Server:
+    handshake, shutdown = (None, None) if context is None else (HANDSHAKE_SECONDS, 1.0)
+    return await asyncio.get_running_loop().create_server(
+        server.connection,
+        host or None,
+        number,
+        ssl=context,
+        backlog=BACKLOG,
+        ssl_handshake_timeout=handshake,
+        ssl_shutdown_timeout=shutdown,
+    )
+
+
+async def _until(
+    stopped: asyncio.Event, judge: tokens.Tokens, books: ledger.Ledger, front: http.Server, side: http.Server
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in (judge.run(), front.run(), side.run(), _sweep(books))]
+        await stopped.wait()
+        for task in tasks:
+            task.cancel()
+
+
+async def _sweep(books: ledger.Ledger) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        try:
+            deleted = await books.sweep()
+        except (Denied, port.StorageError) as error:
+            log.warning("sweep-failed", extra={"fields": {"error": str(error)}})
+        else:
+            log.info("swept", extra={"fields": {"deleted": deleted}})
