@@ -78,7 +78,9 @@ def _workers(api: Client, gate: Gate, settings: Settings, clock: Clock, metrics:
     # Policies of a namespace share one quota there, so each look at one adds up all.
     cache = Cache(frozenset({kinds.POLICY}) if settings.namespaced else frozenset())
     store = Store(api, watched.of_site(namespaced=settings.namespaced), settings.watch_namespaces, cache)
-    gateway = GatewayLook(api, settings.namespace, settings.gateway_ca_file, settings.routes_ca_file)
+    gateway = GatewayLook(
+        api, settings.namespace, settings.gateway_ca_file, settings.routes_ca_file, settings.prices_file
+    )
     memory = freshness.Memory(freshness.NEIGHBOURS_MAX if settings.namespaced else freshness.READ_MAX)
     reconciler = Reconciler(store, site, gateway, clock, Pacer(settings.rollout_max), memory)
     return Workers(reconciler, clock, metrics, gate, resync_seconds=settings.resync_seconds)

@@ -57,6 +57,10 @@ class Settings:
     """Default cluster.local, as clusters have it that say nothing else."""
     routes_ca_file: Path | None
     """PEM; read as the gateway's CA is. Default none: upstreams of routes show certificates of public CAs."""
+    prices_file: Path | None
+    """JSON, as the chart's value `prices`; read as the gateway's CA is. Default none: nothing is priced."""
+    ledger: bool
+    """Default false: watchdogs are not told of a ledger that nobody says is there."""
     reports_token_file: Path
     """The operator's own token for the authorizers, by which it reads what watchdogs report; read at each poll."""
     reports_port: int
@@ -86,6 +90,7 @@ class Settings:
             signed_hop=self.signed_hop,
             cage=self.cage,
             cage_period=self.cage_period,
+            ledger=self.ledger,
         )
 
 
@@ -106,6 +111,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         rollout_max=_whole(environment, "ZAUM_ROLLOUT_MAX", least=1, most=10_000, default=10),
         cluster_domain=environment.get("ZAUM_CLUSTER_DOMAIN") or hosts.CLUSTER_DOMAIN,
         routes_ca_file=Path(environment["ZAUM_ROUTES_CA_FILE"]) if environment.get("ZAUM_ROUTES_CA_FILE") else None,
+        prices_file=Path(environment["ZAUM_PRICES_FILE"]) if environment.get("ZAUM_PRICES_FILE") else None,
+        ledger=_one_of(environment, "ZAUM_LEDGER", ("true", "false"), "false") == "true",
         reports_token_file=Path(environment.get("ZAUM_REPORTS_TOKEN_FILE") or "/var/run/zaum/reports/token"),
         reports_port=_whole(
             environment, "ZAUM_REPORTS_PORT", least=1, most=65535, default=contract.AUTHORIZER_REPORTS_PORT

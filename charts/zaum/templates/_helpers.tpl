@@ -113,6 +113,11 @@ spec:
 {{- if eq .Values.scope.mode "Cluster" }}true{{ end }}
 {{- end }}
 
+{{- /* Whether there is a ledger: "true" or empty. */ -}}
+{{- define "zaum.ledger" -}}
+{{- if and .Values.ledger.enabled (include "zaum.clusterWide" .) }}true{{ end }}
+{{- end }}
+
 {{- /* The namespaces with agents, for the parts that must not look at others; empty: all. */ -}}
 {{- define "zaum.watchNamespaces" -}}
 {{- if has .Release.Namespace .Values.scope.namespaces }}

@@ -36,6 +36,7 @@ rendering ever says anything of it. So an upgrade, or a tool that renders again 
     {{- end }}
     {{- include "zaum.certificates.shown" (dict "from" "zaum-gateway-tls" "as" "zaum-gateway-tls" "keys" (list "revision" "root-revision" "ca.crt" "tls.crt" "client.crt")) | nindent 4 }}
     {{- include "zaum.certificates.shown" (dict "from" "zaum-authorizer-tls" "as" "zaum-authorizer-tls" "keys" (list "revision" "root-revision" "ca.crt" "tls.crt")) | nindent 4 }}
+    {{- include "zaum.certificates.shown" (dict "from" "zaum-ledger-tls" "as" "zaum-ledger-tls" "keys" (list "revision" "root-revision" "ca.crt" "tls.crt")) | nindent 4 }}
     {{- include "zaum.certificates.shown" (dict "from" "zaum-session-keys" "as" "zaum-session-keys" "keys" (list "revision" "made")) | nindent 4 }}
 {{- end }}
 

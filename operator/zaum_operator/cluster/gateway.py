@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from zaum_api import contract
+from zaum_api import contract, documents
 from zaum_operator import errors
 from zaum_operator.cluster.port import Api
-from zaum_operator.core import kinds
+from zaum_operator.core import kinds, prices
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.snapshot import Gateway
 
@@ -29,6 +29,8 @@ class GatewayLook:
     ca_file: Path
     upstream_ca_file: Path | None = None
     """CAs of routes' upstreams; None: those of the watchdog's image alone."""
+    prices_file: Path | None = None
+    """What models cost; None: the installation says nothing of it."""
     gateway: Gateway | None = None
     looked: bool = False
 
@@ -43,8 +45,9 @@ class GatewayLook:
         addresses = _addresses(service)
         pem = await asyncio.to_thread(_read, self.ca_file)
         upstream = await self._upstream_ca()
+        table = await self._prices()
         whole = addresses and pem.strip()
-        found = Gateway(addresses, pem, upstream, _addresses(authorizer)) if whole else None
+        found = Gateway(addresses, pem, upstream, _addresses(authorizer), table) if whole else None
         changed, self.gateway, self.looked = found != self.gateway, found, True
         return changed
 
@@ -57,6 +60,16 @@ class GatewayLook:
         except (OSError, ValueError) as error:
             logger.warning("%s holds no CAs and is ignored: %s", self.upstream_ca_file, error)
             return self.gateway.upstream_ca_pem if self.gateway else ""
+
+    async def _prices(self) -> tuple[documents.PriceTable, ...]:
+        """Read the table of prices; the one that was good last when it cannot be used."""
+        if self.prices_file is None:
+            return ()
+        try:
+            return prices.read(await asyncio.to_thread(self.prices_file.read_bytes))
+        except (OSError, ValueError) as error:
+            logger.warning("%s holds no prices and is ignored: %s", self.prices_file, error)
+            return self.gateway.prices if self.gateway else ()
 
 
 def _addresses(service: Object | None) -> tuple[str, ...]:

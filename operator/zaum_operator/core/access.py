@@ -75,6 +75,7 @@ SECRETS: Final = (
     contract.CA_SECRET,
     contract.GATEWAY_TLS_SECRET,
     contract.AUTHORIZER_TLS_SECRET,
+    contract.LEDGER_TLS_SECRET,
     contract.SESSION_SECRET,
 )
 

@@ -14,7 +14,7 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 CHART: Final = ROOT / "charts/zaum"
 NAMESPACE: Final = "zaum-system"
 DIGEST: Final = "sha256:" + "0123456789abcdef" * 4
-DIGESTS: Final = {name: {"digest": DIGEST} for name in ("operator", "authorizer", "gateway", "watchdog")}
+DIGESTS: Final = {name: {"digest": DIGEST} for name in ("operator", "authorizer", "gateway", "ledger", "watchdog")}
 
 Object = dict[str, Any]
 

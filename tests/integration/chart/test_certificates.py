@@ -16,6 +16,7 @@ from zaum_operator.core.certificates import options, session_keys, stored
 
 Object = rendering.Object
 SECRETS = {
+    contract.LEDGER_TLS_SECRET,
     contract.CA_SECRET,
     contract.GATEWAY_TLS_SECRET,
     contract.AUTHORIZER_TLS_SECRET,
@@ -149,7 +150,7 @@ def test_an_issuer_of_ones_own_is_asked_where_one_is_named() -> None:
     items = rendered(issuer="CertManager", certManager={"issuerRef": reference})
     assert names(items, "Issuer") == set()
     issuers = [item["spec"]["issuerRef"] for item in items if item["kind"] == "Certificate"]
-    assert issuers == [reference] * 3
+    assert issuers == [reference] * 4
 
 
 def test_external_secrets_are_left_to_their_owner() -> None:

@@ -10,6 +10,7 @@ from tests.integration.chart import rendering
 from tests.support import envoy_file
 from zaum_api import contract
 from zaum_operator import settings
+from zaum_operator.core import prices
 
 Object = rendering.Object
 
@@ -54,6 +55,7 @@ def test_every_pod_is_restricted(items: list[Object]) -> None:
         "Deployment/zaum-operator",
         "Deployment/zaum-authorizer",
         "Deployment/zaum-gateway",
+        "Deployment/zaum-ledger",
         "Job/zaum-uninstall",
     }
     for name, spec in specs.items():
@@ -80,7 +82,13 @@ def test_i03_envoy_has_no_token(items: list[Object]) -> None:
             for source in volume.get("projected", {}).get("sources", [])
         )
     }
-    assert with_token == {"Deployment/zaum-operator", "Deployment/zaum-authorizer", "Job/zaum-uninstall"}
+    speaking = (
+        "Deployment/zaum-operator",
+        "Deployment/zaum-authorizer",
+        "Deployment/zaum-ledger",
+        "Job/zaum-uninstall",
+    )
+    assert with_token == set(speaking)
     bound = {item["subjects"][0]["name"] for item in items if item["kind"].endswith("RoleBinding")}
     assert "zaum-gateway" not in bound
 
@@ -375,7 +383,7 @@ def test_the_operator_is_told_what_no_agent_may_reach() -> None:
 def test_the_cas_of_upstreams_reach_the_operator_as_a_file() -> None:
     pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
     rendered = rendering.objects({"routes": {"extraCAs": pem}})
-    assert rendering.only(rendered, "ConfigMap", "zaum-routes")["data"] == {"ca.crt": pem}
+    assert rendering.only(rendered, "ConfigMap", "zaum-routes")["data"]["ca.crt"] == pem
     spec = rendering.pod_specs(rendered)["Deployment/zaum-operator"]
     mounts = {mount["name"]: mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
     volumes = {volume["name"]: volume for volume in spec["volumes"]}
@@ -397,3 +405,42 @@ def test_the_tests_read_envoys_file_as_helm_renders_it(proxy: tuple[str, int] | 
     values: Object = {"gateway": {"upstreamProxy": PROXY}} if proxy else {}
     config = rendering.only(rendering.objects(values), "ConfigMap", "zaum-gateway")["data"]["envoy.yaml"]
     assert yaml.safe_load(config) == envoy_file.load(envoy_file.Given(namespace=rendering.NAMESPACE, proxy=proxy))
+
+
+def test_what_models_cost_reaches_the_operator_as_a_file_that_it_reads() -> None:
+    large = {"model": "large-1", "input": "1.25", "output": "10"}
+    rendered = rendering.objects({"prices": {"OpenAI": [large], "Anthropic": []}})
+    raw = rendering.only(rendered, "ConfigMap", "zaum-routes")["data"]["prices.json"]
+    (table,) = prices.read(raw.encode())
+    assert (table.api, table.prices[0].model, table.prices[0].input) == ("OpenAI", "large-1", 1_250_000)
+    assert operator_environment({})["ZAUM_PRICES_FILE"] == "/etc/zaum/routes/prices.json"
+    with pytest.raises(rendering.RenderError, match="prices"):
+        rendering.template({"prices": {"OpenAI": [large | {"input": 1.25}]}})
+
+
+def test_the_ledger_keeps_a_file_alone_and_shares_a_database() -> None:
+    kept = rendering.objects({})
+    assert rendering.only(kept, "Deployment", "zaum-ledger")["spec"]["strategy"] == {"type": "Recreate"}
+    claim = rendering.only(kept, "PersistentVolumeClaim", "zaum-ledger")
+    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    with pytest.raises(rendering.RenderError, match="a file has one writer"):
+        rendering.template({"ledger": {"replicas": 2}})
+    with pytest.raises(rendering.RenderError, match="peers of the database"):
+        rendering.template({"ledger": {"postgres": {"secretName": "db"}}})
+    to = [{"ipBlock": {"cidr": "192.0.2.1/32"}}]
+    shared = rendering.objects({"ledger": {"replicas": 2, "postgres": {"secretName": "db", "to": to}}})
+    assert not [item for item in shared if item["kind"] == "PersistentVolumeClaim"]
+    assert rendering.only(shared, "Deployment", "zaum-ledger")["spec"]["replicas"] == 2
+    rules = rendering.only(shared, "NetworkPolicy", "zaum-ledger")["spec"]["egress"]
+    assert {"to": to, "ports": [{"protocol": "TCP", "port": 5432}]} in rules
+
+
+@pytest.mark.parametrize(
+    "values", [{"ledger": {"enabled": False}}, {"scope": {"mode": "Namespace", "namespaces": ["a"]}}]
+)
+def test_where_there_is_no_ledger_nothing_of_it_runs_and_watchdogs_are_told_of_none(values: Object) -> None:
+    rendered = rendering.objects(values)
+    named = {(item["kind"], item["metadata"]["name"]) for item in rendered if "ledger" in item["metadata"]["name"]}
+    assert named == {("Secret", "zaum-ledger-tls")}
+    assert operator_environment(values)["ZAUM_LEDGER"] == "false"
+    assert operator_environment({})["ZAUM_LEDGER"] == "true"

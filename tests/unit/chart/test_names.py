@@ -8,6 +8,7 @@ import pytest
 from tests.support import envoy_file
 from zaum_api import contract, documents
 from zaum_egress import signed_head
+from zaum_gateway.core import decisions
 
 CHART = Path(__file__).resolve().parents[3] / "charts/zaum"
 
@@ -105,7 +106,8 @@ def test_a_report_is_handed_over_whole_and_nothing_else_has_a_body() -> None:
     }
     assert report["match"]["headers"] == [{"name": ":method", "string_match": {"exact": "POST"}}]
     assert "load_assignment" not in clusters()[report["route"]["cluster"]], "it leads nowhere"
-    assert not [route for route in others if "typed_per_filter_config" in route]
+    overridden = {name for route in others for name in route.get("typed_per_filter_config", {})}
+    assert overridden == {"envoy.filters.http.rbac"}, "no other route asks the authorizer otherwise"
     assert "with_request_body" not in filters()["ext_authz"]
 
 
@@ -135,13 +137,29 @@ def test_behind_a_proxy_only_services_are_dialled_directly() -> None:
     ]
     for manager in managers:
         (host,) = manager["route_config"]["virtual_hosts"]
-        out, inward = [route for route in host["routes"] if "connect_matcher" in route["match"]]
+        ledger, out, inward = [route for route in host["routes"] if "connect_matcher" in route["match"]]
+        assert ledger["route"]["cluster"] == "ledger"
         (inside,) = out["match"]["headers"]
         assert inside["invert_match"] is True
         assert inside["string_match"] == {"contains": ".svc.cluster.local:"}
         assert (out["route"]["cluster"], inward["route"]["cluster"]) == ("proxy", "outside")
         assert "connect_config" not in out["route"]["upgrade_configs"][0], "the proxy is asked by CONNECT"
         assert {"x-zaum-policy", "x-zaum-pod"} <= set(out["request_headers_to_remove"])
+
+
+def test_the_ledgers_name_leads_to_our_service_alone_and_is_never_looked_up() -> None:
+    for listener in ("egress", "signed"):
+        (host,) = connection_manager(listener)["route_config"]["virtual_hosts"]
+        first, *others = [route for route in host["routes"] if "connect_matcher" in route["match"]]
+        (named,) = first["match"]["headers"]
+        assert named == {"name": ":authority", "string_match": {"exact": decisions.LEDGER}}
+        assert first["route"]["cluster"] == "ledger"
+        assert [route["route"]["cluster"] for route in others] == ["outside"], "the control: all else is looked up"
+        assert "envoy.filters.http.ext_authz" not in first["typed_per_filter_config"], "and the authorizer is asked"
+    cluster = clusters()["ledger"]
+    endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
+    assert endpoint == {"address": f"{contract.LEDGER_SERVICE}.ns.svc.dom", "port_value": contract.LEDGER_PORT}
+    assert "transport_socket" not in cluster, "the watchdog's own TLS ends at the ledger"
 
 
 def test_i04_the_peers_own_address_is_what_counts() -> None:
@@ -201,7 +219,25 @@ def test_old_tls_is_refused() -> None:
                 f"audience: {contract.AUDIENCE_AUTHORIZER}",
             ],
         ),
-        ("tls.yaml", [contract.GATEWAY_TLS_NAME, contract.GATEWAY_CLIENT_TLS_NAME, contract.AUTHORIZER_TLS_NAME]),
+        (
+            "tls.yaml",
+            [
+                contract.GATEWAY_TLS_NAME,
+                contract.GATEWAY_CLIENT_TLS_NAME,
+                contract.AUTHORIZER_TLS_NAME,
+                contract.LEDGER_TLS_NAME,
+                contract.LEDGER_TLS_SECRET,
+            ],
+        ),
+        (
+            "ledger.yaml",
+            [
+                contract.LEDGER_SERVICE,
+                contract.LEDGER_TLS_SECRET,
+                str(contract.LEDGER_PORT),
+                str(contract.LEDGER_HEALTH_PORT),
+            ],
+        ),
         ("_helpers.tpl", [str(contract.COMPONENT_UID)]),
         ("networkpolicies.yaml", [f'{contract.LABEL_AGENT}: "{contract.LABEL_AGENT_VALUE}"']),
         ("admission-network.yaml", [contract.LABEL_AGENT]),

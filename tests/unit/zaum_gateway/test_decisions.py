@@ -225,3 +225,41 @@ def test_i04_a_session_is_refused(
 @pytest.mark.parametrize("rule", [Rule.SIGNATURE_INVALID, Rule.REPLAYED, Rule.SOURCE_ADDRESS])
 def test_i04_what_a_signature_lacks_is_said_by_its_rule(rule: Rule) -> None:
     assert decide(who=credentials.Invalid("why", rule)).rule is rule
+
+
+LEDGER = replace(REQUEST, authority="ledger.zaum.dev:15444")
+
+
+@pytest.mark.parametrize("listener", contract.Listener)
+def test_every_live_watchdog_reaches_the_ledger_by_its_fixed_name(listener: contract.Listener) -> None:
+    bare = replace(POLICY, table=None)
+    decision = decide(replace(LEDGER, listener=listener), seen=snapshot(policy=bare))
+    assert decision.allowed, "also while its policy is not ready: what has been spent must be told"
+    assert decision.policy == "demo"
+    assert decide(replace(LEDGER, listener=listener), seen=snapshot()).allowed
+
+
+@pytest.mark.parametrize(
+    "authority",
+    ["ledger.zaum.dev:15443", "ledger.zaum.dev:443", "LEDGER.zaum.dev:15444", "ledger.zaum.dev.:15444",
+     "x.ledger.zaum.dev:15444", "docs.example.com:15444", "zaum-ledger.zaum-system.svc.cluster.local:15444"],
+)  # fmt: skip
+def test_no_other_spelling_or_port_leads_to_the_ledger(authority: str) -> None:
+    assert not decide(replace(REQUEST, authority=authority)).allowed
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"who": credentials.Missing()}, Rule.TOKEN_MISSING),
+        ({"who": credentials.Invalid("bad", Rule.TOKEN_INVALID)}, Rule.TOKEN_INVALID),
+        ({"seen": None}, Rule.GATEWAY_UNAVAILABLE),
+        ({"seen": snapshot(pod=None)}, Rule.POD_UNKNOWN),
+        ({"seen": snapshot(pod=replace(POD, live=False))}, Rule.POD_UNKNOWN),
+        ({"seen": snapshot(policy=None)}, Rule.POLICY_GONE),
+        ({"request": replace(LEDGER, source="10.0.0.2")}, Rule.SOURCE_ADDRESS),
+        ({"request": replace(LEDGER, method="GET")}, Rule.REQUEST_MALFORMED),
+    ],
+)
+def test_i04_nobody_else_reaches_the_ledger(change: dict[str, Any], rule: contract.Rule) -> None:
+    assert decide(**({"request": LEDGER} | change)).rule is rule

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from zaum_api.documents import cage
@@ -95,3 +97,10 @@ def test_reports_are_read_where_the_chart_and_the_authorizers_have_them() -> Non
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(settings.SettingsError, match=name):
         settings.from_environment(LEAST | {name: value})
+
+
+def test_a_ledger_is_there_only_where_that_is_said() -> None:
+    assert not settings.from_environment(LEAST).site.ledger
+    assert settings.from_environment(LEAST | {"ZAUM_LEDGER": "true"}).site.ledger
+    assert settings.from_environment(LEAST).prices_file is None
+    assert settings.from_environment(LEAST | {"ZAUM_PRICES_FILE": "/p"}).prices_file == Path("/p")

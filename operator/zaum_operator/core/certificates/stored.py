@@ -37,6 +37,7 @@ HOLDERS: Final[dict[str, tuple[Wanted, ...]]] = {
         Wanted("client", contract.GATEWAY_CLIENT_TLS_NAME, server=False),
     ),
     contract.AUTHORIZER_TLS_SECRET: (Wanted("tls", contract.AUTHORIZER_TLS_NAME, server=True),),
+    contract.LEDGER_TLS_SECRET: (Wanted("tls", contract.LEDGER_TLS_NAME, server=True),),
 }
 """Which Secret holds which leafs."""
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import authority
 from tests.support.apiserver import ApiServer
-from zaum_api import contract
+from zaum_api import contract, documents
 from zaum_operator import errors
 from zaum_operator.cluster import identity
 from zaum_operator.cluster.gateway import GatewayLook
@@ -83,6 +83,34 @@ def test_the_cas_of_upstreams_and_the_authorizers_address_are_looked_at_too(tmp_
         assert not asyncio.run(look.look()), "what no watchdog could use is not passed on"
     bundle.unlink()
     assert not asyncio.run(look.look())
+
+
+def test_what_models_cost_is_looked_at_too_and_a_table_that_cannot_be_read_changes_nothing(
+    tmp_path: pathlib.Path,
+) -> None:
+    api, file, table = ApiServer(), tmp_path / "ca.crt", tmp_path / "prices.json"
+    file.write_text(PEM)
+    service = {"metadata": {"name": contract.GATEWAY_SERVICE, "namespace": "zaum-system"}}
+    api.put(kinds.SERVICE, service | {"spec": {"clusterIPs": ["10.96.7.7"]}})
+    look = GatewayLook(api, "zaum-system", file, None, table)
+    asyncio.run(look.look())
+    assert look.gateway is not None
+    assert not look.gateway.prices, "the file is not there yet"
+    table.write_text('{"Anthropic": [], "OpenAI": [{"model": "b", "input": "1", "output": "2"}]}')
+    assert asyncio.run(look.look())
+    good = (documents.PriceTable("OpenAI", (documents.Price("b", 1_000_000, 1_000_000, 2_000_000, 2_000_000),)),)
+    assert list(look.gateway.prices) == list(good)
+    for bad in (
+        "",
+        "[]",
+        '{"OpenAI": [{"model": "b", "input": 1, "output": "2"}]}',
+        '{"OpenAI": [{"model": "b", "input": "1", "output": "2"}, {"model": "b", "input": "0", "output": "0"}]}',
+        '{"HTTP": [{"model": "b", "input": "1", "output": "2"}]}',
+        '{"OpenAI": [{"model": "b", "input": "1", "output": "2", "free": true}]}',
+    ):
+        table.write_text(bad)
+        assert not asyncio.run(look.look())
+        assert look.gateway.prices == good
 
 
 def test_an_api_server_that_does_not_answer_changes_nothing(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from zaum_api import contract
 from zaum_operator.core.certificates import rotation, stored
 from zaum_operator.core.certificates.steadiness import Steadiness
 from zaum_operator.core.certificates.view import Authority, Holder, Leaf, Lives, Root, View
@@ -16,7 +17,12 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 LATE = timedelta(seconds=20)
 """The most that a kubelet is behind."""
 LIVES = Lives(authority=timedelta(seconds=1800), leaf=timedelta(seconds=600), settle=timedelta(seconds=30))
-GATEWAY, AUTHORIZER = sorted(stored.HOLDERS, reverse=True)
+GATEWAY, AUTHORIZER, LEDGER = HOLDERS = (
+    contract.GATEWAY_TLS_SECRET,
+    contract.AUTHORIZER_TLS_SECRET,
+    contract.LEDGER_TLS_SECRET,
+)
+assert set(HOLDERS) == set(stored.HOLDERS)
 ROOT = "root"
 
 
@@ -65,7 +71,7 @@ class Cluster:
         self.dice = random.Random(seed)
         self.lives = lives
         self.now = START
-        self.secrets = {name: History([(START, None)]) for name in (ROOT, GATEWAY, AUTHORIZER)}
+        self.secrets = {name: History([(START, None)]) for name in (ROOT, *HOLDERS)}
         self.told = [History([(START, ())]) for _ in range(3)]
         self.operators = [Operator(dict.fromkeys(self.secrets, 0)) for _ in range(2)]
         self.made = 0
@@ -91,6 +97,7 @@ class Cluster:
         """Every client that trusts anything trusts every leaf that it may meet, wherever the kubelets stand."""
         bundles = [bundle for told in self.told for bundle in told.possible(self.now) if bundle]
         self._trusted("a watchdog and the gateway", bundles, GATEWAY, "tls")
+        self._trusted("a watchdog and the ledger", bundles, LEDGER, "tls")
         self._trusted("the gateway and the authorizer", self._bundles(GATEWAY), AUTHORIZER, "tls")
         self._trusted("the authorizer and the gateway", self._bundles(AUTHORIZER), GATEWAY, "client")
 
@@ -118,7 +125,7 @@ class Cluster:
         return operator.wrote.get(name) or self.secrets[name].versions[operator.shown[name]][1]
 
     def _view(self, operator: Operator) -> View:
-        return View(self._seen(operator, ROOT), {name: self._seen(operator, name) for name in (GATEWAY, AUTHORIZER)})
+        return View(self._seen(operator, ROOT), {name: self._seen(operator, name) for name in HOLDERS})
 
     def _tell(self, operator: Operator) -> None:
         """An operator's reconcile writes some watchdogs' documents from what its volume shows."""

@@ -61,7 +61,7 @@ def test_the_model_notices_writes_on_top_of_an_old_view(monkeypatch: pytest.Monk
 
 
 def test_every_secret_of_the_model_is_one_of_ours() -> None:
-    assert {model.GATEWAY, model.AUTHORIZER} == set(stored.HOLDERS)
+    assert {model.GATEWAY, model.AUTHORIZER, model.LEDGER} == set(stored.HOLDERS)
 
 
 def test_time_starts_anew_with_every_change_and_with_everybody_who_is_behind() -> None:
