@@ -146,8 +146,8 @@ fix: dev ## Let ruff mend what it can
 	@$(PY) -m ruff format .
 
 .PHONY: bench
-bench: dev ## make bench BENCH=watchdog, BENCH=egress or BENCH=operator
-	@[ -n "$(BENCH)" ] || { echo 'name one: make bench BENCH=watchdog, BENCH=egress or BENCH=operator' >&2; exit 2; }
+bench: dev ## make bench BENCH=watchdog, BENCH=egress, BENCH=operator or BENCH=ledger
+	@[ -n "$(BENCH)" ] || { echo 'name one: make bench BENCH=watchdog, BENCH=egress, BENCH=operator or BENCH=ledger' >&2; exit 2; }
 	@$(PY) -m bench.$(BENCH)
 
 .PHONY: soak

@@ -143,7 +143,7 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
-        self._head_size = self._body_size = 0
+        self._head_size = self._named_size = self._body_size = 0
         self._refusal: tuple[Refusal, str] | None = None
         self._whole = self._headers_done = False
 
@@ -216,6 +216,7 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
+        self._named_size += len(name) + len(value)
         key = name.decode("latin-1").lower()
         if key in self._headers:
             self._refusal = (Refusal.MALFORMED, f"the header {key[:64]} stands there twice")
@@ -225,7 +226,9 @@ class Connection(asyncio.Protocol):
         """Judge the size that is announced before any of it is taken."""
         self._headers_done = True
         announced = self._headers.get("content-length", "0")
-        if announced.isdecimal() and int(announced[:18]) > self._server.body_max:
+        if self._named_size + len(self._url) > HEAD_MAX:
+            self._refusal = (Refusal.TOO_LARGE, f"a head has at most {HEAD_MAX} bytes")
+        elif announced.isdecimal() and int(announced[:18]) > self._server.body_max:
             self._refusal = (Refusal.TOO_LARGE, f"a request has at most {self._server.body_max} bytes")
 
     def on_body(self, data: bytes) -> None:

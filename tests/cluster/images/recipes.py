@@ -80,6 +80,7 @@ IMAGES: Final[Mapping[str, Image]] = {
     for image in (
         Image(name="watchdog", lock="watchdog"),
         Image(name="authorizer", lock="gateway"),
+        Image(name="ledger", lock="ledger"),
         Image(name="operator", lock="operator"),
         Image(name="gateway", lock="envoy"),
         Image(name="demo-agent", lock="demo-agent"),

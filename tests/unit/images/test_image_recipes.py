@@ -52,6 +52,7 @@ def test_what_a_containerfile_copies_is_in_the_repository(name: str) -> None:
     [
         ("operator", contract.COMPONENT_UID),
         ("authorizer", contract.COMPONENT_UID),
+        ("ledger", contract.COMPONENT_UID),
         ("gateway", contract.COMPONENT_UID),
         ("watchdog", contract.WATCHDOG_UID),
         ("demo-agent", contract.AGENT_UID),
