@@ -99,7 +99,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A want that was not met: how much could still be had, and in how many seconds some comes free."""
+    """A want that was not met: how much could still be had, and in how many seconds what was wanted may come free.
+
+    SECONDS_MAX: it is more than there can ever be at once.
+    """
 
     meter: str
     remaining: int

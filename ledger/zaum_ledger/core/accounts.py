@@ -7,7 +7,9 @@ answer may leave before the next account is stored. Invariants, at any time and 
 - A lease is charged whole when its session has been silent for `sessions.LIFE`, once. What its session later proves to
   have spent of it corrects that downwards, when the lease is given back and as long as the charge counts.
 - What pods of a policy may use of a shared meter at any moment is together within its limit (see `shares`).
-- The account's time never goes back, whichever ledger looks at it.
+- The account's time never goes back, whichever ledger looks at it. Where a ledger goes on for another (`teller`), which
+  may have stopped a moment or a day ago by whatever clock, nobody is silent yet and nothing that was lent is over.
+  Ledgers that serve at the same time need clocks that agree to within four seconds.
 
 A limit is the lowest one that live sessions of the newest generation say, and never more than what the asking session
 itself says. All times in milliseconds of the ledger's time.
@@ -40,6 +42,7 @@ class Account:
 
     `born`: when it was opened, which makes the names that it gives unique; `serial`: of the last name. `plan`: what the
     newest configuration said last. `ordinals`: when each was heard last. `counters`: of all pods, also of those gone.
+    `teller`: the ledger that wrote it last, by the time since when that one serves.
     """
 
     born: int = 0
@@ -51,6 +54,7 @@ class Account:
     lendings: Mapping[str, Lending] = field(default_factory=dict)
     ordinals: Mapping[int, int] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
+    teller: int = 0
 
     def live(self) -> Iterator[Session]:
         """Give the sessions that may still spend."""
@@ -67,7 +71,7 @@ class Account:
 class Request:
     """A Sync and what the ledger itself knows of it.
 
-    `pod`: the uid that its token is bound to. `serving`: since when ledgers have been answering without a gap.
+    `pod`: the uid that its token is bound to. `serving`: since when this ledger has been answering, in its own time.
     """
 
     pod: str
@@ -85,7 +89,7 @@ class Refused:
 
 def sync(account: Account, request: Request, now: int) -> tuple[Account, Synced | Refused]:
     """Hear one watchdog: charge, take back, lend, share. `now`: the ledger's time."""
-    account = at(account, now)
+    account = at(_taken_over(account, request.serving, now), now)
     said = request.said
     if not said.session:
         return _opened(account, request)
@@ -122,6 +126,15 @@ def at(account: Account, now: int) -> Account:
         lendings={meter: lending for meter, lending in lendings.items() if not lending.empty},
         ordinals={ordinal: heard for ordinal, heard in account.ordinals.items() if heard > now - QUIET},
     )
+
+
+def _taken_over(account: Account, serving: int, now: int) -> Account:
+    """Go on where another ledger stopped."""
+    if account.teller == serving:
+        return account
+    lendings = {key: lending.taken_over(max(account.time, now)) for key, lending in account.lendings.items()}
+    heard = {name: replace(one, heard=max(one.heard, serving)) for name, one in account.sessions.items()}
+    return replace(account, teller=serving, lendings=lendings, sessions=heard)
 
 
 def gone(account: Account, now: int) -> bool:
@@ -285,12 +298,15 @@ def _answer(account: Account, said: Sync) -> Synced:
 
 
 def _refused(account: Account, session: Session, want: documents.Want) -> documents.Refused:
-    """Say what is left of a meter, and when some of it comes free."""
-    book = account.books.get(want.meter)
+    """Say what is left of a meter, and when what was wanted comes free; SECONDS_MAX for more than there can ever be."""
+    meter = session.plan.by_id.get(want.meter)
+    if meter is None or meter.shared_by_shares:
+        return documents.Refused(want.meter, 0, documents.synced.SECONDS_MAX)
+    book = account.books.get(want.meter, Book(meter.window))
     limit = account.limit(session, want.meter)
-    if book is None:
-        return documents.Refused(want.meter, limit, 0)
     free = max(0, limit - book.used(account.time))
+    if want.amount > limit:
+        return documents.Refused(want.meter, free, documents.synced.SECONDS_MAX)
     if want.amount <= limit - book.charged(account.time):
         return documents.Refused(want.meter, free, _SOON)
     wait = windows.until_free(book.window, book.charges, account.time, want.amount - free)
@@ -300,11 +316,11 @@ def _refused(account: Account, session: Session, want: documents.Want) -> docume
 def _shares(account: Account, session: Session, *, carried: bool) -> Iterator[documents.Share]:
     """Give this pod's parts where they are not its floors; in a first answer all, with what may be spent already."""
     for name, meter in session.plan.shared:
-        rules, replicas = shares.terms(meter), session.plan.replicas
+        replicas = session.plan.replicas
         floors = [shares.floor(limit, replicas, session.ordinal) for limit in (meter.limit, meter.burst)]
         spent = floors[0] if carried and meter.window is not documents.Window.NOW else 0
         parts = [
-            shares.part(account.lendings.get(key, Lending()), session.ordinal, floor, rules, account.time)
+            shares.part(account.lendings.get(key, Lending()), session.ordinal, floor, account.time)
             for key, floor in zip((name, name + BURST), floors, strict=True)
         ]
         if spent or any(part is not None for part in parts):

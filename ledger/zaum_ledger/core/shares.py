@@ -13,7 +13,7 @@ So without ledger everybody is back at the floor within a bounded time, and no m
 All times in milliseconds of the ledger's time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -26,6 +26,8 @@ _PROMISED: Final = 35 * SECOND
 _HUNGRY: Final = 30 * SECOND
 """How long pods are asked for promises after somebody could not get enough."""
 _DRIFT: Final = 5 * SECOND
+_LONGEST: Final = _DRIFT + MINUTE
+"""The longest hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def terms(meter: Meter) -> Terms:
         case Kind.REQUESTS:
             return Terms(hold=_DRIFT, drained=False)
         case Kind.TOKENS:
-            return Terms(hold=_DRIFT + MINUTE, drained=True)
+            return Terms(hold=_LONGEST, drained=True)
         case _:
             return Terms(hold=_DRIFT, drained=True)
 
@@ -58,13 +60,16 @@ def floor(limit: int, replicas: int, ordinal: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """That an ordinal stays below its floor by `amount` until `until`."""
+    """That an ordinal stays below its floor by `amount` until `until`. `told`: in an answer, by the ledger of now."""
 
     amount: int = 0
     until: int = 0
+    told: bool = True
 
     def both(self, other: "Promise") -> "Promise":
         """Give what two promises have in common."""
+        if not (self.told and other.told):
+            return NOTHING
         return Promise(min(self.amount, other.amount), min(self.until, other.until))
 
 
@@ -73,11 +78,12 @@ NOTHING: Final = Promise()
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """What one ordinal may use of another one's floor; `until`: when it weighs no more, a hold after its end."""
+    """What one ordinal may use of another one's floor until `ends`, and which weighs until `until`."""
 
     lender: int
     borrower: int
     amount: int
+    ends: int
     until: int
 
 
@@ -142,6 +148,17 @@ class Lending:
             self.hungry if self.hungry > now else 0,
         )
 
+    def taken_over(self, now: int) -> "Lending":
+        """Go on under another clock, whose `now` says nothing about how long ago anything was said.
+
+        What was promised beyond what is lent backs nothing any more. What is lent is renewed no more, and weighs as if
+        it had been lent now.
+        """
+        most = now + LOAN + _LONGEST
+        loans = tuple(replace(loan, ends=0, until=max(loan.until, most)) for loan in self.loans)
+        said = {loan.lender: replace(_owed(loans, loan.lender), told=False) for loan in loans}
+        return Lending(said=said, loans=loans)
+
     @property
     def empty(self) -> bool:
         """Say whether there is nothing to remember."""
@@ -158,12 +175,12 @@ def turn(lending: Lending, side: Side, rules: Terms, now: int) -> Lending:
     return _lent(lending, side, rules, now)
 
 
-def part(lending: Lending, ordinal: int, floor_: int, rules: Terms, now: int) -> Part | None:
+def part(lending: Lending, ordinal: int, floor_: int, now: int) -> Part | None:
     """Give what a pod may use, from what has been decided; None: its floor."""
     promise = lending.said.get(ordinal, NOTHING)
     if promise.amount and promise.until > now:
         return Part(max(0, floor_ - promise.amount), -(-(promise.until - now) // SECOND))
-    usable = [(loan.until - rules.hold - now, loan.amount) for loan in lending.loans if loan.borrower == ordinal]
+    usable = [(loan.ends - now, loan.amount) for loan in lending.loans if loan.borrower == ordinal]
     longest = max((left for left, _ in usable), default=0)
     if longest < SECOND:
         return None
@@ -183,12 +200,17 @@ def _acknowledged(lending: Lending, side: Side, rules: Terms) -> Lending:
 
 def _promise(lending: Lending, side: Side, rules: Terms, now: int) -> Promise:
     """Decide what this pod is asked to promise: at least what others have of it already."""
-    backed = [loan for loan in lending.loans if loan.lender == side.ordinal]
-    owed = Promise(sum(loan.amount for loan in backed), max((loan.until for loan in backed), default=0))
+    owed = _owed(lending.loans, side.ordinal)
     spare = _spare(lending, side)
     if spare == 0 or spare < owed.amount:
         return owed
     return Promise(spare, now + _PROMISED + rules.hold)
+
+
+def _owed(loans: Iterable[Loan], lender: int) -> Promise:
+    """Give the least that a lender must promise: what others have of it."""
+    backed = [loan for loan in loans if loan.lender == lender]
+    return Promise(sum(loan.amount for loan in backed), max((loan.until for loan in backed), default=0))
 
 
 def _spare(lending: Lending, side: Side) -> int:
@@ -198,33 +220,37 @@ def _spare(lending: Lending, side: Side) -> int:
 
 
 def _saying(lending: Lending, side: Side, promise: Promise) -> Lending:
-    """Write down what the answer will say. A new session uses nothing before it has heard it: it is bound at once."""
+    """Write down what the answer will say. What another session of this ordinal has heard backs nothing new."""
     said = _with(lending.said, side.ordinal, promise)
-    heard = _with(lending.heard, side.ordinal, promise) if side.fresh else lending.heard
+    heard = _with(lending.heard, side.ordinal, NOTHING) if side.fresh else lending.heard
     return replace(lending, said=said, heard=heard)
 
 
 def _lent(lending: Lending, side: Side, rules: Terms, now: int) -> Lending:
     """Renew this pod's loans and add to them, each as far as a promise backs it."""
-    most = now + LOAN + rules.hold
     left = side.wanted
     loans: list[Loan] = []
     for loan in lending.loans:
         if loan.borrower == side.ordinal and left > 0:
             left -= loan.amount
-            until = max(loan.until, min(most, lending.certain(loan.lender).until))
-            loans.append(replace(loan, until=until))
+            ends = max(loan.ends, _end(lending.certain(loan.lender), rules, now))
+            loans.append(replace(loan, ends=ends, until=max(loan.until, ends + rules.hold)))
         else:
             loans.append(loan)
     for lender in sorted(lending.said):
         promise = lending.certain(lender)
         free = promise.amount - sum(loan.amount for loan in loans if loan.lender == lender)
-        until = min(most, promise.until)
-        if lender != side.ordinal and free > 0 and left > 0 and until - rules.hold - now >= SECOND:
-            loans.append(Loan(lender, side.ordinal, min(free, left), until))
+        ends = _end(promise, rules, now)
+        if lender != side.ordinal and free > 0 and left > 0 and ends >= now + SECOND:
+            loans.append(Loan(lender, side.ordinal, min(free, left), ends, ends + rules.hold))
             left -= min(free, left)
     hungry = now + _HUNGRY if left > 0 else lending.hungry
     return replace(lending, loans=tuple(loans), hungry=hungry)
+
+
+def _end(promise: Promise, rules: Terms, now: int) -> int:
+    """Give when a loan must end that a promise backs."""
+    return min(now + LOAN, promise.until - rules.hold)
 
 
 def _with(promises: Mapping[int, Promise], ordinal: int, promise: Promise) -> Mapping[int, Promise]:

@@ -41,6 +41,7 @@ def dump(account: Account) -> bytes:
             "lendings": {key: _lending(lending) for key, lending in account.lendings.items()},
             "ordinals": {str(ordinal): heard for ordinal, heard in account.ordinals.items()},
             "counters": account.counters.write(),
+            "teller": account.teller,
         }
     )
 
@@ -65,6 +66,7 @@ def parse(raw: bytes) -> Account:
         lendings=fields.one("lendings", _mapping(_read_lending)),
         ordinals=_by_number(fields.one("ordinals", _mapping(_number))),
         counters=fields.one("counters", Counters.read),
+        teller=_whole(fields, "teller"),
     )
     fields.end()
     return account
@@ -152,9 +154,9 @@ def _read_lease(value: object, place: str) -> Lease:
 
 def _lending(lending: Lending) -> dict[str, Any]:
     def promises(of: Mapping[int, Promise]) -> dict[str, Any]:
-        return {str(ordinal): [promise.amount, promise.until] for ordinal, promise in of.items()}
+        return {str(ordinal): [promise.amount, promise.until, int(promise.told)] for ordinal, promise in of.items()}
 
-    loans = [[loan.lender, loan.borrower, loan.amount, loan.until] for loan in lending.loans]
+    loans = [[loan.lender, loan.borrower, loan.amount, loan.ends, loan.until] for loan in lending.loans]
     return {
         "said": promises(lending.said),
         "heard": promises(lending.heard),
@@ -165,15 +167,20 @@ def _lending(lending: Lending) -> dict[str, Any]:
 
 def _read_lending(value: object, place: str) -> Lending:
     fields = Fields(value, place)
-    said, heard = (fields.one(key, _mapping(_numbers(2))) for key in ("said", "heard"))
+    said, heard = (fields.one(key, _mapping(_read_promise)) for key in ("said", "heard"))
     lending = Lending(
-        said={ordinal: Promise(*promise) for ordinal, promise in _by_number(said).items()},
-        heard={ordinal: Promise(*promise) for ordinal, promise in _by_number(heard).items()},
-        loans=fields.items("loans", lambda item, at: Loan(*_numbers(4)(item, at)), most=_MANY),
+        said=_by_number(said),
+        heard=_by_number(heard),
+        loans=fields.items("loans", lambda item, at: Loan(*_numbers(5)(item, at)), most=_MANY),
         hungry=_whole(fields, "hungry"),
     )
     fields.end()
     return lending
+
+
+def _read_promise(value: object, place: str) -> Promise:
+    amount, until, told = _numbers(3)(value, place)
+    return Promise(amount, until, told != 0)
 
 
 def _whole(fields: Fields, key: str) -> int:
