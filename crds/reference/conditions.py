@@ -24,6 +24,8 @@ ABOUT: Final[dict[conditions.ConditionType, str]] = {
     " reach (the API server, the metadata service, its node, the cluster's DNS, parts of Zaum, canaries)"
     " and reached none of it.",
     conditions.ConditionType.IDENTITY_BOUND: "The agent holds no token, or exactly the one that identity.token names.",
+    conditions.ConditionType.WITHIN_LIMITS: "No limit of the policy, of its routes and hosts is spent, by the"
+    " ledger's books, which lag by some seconds. That a limit holds does not depend on what is said here.",
     conditions.ConditionType.SUCCEEDED: "Tasks only. Unknown while the Task is not over; True and False are final.",
     conditions.ConditionType.DEGRADED: "The one type that is True when something is worse than it could be, while all"
     " that the others say still holds. The first reason counts, the message tells all.",

@@ -21,6 +21,8 @@ class ConditionType(StrEnum):
     """The watchdogs of all pods have tried what must be out of reach, and reached none. Unknown: nothing was said."""
     IDENTITY_BOUND = "IdentityBound"
     """The agent holds no token, or exactly the one that identity.token names."""
+    WITHIN_LIMITS = "WithinLimits"
+    """No limit of the policy, of its routes and hosts is spent. Unknown: the ledger has not said anything lately."""
     SUCCEEDED = "Succeeded"
     """Tasks only. Unknown while the task runs; True and False are final."""
     DEGRADED = "Degraded"
@@ -124,6 +126,21 @@ class Reason(StrEnum):
     """A watchdog cannot use the document that it was given, and keeps to the one before."""
     UNKNOWN_FIELDS = "UnknownFields"
     """The CRD is newer than the operator: fields of the spec are ignored."""
+
+    PRICE_MISSING = "PriceMissing"
+    """The cost is limited and nobody says what a model of a route costs: it is denied."""
+    LEDGER_MISSING = "LedgerMissing"
+    """Also on WithinLimits: a limit is stated that needs the ledger, and this installation has none."""
+
+    # WithinLimits
+    WITHIN = "WithinLimits"
+    REQUESTS_EXCEEDED = "RequestsExceeded"
+    CONNECTIONS_EXCEEDED = "ConnectionsExceeded"
+    BYTES_EXCEEDED = "BytesExceeded"
+    TOKENS_EXCEEDED = "TokensExceeded"
+    COST_EXCEEDED = "CostExceeded"
+    NO_USAGE = "NoUsage"
+    """The ledger has said nothing lately."""
 
     # Isolated, EgressExact
     GUARDED = "Guarded"

@@ -40,6 +40,9 @@ _NOT_EXACT: Final = (ConditionType.EGRESS_EXACT, Status.FALSE)
 _PROVEN: Final = (ConditionType.ENFORCEMENT_PROVEN, Status.TRUE)
 _NOT_PROVEN: Final = (ConditionType.ENFORCEMENT_PROVEN, Status.FALSE)
 _UNPROVEN: Final = (ConditionType.ENFORCEMENT_PROVEN, Status.UNKNOWN)
+_WITHIN: Final = (ConditionType.WITHIN_LIMITS, Status.TRUE)
+_NOT_WITHIN: Final = (ConditionType.WITHIN_LIMITS, Status.FALSE)
+_UNCOUNTED: Final = (ConditionType.WITHIN_LIMITS, Status.UNKNOWN)
 _BOUND: Final = (ConditionType.IDENTITY_BOUND, Status.TRUE)
 _NOT_BOUND: Final = (ConditionType.IDENTITY_BOUND, Status.FALSE)
 _SUCCEEDED: Final = (ConditionType.SUCCEEDED, Status.TRUE)
@@ -270,6 +273,58 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
         Who.OWNER,
         "The CRD is newer than the operator: the fields that the message names are ignored.",
         "Upgrade the operator.",
+    ),
+    Reason.PRICE_MISSING: Explanation(
+        (_DEGRADED,),
+        Who.AUTHOR,
+        "The cost is limited, by default too, and nobody says what the models that the message names cost: requests for"
+        " them are denied.",
+        "State the provider's price in the route's prices, or have it added to the installation's table.",
+    ),
+    Reason.LEDGER_MISSING: Explanation(
+        (_DEGRADED, _UNCOUNTED),
+        Who.OWNER,
+        "Limits of bytes, of tokens a day or of money are stated, and the installation has no ledger to keep them by:"
+        " what they limit is denied.",
+        "Install the ledger (the chart's value ledger.enabled), or remove the limits.",
+    ),
+    Reason.WITHIN: Explanation((_WITHIN,), Who.NOBODY, "No limit is spent."),
+    Reason.REQUESTS_EXCEEDED: Explanation(
+        (_NOT_WITHIN,),
+        Who.AUTHOR,
+        "As many requests were made within a minute as are allowed; more are answered 429.",
+        "Nothing, when it passes; else raise limits.requests, or look what the agent does.",
+    ),
+    Reason.CONNECTIONS_EXCEEDED: Explanation(
+        (_NOT_WITHIN,),
+        Who.AUTHOR,
+        "As many tunnels are open as are allowed; more are answered 429.",
+        "Raise limits.connections, or look what the agent does.",
+    ),
+    Reason.BYTES_EXCEEDED: Explanation(
+        (_NOT_WITHIN,),
+        Who.AUTHOR,
+        "The bytes of an hour are spent; more are answered 402.",
+        "Wait, or raise limits.bytes.",
+    ),
+    Reason.TOKENS_EXCEEDED: Explanation(
+        (_NOT_WITHIN,),
+        Who.AUTHOR,
+        "The tokens of a minute or of the day (UTC) are spent; more are answered 429 or 402.",
+        "Wait, or raise limits.tokens.",
+    ),
+    Reason.COST_EXCEEDED: Explanation(
+        (_NOT_WITHIN,),
+        Who.AUTHOR,
+        "The money of the day (UTC) is spent; calls that cost are answered 402.",
+        "Wait for the next day, or raise limits.cost.",
+    ),
+    Reason.NO_USAGE: Explanation(
+        (_UNCOUNTED,),
+        Who.ZAUM,
+        "The ledger has not said lately what the policy has spent: no pod has run, or the ledger does not answer."
+        " Limits are kept all the same: without it pods keep to their share, and spend no more than they have leased.",
+        "When pods run and it stays: look at the ledger's pods and log.",
     ),
     Reason.GUARDED: Explanation(
         (_ISOLATED,), Who.NOBODY, "Guard, NetworkPolicy, quota and ServiceAccount stand as planned."

@@ -216,8 +216,9 @@ class Reconciler:
             logger.debug("the status was not written: %s", error)
 
     async def _tell(self, snapshot: Snapshot, planned: Plan, now: datetime) -> None:
-        """Write the events about pods that are being ended for what authorizers saw; one that is there is enough."""
-        for event in report.contacts(snapshot, planned, now=now):
+        """Write the events about ended pods and spent limits, which name themselves: one that is there is enough."""
+        limits = report.near_limits(snapshot, planned, now=now)
+        for event in (*report.contacts(snapshot, planned, now=now), *limits):
             name = event["metadata"]["name"]
             if name in self._told:
                 continue

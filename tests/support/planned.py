@@ -11,7 +11,7 @@ from typing import Any
 from tests.support import rendered, specs
 from tests.support.apiserver import ApiServer, Write
 from tests.support.world import NAMESPACE, START, stamp
-from zaum_api import contract
+from zaum_api import contract, documents
 from zaum_operator.cluster import act
 from zaum_operator.core import children, kinds, plan, report, sweep, verdict
 from zaum_operator.core.keys import Key
@@ -38,6 +38,7 @@ class Planned:
     contacts: dict[str, Contact] = field(default_factory=dict)
     """Which pods have spoken past their watchdog."""
     usage: Usage | None = None
+    books: documents.PolicyUsage | None = None
     labels: dict[str, str] = field(default_factory=lambda: {"kubernetes.io/metadata.name": NAMESPACE})
     made: int = 0
 
@@ -82,6 +83,7 @@ class Planned:
             reports=self.reports,
             contacts=self.contacts,
             usage=self.usage,
+            books=self.books,
         )
 
     def plan(self, name: str = "researcher") -> Plan:

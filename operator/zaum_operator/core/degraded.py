@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from zaum_api import contract
 from zaum_api.conditions import Reason
-from zaum_operator.core import enforcement, words
+from zaum_operator.core import budgets, enforcement, words
 from zaum_operator.core.finding import Finding, no, yes
 from zaum_operator.core.plan import Plan
 from zaum_operator.core.snapshot import Snapshot
@@ -12,7 +12,7 @@ from zaum_operator.core.snapshot import Snapshot
 
 def find(snapshot: Snapshot, plan: Plan) -> Finding:
     """Give the condition: True with all that is worse, False when nothing is."""
-    found = [*_found(plan), *_config(snapshot, plan), *_routes(snapshot, plan)]
+    found = [*_found(plan), *_config(snapshot, plan), *_routes(snapshot, plan), *_limits(plan)]
     if not found:
         return no(Reason.AS_INSTALLED, "Everything that this installation can guard with is in place.")
     return yes(found[0][0], " ".join(text for _, text in found))
@@ -50,6 +50,13 @@ def _config(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Reason, str]]:
             Reason.CONFIG_REFUSED,
             f"The watchdog of pod {pod.name} keeps to the last document that it could use: {words.quoted(why)}.",
         )
+
+
+def _limits(plan: Plan) -> Iterator[tuple[Reason, str]]:
+    """Yield the limits that only deny."""
+    if unkept := budgets.lacking(plan):
+        yield Reason.LEDGER_MISSING, unkept
+    yield from budgets.unpriced(plan)
 
 
 def _routes(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Reason, str]]:

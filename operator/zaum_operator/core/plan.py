@@ -58,6 +58,8 @@ class Plan:
     stuck: tuple[claim.Stuck, ...] = ()
     """Claims that cannot become what is asked."""
     namespaced: bool = False
+    ledger: bool = True
+    """Whether the installation has one."""
     certain: frozenset[str] = frozenset()
     """Targets of the cage test that surely answer whoever reaches them."""
     again_at: datetime | None = None
@@ -130,6 +132,7 @@ def of_policy(
         lost=tuple(item for item in seen if item.overdue is not None and item.overdue <= now),
         stuck=children.stuck(draft),
         namespaced=site.namespaced,
+        ledger=site.ledger,
         certain=config.certain(site, snapshot.gateway),
         again_at=_again(decision, seen, now=now),
     )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from zaum_api import contract, documents, reading
 from zaum_api.conditions import ConditionType, Reason, Status
-from zaum_operator.core import kinds, pods, usage
+from zaum_operator.core import budgets, kinds, pods, usage
 from zaum_operator.core.finding import Failure, Verdict
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.plan import Plan
@@ -34,7 +34,7 @@ def status(
     else:
         live, made = [pod for pod in map(pods.read, snapshot.pods) if _lives(pod)], 0
     effective = plan.effective.document() if plan.effective else documents.Effective(hosts=())
-    counted = usage.said(before.get("usage"), snapshot.usage)
+    counted = _usage(before.get("usage"), snapshot, now=now)
     return {
         **({} if counted is None else {"usage": counted}),
         "observedGeneration": plan.intent.generation,
@@ -61,6 +61,25 @@ def events(snapshot: Snapshot, verdicts: tuple[Verdict, ...], *, now: datetime, 
     )
 
 
+def near_limits(snapshot: Snapshot, plan: Plan, *, now: datetime) -> tuple[Object, ...]:
+    """Give an event for each limit of which 80 or 100 percent are spent.
+
+    Limit, step and window make its name: told again, by whoever, it is the same event.
+    """
+    return tuple(
+        _said(
+            snapshot,
+            name=f"limit.{reading.digest(f'{item.spent.meter.id} {item.step} {item.since}'.encode())[-10:]}",
+            kind="Warning",
+            reason="LimitSpent" if item.step == budgets.STEPS[-1] else "LimitNear",
+            message=item.message,
+            action=ConditionType.WITHIN_LIMITS.value,
+            now=now,
+        )
+        for item in budgets.near(snapshot, plan, now=now)
+    )
+
+
 def contacts(snapshot: Snapshot, plan: Plan, *, now: datetime) -> tuple[Object, ...]:
     """Give an event for each pod that is being ended because somebody in it spoke to the gateway past its watchdog.
 
@@ -81,6 +100,18 @@ def contacts(snapshot: Snapshot, plan: Plan, *, now: datetime) -> tuple[Object, 
         for pod in plan.decision.end
         if pod.uid in snapshot.contacts
     )
+
+
+def _usage(before: Any, snapshot: Snapshot, *, now: datetime) -> dict[str, Any] | None:  # noqa: ANN401 - JSON
+    """Give what watchdogs count and what the ledger keeps; of the books what was said last while they are silent."""
+    counted = usage.said(before, snapshot.usage)
+    kept = budgets.document(snapshot.books, now=now)
+    if not kept and isinstance(before, dict):
+        names = ("tokens", "cost", "bytesOut", "bytesIn", "windowStart")
+        kept = {name: before[name] for name in names if name in before}
+    if counted is None and not kept:
+        return None
+    return (counted or usage.Usage(0, 0, 0).document()) | kept
 
 
 def _is_worth_an_event(verdict: Verdict, before: dict[str, Any]) -> bool:

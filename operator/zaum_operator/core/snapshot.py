@@ -103,6 +103,8 @@ class Snapshot:
     """Which of this policy's pods have spoken past their watchdog, by the pod's uid."""
     usage: Usage | None = None
     """What the policy's pods have counted, in steps. None: nothing was heard of any."""
+    books: documents.PolicyUsage | None = None
+    """What the ledger says that the policy has spent, in steps. None: it has said nothing lately."""
 
     def network_policy(self, name: str) -> Object | None:
         """Give one NetworkPolicy by name."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from zaum_api import contract
 from zaum_api.conditions import ConditionType, Reason, Status
-from zaum_operator.core import degraded, enforcement, isolation, pods, replacement, tasks, troubles
+from zaum_operator.core import budgets, degraded, enforcement, isolation, pods, replacement, tasks, troubles
 from zaum_operator.core.finding import Failure, Finding, Verdict, no, yes
 from zaum_operator.core.plan import Plan
 from zaum_operator.core.snapshot import Snapshot
@@ -20,6 +20,7 @@ def conclude(snapshot: Snapshot, plan: Plan, failure: Failure | None) -> tuple[V
         ConditionType.EGRESS_EXACT: isolation.egress_exact(snapshot, plan),
         ConditionType.ENFORCEMENT_PROVEN: enforcement.proven(snapshot, plan),
         ConditionType.IDENTITY_BOUND: isolation.identity_bound(plan),
+        ConditionType.WITHIN_LIMITS: budgets.within(snapshot, plan),
         ConditionType.DEGRADED: degraded.find(snapshot, plan),
     }
     if plan.outcome is not None:

@@ -16,7 +16,7 @@ TABLES = {
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_i15_no_table_reads_secrets_or_climbs(table: tuple[Grant, ...]) -> None:
     secrets = {(grant.verb, grant.scope, grant.names) for grant in table if grant.resource == "secrets"}
-    named = ("zaum-ca", "zaum-gateway-tls", "zaum-authorizer-tls", "zaum-session-keys")
+    named = ("zaum-ca", "zaum-gateway-tls", "zaum-authorizer-tls", "zaum-ledger-tls", "zaum-session-keys")
     assert secrets <= {(Verb.PATCH, Scope.RELEASE, named)}
     resources = {grant.resource for grant in table} - {"secrets"}
     assert not [resource for resource in resources if "secret" in resource or "token" in resource or "*" in resource]
