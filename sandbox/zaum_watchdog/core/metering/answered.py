@@ -11,7 +11,7 @@ from typing import Final
 
 from zaum_watchdog.core.metering import usage, walking
 from zaum_watchdog.core.metering.endpoints import Endpoint
-from zaum_watchdog.core.metering.walking import KEPT, UNREAD, Place, Seen
+from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Seen
 
 LINE_MAX: Final = 8 * 1024
 """Bytes of a line that are held until it is whole; a longer one is read as it comes."""

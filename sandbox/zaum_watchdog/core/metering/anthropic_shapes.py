@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from zaum_watchdog.core.metering import judging, walking
-from zaum_watchdog.core.metering.walking import KEPT, UNREAD, Place, Seen
+from zaum_watchdog.core.metering import judging, places
+from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Seen
 
 _OWN_TOOLS: Final = (b'"bash_', b'"text_editor_', b'"memory_')
 """Tools whose instructions the provider brings, and the agent runs."""
@@ -31,9 +31,9 @@ def _tool(seen: Seen, _tallies: "Counter[str]") -> str:
 def _source(seen: Mapping[bytes, Seen], tallies: "Counter[str]") -> str:
     if seen[b"type"].raw != b'"base64"':
         return ""
-    if not seen.get(b"media_type", walking.NOTHING).raw.startswith((b'"image/', b'"image\\/')):
+    if not seen.get(b"media_type", places.NOTHING).raw.startswith((b'"image/', b'"image\\/')):
         return "is a document of which nobody here can tell how many tokens it has: only text and images can be priced"
-    data = seen.get(b"data", walking.NOTHING)
+    data = seen.get(b"data", places.NOTHING)
     tallies[judging.IMAGES] += 1
     tallies[judging.IMAGE_BYTES] += data.end - data.start
     return ""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from zaum_api import contract
-from zaum_watchdog.core.metering import anthropic_shapes, judging, openai_shapes, splicing, walking
+from zaum_watchdog.core.metering import anthropic_shapes, judging, openai_shapes, places, splicing, walking
 from zaum_watchdog.core.metering.endpoints import Endpoint
-from zaum_watchdog.core.metering.walking import KEPT, Place, Seen
+from zaum_watchdog.core.metering.places import KEPT, Place, Seen
 
 CHOICES_MAX: Final = 128
 OUTPUT_MAX: Final = 100_000_000
@@ -155,9 +155,9 @@ class Reading:
         try:
             self._decoder.decode(piece, final)
         except UnicodeDecodeError:
-            self._refuse(walking.Problem("", "it is not UTF-8"))
+            self._refuse(places.Problem("", "it is not UTF-8"))
 
-    def _refuse(self, problem: walking.Problem) -> None:
+    def _refuse(self, problem: places.Problem) -> None:
         rule = contract.Rule.UNPRICED if problem.placed else contract.Rule.REQUEST_MALFORMED
         self.refused = Refused(rule, problem.field, problem.text)
         self.pieces.clear()

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from zaum_watchdog.core.metering import walking
-from zaum_watchdog.core.metering.walking import Judge, Place, Seen
+from zaum_watchdog.core.metering import places
+from zaum_watchdog.core.metering.places import Judge, Place, Seen
 
 UNKNOWN: Final = "is not known to this version, and so what it costs is not either"
 UNPRICED: Final = "costs what cannot be told before the call"
@@ -46,11 +46,11 @@ def said(seen: Seen) -> str:
     return "".join(letter if " " <= letter <= "~" else "?" for letter in seen.raw[:64].decode("latin-1"))
 
 
-def typed(check: walking.Check | None = None) -> walking.Check:
+def typed(check: places.Check | None = None) -> places.Check:
     """Ask that an object says its `type`, by which alone it is known; and then whatever `check` asks."""
 
     def checked(seen: Mapping[bytes, Seen], tallies: "Counter[str]") -> str:
-        if seen.get(b"type", walking.NOTHING).raw in {b"", b"null"}:
+        if seen.get(b"type", places.NOTHING).raw in {b"", b"null"}:
             return "does not say its type"
         return check(seen, tallies) if check is not None else ""
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
-from zaum_watchdog.core.metering import judging, walking
-from zaum_watchdog.core.metering.walking import KEPT, UNREAD, Place, Seen
+from zaum_watchdog.core.metering import judging, places
+from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Seen
 
 _UNKNOWN: Final = Place(refused=judging.UNKNOWN)
 _TIER: Final = judging.one_of("auto", "default", "flex")
@@ -66,11 +66,11 @@ CHAT: Final = Place(
 
 
 def _item(seen: Mapping[bytes, Seen], _tallies: "Counter[str]") -> str:
-    kind = seen.get(b"type", walking.NOTHING).raw
+    kind = seen.get(b"type", places.NOTHING).raw
     if kind == b'"reasoning"':
-        told = seen.get(b"encrypted_content", walking.NOTHING).raw
+        told = seen.get(b"encrypted_content", places.NOTHING).raw
         return "" if told[:1] == b'"' and told != b'""' else f"has no encrypted_content: it {judging.STORED}"
-    if kind in {b"", b"null", b'"message"'} and seen.get(b"content", walking.NOTHING).raw in {b"", b"null"}:
+    if kind in {b"", b"null", b'"message"'} and seen.get(b"content", places.NOTHING).raw in {b"", b"null"}:
         return f"has no content: it {judging.STORED}"
     return ""
 

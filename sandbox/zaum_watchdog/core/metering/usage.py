@@ -11,7 +11,7 @@ from typing import Final
 
 from zaum_watchdog.core.metering import prices
 from zaum_watchdog.core.metering.endpoints import Endpoint
-from zaum_watchdog.core.metering.walking import KEPT, UNREAD, Place, Seen
+from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Seen
 
 TOKENS_MAX: Final = 100_000_000
 """Of one call; more than that is no number of tokens."""

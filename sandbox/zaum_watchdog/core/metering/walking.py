@@ -1,16 +1,18 @@
 """Walk through JSON as it arrives (RFC 8259), strictly, and keep what is wanted with the bytes where it stands.
 
-A tree of `Place` says what is looked into; the rest is checked and forgotten. One call looks at no more than SLICE
-bytes and takes no more than STEPS steps, whatever the input. What two readers could understand differently is refused
-wherever somebody looks: a member that is there twice, a byte too much, a depth without end.
+A tree of `places.Place` says what is looked into; the rest is checked and forgotten. One call looks at no more than
+SLICE bytes and takes no more than STEPS steps, whatever the input. What two readers could understand differently is
+refused wherever somebody looks: a member that is there twice, a byte too much, a depth without end.
 """
 
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
+
+from zaum_watchdog.core.metering.places import NOTHING, UNREAD, Place, Problem, Seen
 
 SLICE: Final = 16 * 1024
 """Bytes that one call looks at."""
@@ -39,66 +41,7 @@ _NUMBERS: Final = re.compile(rb"(?:[ \t\n\r]*+,[ \t\n\r]*+" + _NUMBER + rb")*+")
 _STRING, _OPENING, _SCALAR = 1, 2, 3
 _CLOSER: Final = {b"{": 125, b"[": 93}
 _OBJECT: Final = 125
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong, and in which field; empty where it is the document as a whole."""
-
-    field: str
-    text: str
-    placed: bool = False
-    """Whether its place refused it: the grammar did not."""
-
-
 _PASSED_OVER: Final = Problem("", "")
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A value: its bytes, of which a prefix where it is long, and for an object or list the bracket alone.
-
-    `start` and `end` are offsets in the document.
-    """
-
-    raw: bytes
-    start: int
-    end: int
-
-    @property
-    def whole(self) -> bool:
-        """Say whether `raw` is all of it."""
-        return len(self.raw) == self.end - self.start
-
-
-Judge = Callable[[Seen, "Counter[str]"], str]
-"""Say what is wrong with a value, empty for nothing; it may count what it sees."""
-Check = Callable[[Mapping[bytes, Seen], "Counter[str]"], str]
-"""The same for an object by the values of its members, as far as they are looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What may stand somewhere in a document. Without anything said: whatever there is, unread.
-
-    `members`: an object is looked into, and `other` is for the names that are not among them. `items`: a list is looked
-    into. Objects and lists that are not looked into are refused, unless nothing is looked into here. `kept`: the value
-    is wanted. `judge` sees every value that is no object or list, `check` every object at its end.
-    """
-
-    kept: bool = False
-    members: "Mapping[bytes, Place] | None" = None
-    other: "Place | None" = None
-    items: "Place | None" = None
-    judge: Judge | None = None
-    check: Check | None = None
-    refused: str = ""
-    """Why nothing may stand here but null and false."""
-
-
-UNREAD: Final = Place()
-NOTHING: Final = Seen(b"", 0, 0)
-KEPT: Final = Place(kept=True)
 
 
 @dataclass(slots=True)

@@ -1,9 +1,10 @@
 """Feed readers as a connection does: in pieces, and again from where they stopped."""
 
+import itertools
 from collections.abc import Iterable
 from typing import Protocol
 
-from zaum_watchdog.core.metering import answered, asked, charging, usage, walking
+from zaum_watchdog.core.metering import answered, asked, charging, places, usage, walking
 from zaum_watchdog.core.metering.endpoints import Endpoint
 
 
@@ -27,10 +28,10 @@ def feed(reader: Fed, pieces: Iterable[bytes]) -> int:
 
 def cut(data: bytes, *places: int) -> list[bytes]:
     bounds = [0, *sorted(min(place, len(data)) for place in places), len(data)]
-    return [data[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(bounds)]
 
 
-def walked(root: walking.Place, *pieces: bytes) -> walking.Walker:
+def walked(root: places.Place, *pieces: bytes) -> walking.Walker:
     walker = walking.Walker(root)
     feed(walker, pieces)
     walker.end()

@@ -62,7 +62,10 @@ TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "ob
 @pytest.mark.parametrize(
     ("endpoint", "more"),
     [
-        (CHAT, {"temperature": 0.1, "n": 2, "stop": ["x"], "metadata": {"a": "b"}, "logit_bias": {"1": 2}, "user": "u"}),
+        (
+            CHAT,
+            {"temperature": 0.1, "n": 2, "stop": ["x"], "metadata": {"a": "b"}, "logit_bias": {"1": 2}, "user": "u"},
+        ),
         (CHAT, {"tools": [TOOL], "tool_choice": "auto", "response_format": {"type": "json_schema", "json_schema": {}}}),
         (CHAT, {"service_tier": "default", "modalities": ["text"], "store": True, "prediction": None, "audio": None}),
         (CHAT, user(TEXT, OPENAI_IMAGE)),
@@ -77,13 +80,19 @@ TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "ob
         (EMBEDDINGS, {"input": [[1, 2, 3], [4, 5]]}),
         (MESSAGES, {"system": [{**TEXT, "cache_control": {"type": "ephemeral", "ttl": "1h"}}], "top_k": 3}),
         (MESSAGES, {"thinking": {"type": "enabled", "budget_tokens": 5}, "service_tier": "standard_only"}),
-        (MESSAGES, {"tools": [{"name": "f", "input_schema": {"type": "object"}}, {"type": "bash_20250124", "name": "b"}]}),
+        (
+            MESSAGES,
+            {"tools": [{"name": "f", "input_schema": {"type": "object"}}, {"type": "bash_20250124", "name": "b"}]},
+        ),
         (MESSAGES, user(TEXT, PNG, {"type": "tool_result", "tool_use_id": "1", "content": [TEXT, PNG]})),
-        (MESSAGES, user({"type": "tool_use", "id": "1", "name": "f", "input": {"type": "x", "url": "y", "file_id": "z"}})),
+        (
+            MESSAGES,
+            user({"type": "tool_use", "id": "1", "name": "f", "input": {"type": "x", "url": "y", "file_id": "z"}}),
+        ),
         (MESSAGES, user({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "x"}})),
         (MESSAGES, user({"type": "search_result", "source": "https://docs.example", "content": [TEXT]})),
     ],
-)  # fmt: skip
+)
 def test_what_agents_usually_ask_is_sent(endpoint: Endpoint, more: dict[str, Any]) -> None:
     assert said(endpoint, **more) == "sent"
 
@@ -100,7 +109,11 @@ def test_what_agents_usually_ask_is_sent(endpoint: Endpoint, more: dict[str, Any
         (CHAT, {"moderation": {"model": "x"}}, "moderation"),
         (CHAT, {"tools": [{"type": "web_search"}]}, "tools[].type"),
         (CHAT, {"tools": [{"function": {}}]}, "tools[]"),
-        (CHAT, user({"type": "image_url", "image_url": {"url": "https://pics.example/1"}}), "messages[].content[].image_url.url"),
+        (
+            CHAT,
+            user({"type": "image_url", "image_url": {"url": "https://pics.example/1"}}),
+            "messages[].content[].image_url.url",
+        ),
         (CHAT, user({"type": "image_url", "image_url": "https://pics.example/1"}), "messages[].content[].image_url"),
         (CHAT, user({"type": "file", "file": {"file_id": "f"}}), "messages[].content[].type"),
         (CHAT, user({"type": "text", "text": "x", "file": {"file_id": "f"}}), "messages[].content[].file"),
@@ -118,10 +131,21 @@ def test_what_agents_usually_ask_is_sent(endpoint: Endpoint, more: dict[str, Any
         (RESPONSES, {"input": [{"id": "i"}]}, "input[]"),
         (RESPONSES, {"input": [{"id": "i", "type": None}]}, "input[]"),
         (RESPONSES, {"input": [{"type": "reasoning", "id": "r", "summary": []}]}, "input[]"),
-        (RESPONSES, {"input": [{"role": "user", "content": [{"type": "input_file", "file_url": "x"}]}]}, "input[].content[].type"),
-        (RESPONSES, {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "x"}]}]}, "input[].content[].file_id"),
-        (RESPONSES, {"input": [{"type": "function_call_output", "output": [{"type": "input_image", "image_url": "x"}]}]},
-         "input[].output[].image_url"),
+        (
+            RESPONSES,
+            {"input": [{"role": "user", "content": [{"type": "input_file", "file_url": "x"}]}]},
+            "input[].content[].type",
+        ),
+        (
+            RESPONSES,
+            {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "x"}]}]},
+            "input[].content[].file_id",
+        ),
+        (
+            RESPONSES,
+            {"input": [{"type": "function_call_output", "output": [{"type": "input_image", "image_url": "x"}]}]},
+            "input[].output[].image_url",
+        ),
         (MESSAGES, {"mcp_servers": [{"url": "x"}]}, "mcp_servers"),
         (MESSAGES, {"container": "c"}, "container"),
         (MESSAGES, {"fallbacks": []}, "fallbacks"),
@@ -132,16 +156,26 @@ def test_what_agents_usually_ask_is_sent(endpoint: Endpoint, more: dict[str, Any
         (MESSAGES, {"tools": [{"type": "web_search_20250305", "name": "w"}]}, "tools[].type"),
         (MESSAGES, user({"type": "container_upload", "file_id": "f"}), "messages[].content[].type"),
         (MESSAGES, user({"type": "image", "source": {"type": "url", "url": "x"}}), "messages[].content[].source.type"),
-        (MESSAGES, user({"type": "image", "source": {"type": "file", "file_id": "x"}}), "messages[].content[].source.type"),
+        (
+            MESSAGES,
+            user({"type": "image", "source": {"type": "file", "file_id": "x"}}),
+            "messages[].content[].source.type",
+        ),
         (MESSAGES, user({"type": "image", "source": {"type": "text", "url": "x"}}), "messages[].content[].source.url"),
-        (MESSAGES, user({"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "x"}}),
-         "messages[].content[].source"),
-        (MESSAGES, user({"type": "tool_result", "content": [{"type": "image", "source": {"type": "url", "url": "x"}}]}),
-         "messages[].content[].content[].source.type"),
+        (
+            MESSAGES,
+            user({"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": "x"}}),
+            "messages[].content[].source",
+        ),
+        (
+            MESSAGES,
+            user({"type": "tool_result", "content": [{"type": "image", "source": {"type": "url", "url": "x"}}]}),
+            "messages[].content[].content[].source.type",
+        ),
         (MESSAGES, {"system": [{"type": "image", "source": {"type": "url", "url": "x"}}]}, "system[].source.type"),
         (EMBEDDINGS, {"stream": True}, "stream"),
     ],
-)  # fmt: skip
+)
 def test_i07_what_cannot_be_priced_is_refused_by_its_name(endpoint: Endpoint, more: dict[str, Any], field: str) -> None:
     assert said(endpoint, **more) == f"{contract.Rule.UNPRICED.value} {field}"
 
@@ -210,11 +244,18 @@ def test_a_name_that_is_no_utf_8_is_a_refusal_and_no_error() -> None:
 @pytest.mark.parametrize(
     ("more", "field"),
     [
-        ({"max_tokens": -1}, "max_tokens"), ({"max_tokens": 1.5}, "max_tokens"), ({"max_tokens": "7"}, "max_tokens"),
-        ({"max_tokens": 10**9}, "max_tokens"), ({"n": 129}, "n"), ({"n": -1}, "n"), ({"n": True}, "n"),
-        ({"stream": "yes"}, "stream"), ({"stream": 1}, "stream"), ({"max_completion_tokens": [1]}, "max_completion_tokens"),
+        ({"max_tokens": -1}, "max_tokens"),
+        ({"max_tokens": 1.5}, "max_tokens"),
+        ({"max_tokens": "7"}, "max_tokens"),
+        ({"max_tokens": 10**9}, "max_tokens"),
+        ({"n": 129}, "n"),
+        ({"n": -1}, "n"),
+        ({"n": True}, "n"),
+        ({"stream": "yes"}, "stream"),
+        ({"stream": 1}, "stream"),
+        ({"max_completion_tokens": [1]}, "max_completion_tokens"),
     ],
-)  # fmt: skip
+)
 def test_numbers_that_cannot_be_meant_are_refused(more: dict[str, Any], field: str) -> None:
     assert said(CHAT, **more) == f"request.malformed {field}"
 
@@ -242,29 +283,63 @@ def test_images_are_counted_and_their_bytes_are_no_text() -> None:
     [
         (CHAT, '{"model":"m"}', '{"max_completion_tokens":50,"model":"m"}'),
         (CHAT, '{ "model":"m","max_tokens": 100 }', '{ "model":"m","max_tokens": 50 }'),
-        (CHAT, '{"model":"m","max_tokens":100,"max_completion_tokens":20}', '{"model":"m","max_tokens":50,"max_completion_tokens":20}'),
+        (
+            CHAT,
+            '{"model":"m","max_tokens":100,"max_completion_tokens":20}',
+            '{"model":"m","max_tokens":50,"max_completion_tokens":20}',
+        ),
         (CHAT, '{"model":"m","max_tokens":40}', '{"model":"m","max_tokens":40}'),
         (CHAT, '{"model":"m","max_tokens":null}', '{"model":"m","max_tokens":50}'),
         (RESPONSES, '{"model":"m"}', '{"max_output_tokens":50,"model":"m"}'),
-        (RESPONSES, '{"model":"m","stream":true,"max_output_tokens":50}', '{"model":"m","stream":true,"max_output_tokens":50}'),
+        (
+            RESPONSES,
+            '{"model":"m","stream":true,"max_output_tokens":50}',
+            '{"model":"m","stream":true,"max_output_tokens":50}',
+        ),
         (EMBEDDINGS, '{"model":"m"}', '{"model":"m"}'),
         (MESSAGES, '{"model":"m","max_tokens":99999}', '{"model":"m","max_tokens":50}'),
-        (CHAT, '{"model":"m","max_tokens":1,"stream":true}', '{"stream_options":{"include_usage":true},"model":"m","max_tokens":1,"stream":true}'),
-        (CHAT, '{"model":"m","stream":true}', '{"max_completion_tokens":50,"stream_options":{"include_usage":true},"model":"m","stream":true}'),
-        (CHAT, '{"model":"m","max_tokens":1,"stream":true,"stream_options":null}',
-         '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage":true}}'),
-        (CHAT, '{"model":"m","max_tokens":1,"stream":true,"stream_options":{ }}',
-         '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage":true }}'),
-        (CHAT, '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_obfuscation":false}}',
-         '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false}}'),
-        (CHAT, '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage": false}}',
-         '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage": true}}'),
-        (CHAT, '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage":null}}',
-         '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage":true}}'),
-        (CHAT, '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage":true}}',
-         '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage":true}}'),
+        (
+            CHAT,
+            '{"model":"m","max_tokens":1,"stream":true}',
+            '{"stream_options":{"include_usage":true},"model":"m","max_tokens":1,"stream":true}',
+        ),
+        (
+            CHAT,
+            '{"model":"m","stream":true}',
+            '{"max_completion_tokens":50,"stream_options":{"include_usage":true},"model":"m","stream":true}',
+        ),
+        (
+            CHAT,
+            '{"model":"m","max_tokens":1,"stream":true,"stream_options":null}',
+            '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage":true}}',
+        ),
+        (
+            CHAT,
+            '{"model":"m","max_tokens":1,"stream":true,"stream_options":{ }}',
+            '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage":true }}',
+        ),
+        (
+            CHAT,
+            '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_obfuscation":false}}',
+            '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false}}',
+        ),
+        (
+            CHAT,
+            '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage": false}}',
+            '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage": true}}',
+        ),
+        (
+            CHAT,
+            '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage":null}}',
+            '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage":true}}',
+        ),
+        (
+            CHAT,
+            '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage":true}}',
+            '{"model":"m","max_tokens":1,"stream":true,"stream_options":{"include_usage":true}}',
+        ),
     ],
-)  # fmt: skip
+)
 def test_only_the_bytes_that_bound_the_answer_change(endpoint: Endpoint, before: str, after: str) -> None:
     assert sent(endpoint, 50, before.encode()) == after.encode()
 

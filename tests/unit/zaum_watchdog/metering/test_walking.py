@@ -2,7 +2,6 @@
 
 import json
 import random
-import time
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.zaum_watchdog.metering import reading
 from zaum_watchdog.core.metering import walking
-from zaum_watchdog.core.metering.walking import KEPT, UNREAD, Place
+from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place
 
 INNER = Place(
     kept=True, members={b"b": KEPT, b"list": Place(kept=True, items=Place(members={b"x": KEPT}))}, other=UNREAD
@@ -53,13 +52,49 @@ def _refuse(name: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        b"", b"[]", b"1", b"null", b"{", b'{"a"}', b'{"a":}', b'{"a":1,}', b"{a:1}", b"{'a':1}", b'{"a":1}x', b'{"a":1}{}',
-        b'{"a":01}', b'{"a":1.}', b'{"a":.5}', b'{"a":+1}', b'{"a":1e}', b'{"a":NaN}', b'{"a":Infinity}', b'{"a":True}',
-        b'{"a":"\n"}', b'{"a":"\\x41"}', b'{"a":"\\u12g4"}', b'{"a":"x}', b'{"z":[1,]}', b'{"z":[,1]}', b'{"z":[1 2]}',
-        b'{"z":[}', b'{"z":(1)}', b'{"z":[1}', b'{"z":{"a":1]}', b'{"a":1 /* */}', b"\xef\xbb\xbf{}", b'{"a":1,,"b":2}',
-        b'{"a" 1}', b'{:1}', b'{"z":[1]]}', b'{"a":nul}', b'{"a":tru', b'{"z":[[]', b'{"a":"\\',
+        b"",
+        b"[]",
+        b"1",
+        b"null",
+        b"{",
+        b'{"a"}',
+        b'{"a":}',
+        b'{"a":1,}',
+        b"{a:1}",
+        b"{'a':1}",
+        b'{"a":1}x',
+        b'{"a":1}{}',
+        b'{"a":01}',
+        b'{"a":1.}',
+        b'{"a":.5}',
+        b'{"a":+1}',
+        b'{"a":1e}',
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"a":True}',
+        b'{"a":"\n"}',
+        b'{"a":"\\x41"}',
+        b'{"a":"\\u12g4"}',
+        b'{"a":"x}',
+        b'{"z":[1,]}',
+        b'{"z":[,1]}',
+        b'{"z":[1 2]}',
+        b'{"z":[}',
+        b'{"z":(1)}',
+        b'{"z":[1}',
+        b'{"z":{"a":1]}',
+        b'{"a":1 /* */}',
+        b"\xef\xbb\xbf{}",
+        b'{"a":1,,"b":2}',
+        b'{"a" 1}',
+        b"{:1}",
+        b'{"z":[1]]}',
+        b'{"a":nul}',
+        b'{"a":tru',
+        b'{"z":[[]',
+        b'{"a":"\\',
     ],
-)  # fmt: skip
+)
 def test_what_is_no_json_object_is_a_problem(text: bytes) -> None:
     assert problem(text)
     with pytest.raises((ValueError, TypeError)):
@@ -199,15 +234,3 @@ def test_no_turn_looks_at_more_than_a_slice_or_takes_more_than_its_steps(name: s
         assert walker.problem is not None or went - at <= walking.SLICE
         at = went
     walker.end()
-
-
-@pytest.mark.parametrize("name", NASTY)
-def test_no_turn_takes_long(name: str) -> None:
-    """The processor's time of the median turn, and ten times that for the worst: other processes have their caches."""
-    data, walker, at, took = NASTY[name], walking.Walker(ROOT), 0, []
-    while at < len(data):
-        before = time.thread_time_ns()
-        at = walker.feed(data, at)
-        took.append(time.thread_time_ns() - before)
-    assert sorted(took)[len(took) // 2] < 1_000_000
-    assert max(took) < 10_000_000

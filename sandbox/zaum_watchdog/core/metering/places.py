@@ -1,0 +1,63 @@
+"""What may stand where in a document that is walked through, and what is wanted of it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, and in which field; empty where it is the document as a whole."""
+
+    field: str
+    text: str
+    placed: bool = False
+    """Whether its place refused it: the grammar did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A value: its bytes, of which a prefix where it is long, and for an object or list the bracket alone.
+
+    `start` and `end` are offsets in the document.
+    """
+
+    raw: bytes
+    start: int
+    end: int
+
+    @property
+    def whole(self) -> bool:
+        """Say whether `raw` is all of it."""
+        return len(self.raw) == self.end - self.start
+
+
+Judge = Callable[[Seen, "Counter[str]"], str]
+"""Say what is wrong with a value, empty for nothing; it may count what it sees."""
+Check = Callable[[Mapping[bytes, Seen], "Counter[str]"], str]
+"""The same for an object by the values of its members, as far as they are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What may stand somewhere in a document. Without anything said: whatever there is, unread.
+
+    `members`: an object is looked into, and `other` is for the names that are not among them. `items`: a list is looked
+    into. Objects and lists that are not looked into are refused, unless nothing is looked into here. `kept`: the value
+    is wanted. `judge` sees every value that is no object or list, `check` every object at its end.
+    """
+
+    kept: bool = False
+    members: "Mapping[bytes, Place] | None" = None
+    other: "Place | None" = None
+    items: "Place | None" = None
+    judge: Judge | None = None
+    check: Check | None = None
+    refused: str = ""
+    """Why nothing may stand here but null and false."""
+
+
+UNREAD: Final = Place()
+NOTHING: Final = Seen(b"", 0, 0)
+KEPT: Final = Place(kept=True)
