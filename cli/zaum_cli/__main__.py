@@ -12,13 +12,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; give the exit status."""
     options = _options().parse_args(arguments)
     # The client takes a second to import: not for whoever asks for help.
-    from zaum_cli.shell import cluster, suggest  # noqa: PLC0415
+    from zaum_cli.shell import cluster, suggest, usage  # noqa: PLC0415
 
-    wish = suggest.Wish(options.namespace, options.policy, options.since, options.denied, options.output)
     try:
         reached = cluster.Cluster(kubeconfig=options.kubeconfig, context=options.context)
         try:
-            page = suggest.run(reached, wish)
+            if options.command == "usage":
+                spent = usage.Wish(options.namespace, options.policy, options.all_namespaces, options.output)
+                page = usage.run(reached, spent)
+            else:
+                wish = suggest.Wish(options.namespace, options.policy, options.since, options.denied, options.output)
+                page = suggest.run(reached, wish)
         finally:
             reached.close()
     except errors.CommandError as error:
@@ -46,8 +50,19 @@ def _options() -> argparse.ArgumentParser:
     suggest.add_argument("-o", "--output", choices=("yaml", "json"), default="yaml", help="yaml by default")
     suggest.add_argument("--since", type=_span, help="look no further back: 30m, 6h, 2d; all of the logs by default")
     suggest.add_argument("--denied", action="store_true", help="also name what was denied for want of an entry")
-    suggest.add_argument("--kubeconfig", help="path; KUBECONFIG or ~/.kube/config by default")
-    suggest.add_argument("--context", help="of the kubeconfig; the current one by default")
+    usage = commands.add_parser(
+        "usage",
+        help="print what policies have spent",
+        description="Print what policies have spent of their limits, as their status says it: tokens and cost of the"
+        " day in UTC, bytes of the last hour; requests since the watchdogs' start.",
+    )
+    usage.add_argument("policy", metavar="POLICY", nargs="?", help="name of one AgentPolicy; all by default")
+    usage.add_argument("-n", "--namespace", help="the context's by default")
+    usage.add_argument("-A", "--all-namespaces", action="store_true", help="of all namespaces")
+    usage.add_argument("-o", "--output", choices=("table", "json"), default="table", help="table by default")
+    for command in (suggest, usage):
+        command.add_argument("--kubeconfig", help="path; KUBECONFIG or ~/.kube/config by default")
+        command.add_argument("--context", help="of the kubeconfig; the current one by default")
     return parser
 
 

@@ -55,6 +55,19 @@ class Cluster:
                 f"there is no AgentPolicy {name} in namespace {namespace}: kubectl get agentpolicies -A lists all"
             ) from None
 
+    def policies(self, namespace: str | None) -> list[dict[str, Any]]:
+        """Give the AgentPolicies of a namespace, None for all."""
+        place = f"namespaces/{_part(namespace)}/" if namespace else ""
+        found: list[dict[str, Any]] = []
+        query = {"limit": PAGE}
+        while True:
+            page = self._object(f"/apis/{contract.API_VERSION}/{place}{contract.PLURAL_POLICY}", query)
+            found += page.get("items") or ()
+            going_on = (page.get("metadata") or {}).get("continue")
+            if not going_on:
+                return found
+            query["continue"] = going_on
+
     def pods(self, namespace: str, policy: str) -> list[str]:
         """Give the names of a policy's pods, also of those that have ended, sorted."""
         found: list[str] = []
@@ -115,7 +128,8 @@ def _translated(path: str, status: int, body: bytes, reason: str | None) -> Exce
         return errors.CommandError("the API server does not know who you are (401): log in again")
     if status == 403:
         return errors.CommandError(
-            f"the API server forbids it: {said}; it takes get on agentpolicies, list on pods and get on pods/log"
+            f"the API server forbids it: {said}; it takes get on agentpolicies (list for all of them), list on pods"
+            " and get on pods/log"
         )
     return errors.CommandError(f"the API server answers GET {path} with {status}: {said}")
 
