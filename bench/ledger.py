@@ -4,7 +4,8 @@ The real process with SQLite on this machine's disk, over TLS, every grant durab
 and reviewed by an API server on loopback. The ledger runs on core 0, the load on core 1.
 
 - leases/s: as many as 32 connections of 8 policies each get that ask for a lease and settle the one before in every
-  sync, as fast as they are answered. p99: of the time from a request's first byte to its answer's last, under that load.
+  sync, as fast as they are answered. p99: of the time from a request's first byte to its answer's last, under that
+  load.
 - agents/core: how many watchdogs one core carries that send a heartbeat every ten seconds and want nothing: ten times
   the heartbeats per second of the ledger's CPU time (proc_pid_stat(5)), at 512 policies of one pod.
 
