@@ -115,6 +115,7 @@ class Books:
 
     def reserve(self, call: int, amounts: Mapping[str, int], *, now: int, until: int) -> Reservation | Refused:
         """Reserve for a call, which has a number of its own; take it out of the line where it waits in it."""
+        assert call not in self._live, "a call reserves once, or what it holds would be lost"
         if call not in self._waiting:
             self._ask(amounts, now)
         refused = self._refused_by(call, amounts, now)
