@@ -149,14 +149,17 @@ class World:
         if pod.take_tokens(MINUTELY.id, amount, self.now):
             self._spent(self.truth[MINUTELY.id], self.now, amount)
             self._count("shared tokens")
-        for _ in range(self.dice.choice((1, 5, 40))):
-            if pod.take_request(RATE.id, self.now):
-                self._spent(self.truth[RATE.id], self.now, 1)
-                self._count("shared requests")
+        self.use_requests(pod)
         for _ in range(self.dice.choice((0, 1, 6))):
             pod.connect(CONNECTIONS.id, self.now)
         if pod.connections and self.dice.random() < 0.3:
             pod.connections = self.dice.randrange(pod.connections)
+
+    def use_requests(self, pod: Pod) -> None:
+        for _ in range(self.dice.choice((1, 5, 40))):
+            if pod.take_request(RATE.id, self.now):
+                self._spent(self.truth[RATE.id], self.now, 1)
+                self._count("shared requests")
 
     def talk(self, pod: Pod, wants: tuple[Want, ...] = (), *, asked: bool = True, heard: bool = True) -> bool:
         """Send a Sync over a network that loses either half; say whether an answer was heard."""
@@ -315,6 +318,8 @@ class World:
 
     def _heartbeats(self) -> None:
         for pod in list(self.pods.values()):
+            if self.dice.random() < 0.3:
+                self.use_requests(pod)
             if pod.heartbeat <= self.now - 10 * SECOND:
                 self.talk(pod, asked=self.dice.random() > 0.1, heard=self.dice.random() > 0.1)
 
