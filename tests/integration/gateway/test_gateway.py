@@ -224,7 +224,8 @@ def test_i05_the_host_that_is_decided_is_the_host_that_is_dialled(world: conftes
 
 def test_i05_names_are_resolved_without_search_domains(world: conftest.World) -> None:
     opened(world).tunnel.close()
-    assert set(world.lab.asked) <= set(conftest.RECORDS)
+    ledger = f"{contract.LEDGER_SERVICE}.zaum-system.svc.cluster.local"
+    assert set(world.lab.asked) <= {*conftest.RECORDS, ledger}, "whole names, and nothing behind them"
 
 
 @pytest.mark.parametrize(
@@ -359,3 +360,11 @@ def question(running: lab.Lab, stem: str | None) -> grpc.StatusCode:
 )
 def test_only_the_gateway_may_ask_the_authorizer(world: conftest.World, stem: str, status: grpc.StatusCode) -> None:
     assert question(world.lab, stem) is status
+
+
+def test_the_ledgers_name_is_led_to_our_service_and_never_looked_up_outside(world: conftest.World) -> None:
+    opened(world).tunnel.close()
+    answer = callers.ask(world.lab, f"{contract.LEDGER_TLS_NAME}:{contract.LEDGER_PORT}", token=world.token())
+    assert answer.status == 503, "the lab has no ledger"
+    assert contract.LEDGER_TLS_NAME not in world.lab.asked
+    refused(callers.ask(world.lab, f"{contract.LEDGER_TLS_NAME}:443", token=world.token()), Rule.HOST_NOT_NAMED)
