@@ -107,6 +107,10 @@ battery: prerequisites ## What an agent would try, from inside its pod; make bat
 	@$(LOADED)
 	@$(IN_CLUSTER) $(PY) -m tests.battery $(BATTERY)
 
+.PHONY: redaction
+redaction: dev ## Precision and recall of the redactor on its labelled corpus, class by class
+	@$(PY) -m tests.redaction
+
 CHAOS := ZAUM_INSTANCE=chaos ZAUM_STORE=json $(PY) -m tests.cluster
 
 .PHONY: fuzz
