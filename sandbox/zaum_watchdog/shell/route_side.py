@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from zaum_api import contract
 from zaum_watchdog.core import exchanges, gateway_answer, refusals, requests, routes
 from zaum_watchdog.core.exchanges import Phase
-from zaum_watchdog.shell import brake, clock, exchange, llhttp, wire
+from zaum_watchdog.shell import brake, clock, exchange, llhttp, parties, wire
 
 _SAYS: Final[dict[Phase, tuple[contract.Rule, str]]] = {
     Phase.HEAD: (contract.Rule.REQUEST_MALFORMED, "the head was not complete in time"),
@@ -19,7 +19,7 @@ _SAYS: Final[dict[Phase, tuple[contract.Rule, str]]] = {
 _NOTHING: Final = "", "", ""
 
 
-class Shared(exchange.Shared, Protocol):
+class Shared(parties.Shared, Protocol):
     """What a side asks of all that is shared."""
 
     def joined(self, side: "RouteSide") -> refusals.Refusal | None:

@@ -19,6 +19,7 @@ from zaum_watchdog.shell import (
     credentials,
     exchange,
     hop,
+    parties,
     pool,
     route_side,
     trust,
@@ -138,7 +139,7 @@ class Routes:
         else:
             connection.close()
 
-    def dial(self, route: decisions.Route, user: exchange.Exchange, *, secure: bool) -> None:
+    def dial(self, route: decisions.Route, user: parties.User, *, secure: bool) -> None:
         """Begin a connection."""
         if not self._hop.usable:
             user.failed(contract.Rule.TOKEN_MISSING, "the pod's token for the gateway is not there", again=False)
@@ -147,7 +148,7 @@ class Routes:
         else:
             self._dial(route, user, secure=True)
 
-    def _dial(self, route: decisions.Route, user: exchange.Exchange, *, secure: bool) -> None:
+    def _dial(self, route: decisions.Route, user: parties.User, *, secure: bool) -> None:
         if user.done:
             return
         context = self._trust.context if route.config.tls else None
@@ -170,7 +171,7 @@ class Routes:
             self._watch.count_would(asked.would_deny)
         self._write(asked.would_deny or contract.Rule.ALLOWED, asked, status=0, would_deny=asked.would_deny is not None)
 
-    def ended(self, ended: exchange.Exchange, rule: contract.Rule | None, status: int) -> None:
+    def ended(self, ended: parties.Exchange, rule: contract.Rule | None, status: int) -> None:
         """Give back the place among the connections, and record how a request ended that has left."""
         if not ended.begun:
             return
