@@ -160,7 +160,9 @@ def test_a_dial_that_takes_its_time_is_waited_for(pair: Pair) -> None:
 def test_a_dial_without_an_answer_fails_once_and_is_given_up(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reactor, "DIAL_SECONDS", 0.2)
     with mute() as address:
+        began = time.monotonic()
         dialled, failures = pair.run(pair.dial(address[1]))
+        assert time.monotonic() - began < 1.5
         assert failures == ["failed"]
         assert not dialled.made.is_set()
     assert pair.run(pair.dial())[1] == [], "the control: one that is answered"
