@@ -85,13 +85,13 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 def ask():
     with socket.create_connection(("127.0.0.1", 15001), timeout=10) as plain:
-        plain.sendall(f"CONNECT {{HOST}}:443 HTTP/1.1\r\nHost: {{HOST}}:443\r\n\r\n".encode())
+        plain.sendall(f"CONNECT {{HOST}}:443 HTTP/1.1\\r\\nHost: {{HOST}}:443\\r\\n\\r\\n".encode())
         head = plain.recv(65536)
         if not head.startswith(b"HTTP/1.1 200"):
             return head[:200].decode()
         with ssl.create_default_context().wrap_socket(plain, server_hostname=HOST) as tls:
-            start = f"GET /?sent={{time.time():.6f}} HTTP/1.1\r\n"
-            tls.sendall(f"{{start}}Host: {{HOST}}\r\nConnection: close\r\n\r\n".encode())
+            start = f"GET /?sent={{time.time():.6f}} HTTP/1.1\\r\\n"
+            tls.sendall(f"{{start}}Host: {{HOST}}\\r\\nConnection: close\\r\\n\\r\\n".encode())
             return "open" if tls.recv(65536) else "closed"
 
 while True:
