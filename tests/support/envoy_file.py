@@ -17,9 +17,7 @@ _LOOP: Final = re.compile(
 _PROXIED: Final = re.compile(
     r"[ ]*\{\{- if .Values.gateway.upstreamProxy.host \}\}\n(.*?)[ ]*\{\{- end \}\}\n", re.DOTALL
 )
-_SIGNED: Final = re.compile(
-    r'[ ]*\{\{- if eq .Values.gateway.hop "Signed" \}\}\n(.*?)[ ]*\{\{- end \}\}\n', re.DOTALL
-)
+_SIGNED: Final = re.compile(r'[ ]*\{\{- if eq .Values.gateway.hop "Signed" \}\}\n(.*?)[ ]*\{\{- end \}\}\n', re.DOTALL)
 """What is left of the conditions when those about the proxy are decided."""
 
 
