@@ -191,8 +191,17 @@ class RouteSide(asyncio.Protocol):
                 self._moved, self._since = moved, now
         if self._blocked and now - self._blocked > exchanges.UNTAKEN:
             self._reset(None)
+        elif self.phase is Phase.ENDED and self._untaken(now):
+            return
         elif now - self._since > exchanges.PATIENCE[self.phase]:
             self._expired()
+
+    def _untaken(self, now: int) -> bool:
+        """Say whether the agent may still take the rest of its answer, which a reset would lose."""
+        left = self.transport.untaken()
+        if left and left != self._moved:
+            self._moved, self._since = left, now
+        return left > 0 and now - self._since <= exchanges.UNTAKEN
 
     def _expired(self) -> None:
         says = _SAYS.get(self.phase)

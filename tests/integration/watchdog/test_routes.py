@@ -17,6 +17,7 @@ import pytest
 from tests.integration.watchdog import conftest, rig, upstream, world
 from tests.support.authority import Authority
 from zaum_api import contract, documents
+from zaum_watchdog.core import exchanges
 
 SECRET = "sk-live-0123456789/+abcdef-ghij"
 ALLOWED = documents.Allowed
@@ -221,6 +222,19 @@ def test_large_bodies_pass_both_ways(watchdog: rig.Watchdog, api: upstream.Upstr
     with Client(watchdog) as client:
         client.socket.settimeout(60)
         assert client.ask(post(body)).body == body
+
+
+def test_a_last_answer_waits_for_a_reader_that_does_other_things_first(
+    watchdog: rig.Watchdog, api: upstream.Upstream
+) -> None:
+    size = 1 << 20
+    api.answer = lambda asked: asked.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+    with Client(watchdog) as client:
+        client.socket.sendall(head("Connection: close"))
+        assert watchdog.record("request")["bytesIn"] == size
+        # Longer than it is waited for an agent to hang up that has got everything.
+        time.sleep(exchanges.PATIENCE[exchanges.Phase.ENDED] / exchanges.SECOND + 1.5)
+        assert len(client.answer().body) == size
 
 
 def test_what_ends_with_its_connection_ends_for_the_agent_with_a_last_chunk(

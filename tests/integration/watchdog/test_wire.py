@@ -271,6 +271,24 @@ def test_a_reader_that_stops_stops_the_writer_and_nothing_is_lost(pair: Pair) ->
     assert bytes(pair.accepted[0].received) == b"x" + block * blocks
 
 
+def test_an_end_waits_for_what_is_unsent(pair: Pair) -> None:
+    async def talk() -> None:
+        size = 8 << 20
+        dialled, _ = await pair.dial()
+        dialled.transport.write(b"hello")
+        accepted = await pair.accepted_with(b"hello")
+        dialled.transport.pause_reading()
+        accepted.transport.write(bytes(size))
+        assert accepted.paused, "the control: the kernel has not taken all of it"
+        assert accepted.transport.untaken() == size - len(dialled.received)
+        accepted.transport.write_eof()
+        dialled.transport.resume_reading()
+        await dialled.lost.wait()
+        assert len(dialled.received) == size
+
+    pair.run(talk())
+
+
 def test_an_error_of_ours_ends_its_own_connection_alone(pair: Pair) -> None:
     async def talk() -> None:
         first, _ = await pair.dial()
