@@ -4,6 +4,7 @@ What the agent sends goes up as it comes, and what the upstream sends goes down 
 than the other one takes. Nothing is stored but what the next byte decides.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from zaum_api import contract
@@ -243,6 +244,10 @@ class Exchange(parties.User):
                 self._connection.brake.pull(brake.Why.OTHER_SIDE)
             else:
                 self._connection.brake.release(brake.Why.OTHER_SIDE)
+
+    def soon(self, then: Callable[[], None]) -> None:
+        """Call after others had their turn."""
+        self._agent.soon(then)
 
     # The answer.
 

@@ -79,6 +79,7 @@ def same(one: routes.Route, other: routes.Route) -> bool:
 def _usable(connection: upstream.Connection, now: int) -> bool:
     return (
         connection.stage is upstream.Stage.READY
+        and not connection.sealed
         and now < connection.until
         and now - connection.born < exchanges.POOL_AGE
     )
