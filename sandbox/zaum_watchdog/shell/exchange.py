@@ -185,7 +185,7 @@ class Exchange(parties.User):
             self._dial(secure=True)
         else:
             self._finish(answer.rule, answer.status)
-            self._agent.relayed(answer)
+            self._agent.relayed(answer, recorded=self.recorded)
 
     def failed(self, rule: contract.Rule, problem: str, *, again: bool) -> None:
         """Try another connection, or give up."""

@@ -26,8 +26,8 @@ class Agent(Protocol):
         `recorded`: the request has left, and its record says how it ended.
         """
 
-    def relayed(self, answer: gateway_answer.Declined) -> None:
-        """Answer with the gateway's refusal, and end."""
+    def relayed(self, answer: gateway_answer.Declined, *, recorded: bool) -> None:
+        """Answer with the gateway's refusal, and end; `recorded` as for ours."""
 
     def cut_short(self) -> None:
         """End so that the agent can tell that its answer is not complete."""

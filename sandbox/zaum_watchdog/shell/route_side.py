@@ -36,8 +36,8 @@ class Shared(parties.Shared, Protocol):
     ) -> bytes:
         """Record a refusal and write its answer."""
 
-    def relay(self, answer: gateway_answer.Declined, asked: routes.Asked) -> bytes:
-        """Record a refusal of the gateway and write its answer."""
+    def relay(self, answer: gateway_answer.Declined, asked: routes.Asked, *, recorded: bool) -> bytes:
+        """Write the answer of a refusal by the gateway, and its record where the request has none yet."""
 
     def soon(self, then: Callable[[], None]) -> None:
         """Call after others had their turn."""
@@ -232,10 +232,10 @@ class RouteSide(asyncio.Protocol):
         """Answer with a refusal, and end."""
         self._refuse(refused, recorded=recorded)
 
-    def relayed(self, answer: gateway_answer.Declined) -> None:
+    def relayed(self, answer: gateway_answer.Declined, *, recorded: bool) -> None:
         """Answer with the gateway's refusal, and end."""
         assert self._exchange is not None
-        self.transport.write(self._shared.relay(answer, self._exchange.asked))
+        self.transport.write(self._shared.relay(answer, self._exchange.asked, recorded=recorded))
         self._end()
 
     def cut_short(self) -> None:

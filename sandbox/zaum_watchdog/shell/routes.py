@@ -152,7 +152,7 @@ class Routes:
         if user.done:
             return
         context = self._trust.context if route.config.tls else None
-        resumed = self._pool.sessions.get(route.name) if context is not None else None
+        resumed = self._pool.session(route) if context is not None else None
         connection = upstream.Connection(self._hop, route, user, context, resumed)
         user.adopt(connection)
         connection.dial(secure=secure)
@@ -215,10 +215,11 @@ class Routes:
         config = shared.policy.config
         return answers.refusal(refused, namespace=config.namespace, name=config.policy, text=text, bare=bare)
 
-    def relay(self, answer: gateway_answer.Declined, asked: decisions.Asked) -> bytes:
-        """Record a refusal of the gateway and write its answer."""
-        self._watch.count(answer.rule)
-        self._write(answer.rule, asked, status=answer.status, by=records.BY_GATEWAY)
+    def relay(self, answer: gateway_answer.Declined, asked: decisions.Asked, *, recorded: bool) -> bytes:
+        """Write the answer of a refusal by the gateway, and its record where the request has none yet."""
+        if not recorded:
+            self._watch.count(answer.rule)
+            self._write(answer.rule, asked, status=answer.status, by=records.BY_GATEWAY)
         bare = asked.request.method == "HEAD"
         if answer.body:
             return answers.write(answer.status, answer.rule, answer.body, retry_after=answer.retry_after, bare=bare)
