@@ -33,6 +33,18 @@ def filters() -> dict[str, Any]:
     return {item["name"].rpartition(".")[2]: item["typed_config"] for item in connection_manager()["http_filters"]}
 
 
+def seconds(text: str) -> int:
+    return int(text.removesuffix("s"))
+
+
+def test_i12_names_are_forgotten_soon_so_that_few_are_in_the_others_way() -> None:
+    # Every name takes a place, also one that leads nowhere, until the first refresh after `host_ttl`; when all places
+    # are taken, no policy reaches a name that is not in there.
+    names = filters()["dynamic_forward_proxy"]["dns_cache_config"]
+    kept = seconds(names["host_ttl"]) + seconds(names["dns_refresh_rate"])
+    assert names["max_hosts"] * 60 // kept >= 10_000, "new names a minute"
+
+
 def clusters() -> dict[str, Any]:
     return {item["name"]: item for item in envoy()["static_resources"]["clusters"]}
 
