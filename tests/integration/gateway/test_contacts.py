@@ -162,6 +162,18 @@ def test_a_session_that_is_used_twice_is_no_contact(lone: conftest.World) -> Non
     assert uid(lone) not in contacts(lone)
 
 
+@pytest.mark.parametrize(
+    ("method", "target", "more"),
+    [("OPTIONS", "*", ""), ("GET", "/", "Connection: Upgrade\r\nUpgrade: websocket\r\n"), ("GET", "/", "a_b: c\r\n")],
+)
+def test_what_envoy_itself_refuses_is_no_contact(lone: conftest.World, method: str, target: str, more: str) -> None:
+    answer = callers.ask_plain(lone.lab, target, more.encode(), source=source(lone), method=method)
+    assert answer.headers[contract.HEADER_RULE] == Rule.REQUEST_MALFORMED.value
+    assert uid(lone) not in contacts(lone)
+    refused(callers.ask_plain(lone.lab, "/", b"", source=source(lone), method="GET"), Rule.TOKEN_MISSING)
+    assert uid(lone) in contacts(lone), "what reaches the authorizer is one"
+
+
 def test_a_latch_ends_with_the_pod_alone(lone: conftest.World) -> None:
     refused(speak(lone, None), Rule.TOKEN_MISSING)
     lone.lab.cluster.pods.put(lone.pod | {"metadata": lone.pod["metadata"] | {"annotations": {"a": "b"}}})
