@@ -117,6 +117,12 @@ CHAOS := ZAUM_INSTANCE=chaos ZAUM_STORE=json $(PY) -m tests.cluster
 fuzz: dev ## make fuzz CASES=1000000 SEED=7: odd bytes for whatever reads hosts, ClientHellos, HTTP and signatures
 	@$(PY) -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: cuts
+cuts: prerequisites ## make cuts CUTS=50: how soon a live tunnel of an agent ends when its policy names the host no more
+	@$(PY) -m tests.cluster up
+	@$(LOADED)
+	@ZAUM_CUTS=$(or $(CUTS),50) $(IN_CLUSTER) $(PY) -m pytest -s tests/e2e/test_cut.py
+
 .PHONY: chaos
 chaos: prerequisites ## make chaos FAULTS=200 SEED=7: faults against the operator, on a control plane of its own
 	@$(CHAOS) up --light

@@ -13,8 +13,8 @@ from zaum_operator import footprint, handlers, health, log
 from zaum_operator import settings as operator_settings
 from zaum_operator.clock import Clock
 from zaum_operator.cluster import client, identity
+from zaum_operator.cluster.certificates import session_keys
 from zaum_operator.cluster.certificates.service import Certificates, Gauges
-from zaum_operator.cluster.certificates.session_keys import SessionKeys
 from zaum_operator.cluster.client import Client
 from zaum_operator.cluster.gate import Gate
 from zaum_operator.cluster.gateway import GatewayLook
@@ -52,7 +52,7 @@ async def run(settings: Settings) -> None:
         tasks={
             "certificates": _certificates(api, settings, workers).run,
             "reports": _reports(api, settings, workers).run,
-            "session keys": SessionKeys(api, clock, settings.namespace, Path(settings.certificates.directory)).run,
+            "session keys": _session_keys(api, settings, workers).run,
             # Without ceilings nobody grants a Service, and single namespaces give no right to open a way to it.
             **({} if settings.namespaced else {"services": _services(settings, workers).run}),
         },
@@ -95,6 +95,16 @@ def _certificates(api: Client, settings: Settings, workers: Workers) -> Certific
         gauges=Gauges(workers.metrics.registry),
         changed=workers.everybody,
         watched=settings.watch_namespaces,
+    )
+
+
+def _session_keys(api: Client, settings: Settings, workers: Workers) -> session_keys.SessionKeys:
+    return session_keys.SessionKeys(
+        api=api,
+        clock=workers.clock,
+        namespace=settings.namespace,
+        directory=Path(settings.certificates.directory),
+        gauges=session_keys.Gauges(workers.metrics.registry),
     )
 
 

@@ -79,7 +79,7 @@ class Supervisor:
         self._liveness = liveness.Relay(loop, self.watch)
         self._look: usage.Look | None = None
         self._problem = ""
-        self._heartbeat = heartbeat.Heartbeat(loop, settings.heartbeat_millis / 1000)
+        self._heartbeat = heartbeat.Heartbeat(loop, settings.heartbeat_millis * 1_000_000)
         self._board = probe.Board(
             {
                 contract.PROBE_HEALTH: self._health,

@@ -15,6 +15,8 @@ class Where(StrEnum):
     """The same agent pod: the same prober against what the policy allows."""
     FREE = "free"
     """An unguarded pod in another namespace, as restricted as the agent's."""
+    HOLDER = "holder"
+    """Another agent, whose policy has a route to a Service."""
     ROOT = "root"
     """An unguarded pod that may use raw sockets and change its own network."""
 

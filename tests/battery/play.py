@@ -83,6 +83,7 @@ class Play:
         attempts = catalogue.sample(attempts) if self.sampled else attempts
         self.say(f"{len(attempts)} attempts")
         due = [attempt for attempt in attempts if attempt.needs in self.stage.present]
+        self.held_open(due)
         with ThreadPoolExecutor(TOGETHER) as threads:
             work = [threads.submit(self.unguarded, due, Where.FREE), threads.submit(self.unguarded, due, Where.ROOT)]
             for group in sorted({attempt.group for attempt in due}):
@@ -121,6 +122,15 @@ class Play:
         self.free |= pod_addresses(pod)
         self.keep(where, self.pods.findings(agents, pod))
         self.say(f"{len(probes)} controls of the {where} pod")
+
+    def held_open(self, attempts: Iterable[Attempt]) -> None:
+        """Let another agent have a route to a Service, and wait until the gateway's pods reach that Service."""
+        probes = [attempt.control.probe for attempt in attempts if attempt.control.where is Where.HOLDER]
+        keys = {key(probe): {**probe, "id": key(probe)} for probe in probes}
+        if keys:
+            pod = self.pods.agent("holder", [*keys.values()], egress={"routes": [self.pods.granted()]})
+            self.keep(Where.HOLDER, self.pods.findings(self.pods.agents, pod))
+            self.say("a Service is open to the gateway")
 
     def guarded(self, group: int, attempts: Sequence[Attempt], part: int) -> None:
         """Let an agent make one group's attempts, or a part of them, with the controls that it makes itself."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tests.battery.groups.dns import GRANTED_PORT, GRANTED_ROUTE
 from tests.battery.stage import NEIGHBOUR_PORT
 from tests.cluster import addresses
 from tests.support.e2e.agents import FILES, READY_SECONDS, RESTRICTED, Agents, agent_started, free_pod
@@ -57,7 +58,9 @@ class Pods:
             setattr(self, name, Agents(self.api, namespace, image=self.image, world_ca=self.world_ca))
 
     def clear(self) -> None:
-        """Delete the namespaces."""
+        """Delete the namespaces, and what one of them was granted."""
+        if self.api.find("agentceilings", "", self.agents.namespace):
+            self.api.delete("agentceilings", "", self.agents.namespace)
         for agents in (self.agents, self.free, self.root):
             self.api.delete("namespaces", "", agents.namespace)
 
@@ -108,6 +111,24 @@ class Pods:
         }  # fmt: skip
         made = self.api.apply("services", service)
         return self.started(self.free, NEIGHBOUR), str(made["spec"]["clusterIP"])
+
+    def granted(self) -> Object:
+        """Make the neighbour's pod a Service that the agents' ceiling grants; give the route that leads to it."""
+        name, namespace = "granted", self.free.namespace
+        ports = [{"port": GRANTED_PORT, "targetPort": NEIGHBOUR_PORT}]
+        spec = {"selector": {"app": NEIGHBOUR}, "ports": ports, "clusterIP": addresses.GRANTED_SERVICE_IPV4}
+        service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace}}
+        self.api.apply("services", service | {"spec": spec})
+        selected = {"matchLabels": {"kubernetes.io/metadata.name": self.agents.namespace}}
+        grants = [{"namespace": namespace, "name": name}]
+        ceiling = {
+            "apiVersion": contract.API_VERSION, "kind": contract.KIND_CEILING,
+            "metadata": {"name": self.agents.namespace},
+            "spec": {"namespaceSelector": selected, "services": grants},
+        }  # fmt: skip
+        self.api.apply("agentceilings", ceiling)
+        reference = {"name": name, "namespace": namespace, "port": GRANTED_PORT}
+        return {"name": GRANTED_ROUTE, "serviceRef": reference, "allow": [{"methods": ["GET"], "path": "/*"}]}
 
     def started(self, agents: Agents, name: str) -> Object:
         """Wait for an unguarded pod."""

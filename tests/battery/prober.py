@@ -415,13 +415,18 @@ DIRECT = {"dial", "datagram", "ping"}
 
 
 def try_one(attempt: Attempt) -> Finding:
-    """Make one attempt; never raises for what the network or the kernel does."""
+    """Make one attempt; never raises for what the network or the kernel does. `tries`: until it succeeds, so often."""
     began = time.monotonic()
-    try:
-        finding = KINDS[attempt["kind"]](attempt)
-    except OSError as error:
-        word = word_for(error)
-        finding = {"got": attempt["kind"] in DIRECT and word in ARRIVED, "word": word}
+    for last in range(attempt.get("tries", 1)):
+        if last:
+            time.sleep(1)
+        try:
+            finding = KINDS[attempt["kind"]](attempt)
+        except OSError as error:
+            word = word_for(error)
+            finding = {"got": attempt["kind"] in DIRECT and word in ARRIVED, "word": word}
+        if finding["got"]:
+            break
     return {**finding, "id": attempt.get("id", ""), "ms": round((time.monotonic() - began) * 1000, 1)}
 
 

@@ -31,6 +31,8 @@ SERVICE_CIDR_IPV6: Final = "fd00:10:96::/112"
 API_SERVICE_IPV4: Final = "10.96.0.1"
 CLUSTER_DNS_IPV4: Final = "10.96.0.10"
 API_PORT: Final = 6443
+GRANTED_SERVICE_IPV4: Final = "10.96.77.77"
+"""The battery asks for it, for a Service that a route is granted."""
 
 WORLD_DNS_IPV4: Final = "198.51.100.53"
 WORLD_DNS_IPV6: Final = "2001:db8:100::53"
@@ -41,6 +43,7 @@ LLM_IPV6: Final = "2001:db8:113::10"
 OUTLAW_IPV4: Final = "198.51.100.66"
 OUTLAW_IPV6: Final = "2001:db8:100::66"
 METADATA_IPV4: Final = "169.254.169.254"
+METADATA_IPV6: Final = "fd00:ec2::254"
 API_IPV4: Final = "203.0.113.20"
 API_IPV6: Final = "2001:db8:113::20"
 FORGE_IPV4: Final = "203.0.113.30"
@@ -55,7 +58,15 @@ WORLD_ADDRESSES_IPV4: Final = (
     API_IPV4,
     FORGE_IPV4,
 )
-WORLD_ADDRESSES_IPV6: Final = (WORLD_DNS_IPV6, WEBSITE_IPV6, LLM_IPV6, OUTLAW_IPV6, API_IPV6, FORGE_IPV6)
+WORLD_ADDRESSES_IPV6: Final = (
+    WORLD_DNS_IPV6,
+    WEBSITE_IPV6,
+    LLM_IPV6,
+    OUTLAW_IPV6,
+    METADATA_IPV6,
+    API_IPV6,
+    FORGE_IPV6,
+)
 
 WEBSITE_NAME: Final = "docs.example.com"
 LLM_NAME: Final = "llm.example.com"
@@ -92,6 +103,9 @@ WORLD_RECORDS: Final[dict[str, tuple[str, ...]]] = {
     f"translated.{LURE_PARENT}": ("64:ff9b::a5a:1",),
     f"sixtofour.{LURE_PARENT}": ("2002:a5a:1::1",),
     f"linklocal.{LURE_PARENT}": ("fe80::1",),
+    f"granted.{LURE_PARENT}": (GRANTED_SERVICE_IPV4,),
+    f"dead-granted.{LURE_PARENT}": (WEBSITE_IPV4, GRANTED_SERVICE_IPV4),
+    f"granted-dead.{LURE_PARENT}": (GRANTED_SERVICE_IPV4, WEBSITE_IPV4),
 }
 WORLD_ALIASES: Final[dict[str, str]] = {
     f"alias.{LURE_PARENT}": INWARD_NAME,

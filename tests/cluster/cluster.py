@@ -3,6 +3,7 @@
 `$CLUSTER` chooses which: unset or `local`, `kind`, or `external` with KUBECONFIG.
 """
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,6 +83,11 @@ def stop(component: str) -> None:
 def restart(component: str) -> None:
     """End and start one process of the local cluster, e.g. `kube-apiserver` or `world`."""
     lifecycle.restart(component)
+
+
+def unenforced() -> contextlib.AbstractContextManager[None]:
+    """Let nothing on the local cluster enforce NetworkPolicies meanwhile; `status` calls the engine dead."""
+    return lifecycle.unenforced()
 
 
 def state_dir() -> Path:

@@ -12,6 +12,7 @@ from tests.cluster import (
     instance,
     layout,
     local,
+    namespaces,
     prerequisites,
     processes,
     progress,
@@ -35,6 +36,7 @@ MAKERS: Final[dict[str, Maker]] = {
 PLAYED_BINARIES: Final = ("etcd", "kube-apiserver", "kwok")
 """One of each module that a light instance needs."""
 WORLD: Final = "world"
+ENGINE: Final = "kube-network-policies"
 STOP_PATIENCE_SECONDS: Final = 1.0
 
 
@@ -109,7 +111,7 @@ def stop(name: str) -> None:
 
 
 def restart(name: str) -> None:
-    """End one component, start it again, and wait until the API server (or the world) answers."""
+    """End one component, start it again, and wait until API server, world or policy engine answers."""
     stop(name)
     where = local.place()
     with exclusive(where):
@@ -118,4 +120,20 @@ def restart(name: str) -> None:
             starter.world()
             return
         starter.component(MAKERS[name](where, build.binary))
-        starter.until(name, lambda: startup.api_ready(where))
+        starter.until(name, startup.policies_enforced if name == ENGINE else lambda: startup.api_ready(where))
+
+
+@contextlib.contextmanager
+def unenforced() -> Iterator[None]:
+    """Let nothing enforce NetworkPolicies meanwhile, as where the network plugin ignores them.
+
+    The engine ends first and starts last: a run that dies in between leaves an instance that `status` calls unhealthy
+    and that the next `up` makes anew.
+    """
+    stop(ENGINE)
+    try:
+        namespaces.ask_nobody()
+        yield
+    finally:
+        namespaces.ask_again()
+        restart(ENGINE)

@@ -30,6 +30,20 @@ def queue_packets() -> None:
     explain_queue()
 
 
+def ask_nobody() -> None:
+    """Let pods' packets pass unasked, until `ask_again`."""
+    for command in network.unasking_rules():
+        processes.run(*command)
+
+
+def ask_again() -> None:
+    """Let the policy engine decide again, whatever is left of `ask_nobody`."""
+    for command in network.unasking_rules():
+        processes.run(*command, check=False)
+    for command in network.asking_rules():
+        processes.run(*command)
+
+
 def explain_queue() -> None:
     """Say who feeds the policy engine's queue, and why."""
     for command in network.probe_nft_queue():

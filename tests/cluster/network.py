@@ -91,6 +91,16 @@ def queue_rules() -> list[Command]:
     return commands
 
 
+def asking_rules() -> list[Command]:
+    """Return those of `queue_rules` that ask the engine. Each is the last of its chain, also when it is added again."""
+    return [rule for rule in queue_rules() if "NFQUEUE" in rule]
+
+
+def unasking_rules() -> list[Command]:
+    """Return the commands that take the asking rules away: then nothing enforces any NetworkPolicy."""
+    return [["-D" if word == "-A" else word for word in rule] for rule in asking_rules()]
+
+
 def probe_nft_queue() -> list[Command]:
     """Return commands that succeed where nftables has the `queue` expression; they leave only an empty table behind."""
     table = ["inet", "zaum-probe"]

@@ -227,7 +227,7 @@ def served(api: Api, policy: Object) -> None:
             api.apply("agentpolicies", policy)
             return
         except RefusedError as error:
-            if error.status != 404 or time.monotonic() > deadline:
+            if error.status not in {404, 429} or time.monotonic() > deadline:
                 raise
         time.sleep(0.2)
 

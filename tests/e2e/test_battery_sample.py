@@ -9,6 +9,7 @@ from tests.battery.play import Play
 from tests.support.e2e.api import Api
 
 
+@pytest.mark.alone
 @pytest.mark.world
 @pytest.mark.node
 def test_a_hostile_agent_that_knows_its_policy_gets_out_in_no_attempt(

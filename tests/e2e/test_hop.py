@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tests.cluster import addresses
+from tests.e2e import test_failures
 from tests.support.e2e import attempts, install
 from tests.support.e2e.agents import Agents
 from tests.support.e2e.api import Api, Object
@@ -147,3 +148,6 @@ def test_a_rolling_restart_fails_no_new_call(agents: Agents, api: Api, name: str
     after = next(line for line in agents.lines(pod) if line["failures"] or line["requests"] > so_far + 20)
     assert after["failures"] == []
     assert after["requests"] > 60
+    with test_failures.absent(api, f"zaum-{name}"):
+        failed = any(line["failures"] for line in agents.lines(pod))
+    assert failed, "the control: without any replica calls fail, and it is noticed"

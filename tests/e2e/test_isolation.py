@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.cluster import addresses
-from tests.support.e2e import attempts
+from tests.support.e2e import attempts, install
 from tests.support.e2e.agents import Agents
 from tests.support.e2e.api import Api, Object, RefusedError, condition
 from tests.support.e2e.world import World, pod_addresses
@@ -220,8 +220,30 @@ def test_i05_an_allowed_name_that_resolves_inward_reaches_nothing(agents: Agents
     wanted = [attempts.tunnel(addresses.INWARD_NAME, port=addresses.API_PORT), attempts.tunnel(addresses.WEBSITE_NAME)]
     _, (inside, outside) = agents.probes("inward", wanted, egress=inward)
     # By the CONNECT's own answer: what is behind that address would not pass for a website inside the tunnel either.
-    assert inside["outcome"] in {"503", "timeout"}, inside
+    assert (inside["outcome"], inside["rule"]) == ("403", contract.Rule.UPSTREAM_ADDRESS.value), inside
     assert (outside["outcome"], attempts.passed(outside)) == ("200", True), outside
+
+
+@pytest.mark.world
+def test_i05_what_holds_the_gateway_lets_it_reach_no_address_inside(free: Agents, api: Api) -> None:
+    """From a pod under a copy of the gateway's NetworkPolicy: Envoy itself never gets as far as dialling there."""
+    dials = [
+        attempts.dial(addresses.NODE_IPV4, addresses.API_PORT),
+        attempts.dial(addresses.NODE_IPV6, addresses.API_PORT),
+        attempts.dial(addresses.WEBSITE_IPV4, 443),
+    ]
+    assert [attempts.passed(each) for each in free.free_pod("unheld", dials)] == [True] * 3
+    held = api.get("networkpolicies", install.NAMESPACE, "zaum-gateway")["spec"]
+    api.apply(
+        "networkpolicies",
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "as-the-gateway", "namespace": free.namespace},
+            "spec": {**held, "podSelector": {}},
+        },
+    )
+    assert [attempts.passed(each) for each in free.free_pod("held", dials)] == [False, False, True]
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.e2e import install
+from tests.support.e2e import admission, install
 from tests.support.e2e.agents import READY_SECONDS, Agents
-from tests.support.e2e.api import Api, Object, condition
+from tests.support.e2e.api import Api, Object, RefusedError, condition
 from zaum_api import contract
 
 SLEEP = ["sleep", "3600"]
@@ -51,6 +51,52 @@ def test_i02_a_networkpolicy_that_selects_other_pods_only_is_not_named(agents: A
     agents.running("beside")
     exact = says("EgressExact", "True", "Exact")
     api.until("agentpolicies", agents.namespace, "beside", exact, seconds=READY_SECONDS, what="EgressExact")
+
+
+def widened(*named: str) -> Callable[[Object], bool]:
+    """Give what looks for EgressExact to say that exactly these widen, each by object and rule."""
+    said = f"NetworkPolicy {'; NetworkPolicy '.join(named)}. "
+
+    def holds(policy: Object) -> bool:
+        foreign = says("EgressExact", "False", "ForeignNetworkPolicy")(policy)
+        return foreign and condition(policy, "EgressExact")["message"].startswith(said)
+
+    return holds
+
+
+def test_i02_egress_exact_names_object_and_rule_of_all_that_widens_however_it_came_there(
+    agents: Agents, api: Api
+) -> None:
+    here, exact = agents.namespace, says("EgressExact", "True", "Exact")
+
+    def made(name: str, selector: Object, *egress: Object) -> Object:
+        spec = {"podSelector": selector, "policyTypes": ["Egress"], "egress": list(egress)}
+        meta = {"name": name, "namespace": here}
+        return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": spec}
+
+    # Before there was a guard to refuse it.
+    api.apply("networkpolicies", made("early", {}, {}))
+    api.apply("networkpolicies", made("others", {"matchLabels": {"app": "web"}}, {}))
+    api.apply("agentpolicies", agents.policy("x", command=SLEEP))
+    early = "early, spec.egress[0]: to anyone on any port"
+    api.until("agentpolicies", here, "x", widened(early), seconds=READY_SECONDS, what="early is named")
+    api.delete("networkpolicies", here, "early")
+    agents.running("x")
+    api.until("agentpolicies", here, "x", exact, seconds=READY_SECONDS, what="EgressExact")
+
+    # By whoever admission lets pass: the first rule opens only what is open already.
+    (own,) = api.get("networkpolicies", here, contract.child_name("x"))["spec"]["egress"]
+    web = {"to": [{"ipBlock": {"cidr": "198.51.100.0/24"}}], "ports": [{"protocol": "TCP", "port": 443}]}
+    late = made("late", {"matchLabels": {contract.LABEL_POLICY: "x"}}, own, web)
+    with pytest.raises(RefusedError, match=contract.LABEL_AGENT):
+        api.apply("networkpolicies", late)
+    for body in (late, made("later", {}, {})):
+        api.as_user(admission.OPERATOR).create("networkpolicies", body)
+    both = ("late, spec.egress[1]: to 198.51.100.0/24 on TCP 443", "later, spec.egress[0]: to anyone on any port")
+    api.until("agentpolicies", here, "x", widened(*both), seconds=FOLLOWED_SECONDS, what="both are named")
+    for name in ("late", "later"):
+        api.delete("networkpolicies", here, name)
+    api.until("agentpolicies", here, "x", exact, seconds=FOLLOWED_SECONDS, what="EgressExact again")
 
 
 def test_i09_an_agent_that_speaks_to_the_gateway_by_itself_is_ended_and_said_to_be_a_runaway(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tests.redaction.corpus import Label, Sample
 from zaum_api import documents
-from zaum_watchdog.core.redaction import classes, decoding, lane, searching
+from zaum_watchdog.core.redaction import classes, lane, searching
 from zaum_watchdog.core.redaction.classes import Kind
 
 _ALL = documents.Classes(*[documents.Redact.MASK] * 6)
@@ -33,7 +33,7 @@ def found_in(text: bytes, prefilter: searching.Prefilter) -> list[Label]:
     """Give what is found in a text."""
     search = searching.Search(prefilter, classes.actions(_ALL))
     one = lane.Lane(search, lambda hit: hit.kind.value.encode(), names=False)
-    one.add(*decoding.decode(text, 0))
+    one.add(text, 0)
     return [Label(edit.start, edit.end, Kind(edit.instead.decode())) for edit in one.decide(final=True)]
 
 

@@ -17,6 +17,8 @@ _LOOP: Final = re.compile(
 _PROXIED: Final = re.compile(
     r"[ ]*\{\{- if .Values.gateway.upstreamProxy.host \}\}\n(.*?)[ ]*\{\{- end \}\}\n", re.DOTALL
 )
+_SIGNED: Final = re.compile(r'[ ]*\{\{- if eq .Values.gateway.hop "Signed" \}\}\n(.*?)[ ]*\{\{- end \}\}\n', re.DOTALL)
+"""What is left of the conditions when those about the proxy are decided."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Given:
     excluded: Sequence[str] | None = None
     """None: the denied ranges of values.yaml."""
     proxy: tuple[str, int] | None = None
+    signed: bool = True
 
 
 def text(given: Given = Given()) -> str:
@@ -35,6 +38,7 @@ def text(given: Given = Given()) -> str:
     ranges = denied_ranges() if given.excluded is None else given.excluded
     whole = _LOOP.sub(lambda found: "".join(_of_range(found[1], each) for each in ranges), FILE.read_text())
     whole = _PROXIED.sub(lambda found: found[1] if given.proxy else "", whole)
+    whole = _SIGNED.sub(lambda found: found[1] if given.signed else "", whole)
     host, port = given.proxy or ("", 0)
     for expression, value in (
         (".Release.Namespace", given.namespace),

@@ -25,6 +25,7 @@ from tests.support.e2e.api import Api
 from zaum_api import contract
 from zaum_operator.core import access
 from zaum_operator.core.access import Grant, Scope
+from zaum_operator.core.certificates import session_keys, stored
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 NAMESPACE: Final = "zaum-system"
@@ -85,7 +86,15 @@ def install(api: Api, folder: Path) -> Installation:
     token = api.create("serviceaccounts", asked, name=ACCOUNT, sub="token")["status"]["token"]
     config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text())
     server_ca = config["clusters"][0]["cluster"]["certificate-authority-data"]
+    _show_session_keys(folder / contract.SESSION_SECRET)
     return Installation(folder, server_ca, token, Authority(folder).ca)
+
+
+def _show_session_keys(volume: Path) -> None:
+    """Show fresh ones, as a kubelet would: of what is not there the operator would write more at each start."""
+    volume.mkdir(exist_ok=True)
+    (volume / stored.REVISION).write_text("1")
+    (volume / session_keys.MADE).write_text(str(int(time.time())))
 
 
 def _established(seen: dict[str, Any]) -> bool:
@@ -176,7 +185,7 @@ class LocalOperator:
             "ZAUM_WATCHDOG_IMAGE": WATCHDOG_IMAGE,
             "ZAUM_GATEWAY_CA_FILE": str(self.installation.ca_file),
             "ZAUM_IDENTITY": self.name,
-            # No kubelet brings Secrets here: what the operator would make of them it could not see.
+            # No kubelet brings Secrets here: what the operator would make of certificates it could not see.
             "ZAUM_CERTIFICATES": "External",
             "ZAUM_CERTIFICATES_DIR": str(self.installation.folder),
             **self.settings,

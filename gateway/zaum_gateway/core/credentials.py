@@ -145,7 +145,12 @@ def _time_problem(claims: Mapping[str, object], now: float) -> str:
 
 
 def _seconds(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # JSON's whole numbers have no end, and anybody may have written this one
+        return None
 
 
 def _mapping(value: object) -> Mapping[str, object]:

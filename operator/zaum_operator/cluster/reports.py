@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 5.0
 JITTER: Final = 0.2
-AUTHORIZERS_MAX: Final = 16
+AUTHORIZERS_MAX: Final = 32
+"""More than the chart runs: who is not asked has contacts that end no pod."""
 _AUTHORIZERS: Final = f"{contract.LABEL_COMPONENT}={contract.COMPONENT_AUTHORIZER}"
 Ask = Callable[[str, int, Path, Path], Awaitable[bytes]]
 

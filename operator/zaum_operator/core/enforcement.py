@@ -9,8 +9,6 @@ from zaum_operator.core.plan import Plan
 from zaum_operator.core.pods import Pod
 from zaum_operator.core.snapshot import Snapshot
 
-_NAMED = 3
-
 
 def proven(snapshot: Snapshot, plan: Plan) -> Finding:
     """Say whether the cage of every running pod was tried and held. Whoever gathers reports leaves old ones out."""
@@ -79,5 +77,5 @@ def _reached(pod: Pod, reached: list[documents.Escape], certain: frozenset[str])
 
 
 def _text(found: "list[documents.Escape] | tuple[documents.Escape, ...]") -> str:
-    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    return ", ".join(f"{item.target} ({item.address}): {item.outcome}" for item in found[:_NAMED]) + more
+    """Name all of them: a report holds few (documents.ESCAPES_MAX), and each says where to look."""
+    return ", ".join(f"{item.target} ({item.address}): {item.outcome}" for item in found)

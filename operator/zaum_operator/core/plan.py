@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from zaum_api import contract
-from zaum_api.v1alpha1.agent import Agent
+from zaum_api.v1alpha1.policy import Spec
 from zaum_operator.core import ceiling, children, foreign, intent, kinds, live, pods, replacement, routes, tasks
 from zaum_operator.core import ceilings as ceilings_of
 from zaum_operator.core import effective as effective_values
@@ -66,6 +66,31 @@ class Plan:
     """When to look again although nothing may have happened."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What is known before the spec is looked at."""
+
+    snapshot: Snapshot
+    site: Site
+    now: datetime
+    intent: Intent
+    before: tasks.Outcome | None
+    """What a Task had come to, as the status has it."""
+    held: Ceilings
+    guarding: tuple[Action, ...]
+    seen: tuple[Pod, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Aim:
+    """What the spec comes to under the ceilings, and what stands beside it."""
+
+    effective: Effective
+    template: Object
+    found: tuple[foreign.Foreign, ...]
+    want: replacement.Want
+
+
 def of_policy(
     snapshot: Snapshot,
     policy: Object,
@@ -91,83 +116,96 @@ def of_policy(
     held = ceilings_for(snapshot.ceilings, snapshot.namespace, site, readers)
     guarding = children.repair(kinds.NETWORK_POLICY, guard.render(wanted.key.namespace, held.access), snapshot)
     seen = tuple(map(functools.partial(_seen, snapshot), snapshot.pods))
+    scene = _Scene(snapshot, site, now, wanted, before, held, guarding, seen)
     if wanted.spec is None:
-        found = foreign.find(snapshot.network_policies, None, _faces(seen, [metadata.pod_selector(wanted.key.name)]))
-        return Plan(
-            wanted, guarding, ceilings=held, opened=_opened(snapshot.namespace),
-            beside=found, outcome=before, namespaced=site.namespaced,
-        )  # fmt: skip
-    effective = effective_values.resolve(
-        wanted.spec, held, api_audiences=site.api_audiences, cluster=_cluster(snapshot, site), ledger=site.ledger
-    )
-    template = pod.template(wanted, wanted.spec.agent, effective, site)
-    to_come = (pod.labels(template, ordinal) for ordinal in range(max(effective.replicas, 1)))
-    own = network.render(wanted, site, entries=effective.ingress)
-    found = foreign.find(snapshot.network_policies, own, _faces(seen, to_come))
-    runs = not _against(effective, found)
-    want = _want(
-        wanted.spec.agent, effective, site, template,
-        runs=runs, start=runs and _startable(snapshot, effective, held), may_roll=may_roll,
-    )  # fmt: skip
-    decision, outcome = _decide(effective, seen, want, before, found, now=now)
-    written = _written(wanted, effective, snapshot, site)
-    draft = children.Draft(wanted, effective, snapshot, site, decision, written=written, read=readers.policy)
+        return _guarded(scene)
+    return _planned(scene, _aim(scene, wanted.spec, may_roll=may_roll), suffix=suffix, read=readers.policy)
+
+
+def _guarded(scene: _Scene) -> Plan:
+    """Plan for a spec that cannot be read: nothing but the guard."""
+    templates = [metadata.pod_selector(scene.intent.key.name)]
     return Plan(
-        intent=wanted,
-        actions=(
-            *live.taken_down(snapshot, decision),
-            *guarding,
-            *children.of_plan(draft),
-            *live.mended(snapshot, template, decision, written=written, lifetime=effective.lifetime),
-            *children.claims(draft),
-            *live.started(draft, want, suffix=(lambda _: tasks.suffix(wanted.uid)) if effective.task else suffix),
-        ),
-        effective=effective,
-        ceilings=held,
-        opened=_opened(snapshot.namespace),
-        beside=found,
-        decision=decision,
-        outcome=outcome,
-        unseen=_unseen(wanted, before, outcome, seen),
-        lost=tuple(item for item in seen if item.overdue is not None and item.overdue <= now),
-        stuck=children.stuck(draft),
-        namespaced=site.namespaced,
-        ledger=site.ledger,
-        certain=config.certain(site, snapshot.gateway),
-        again_at=_again(decision, seen, now=now),
+        scene.intent,
+        scene.guarding,
+        ceilings=scene.held,
+        opened=_opened(scene.snapshot.namespace),
+        beside=foreign.find(scene.snapshot.network_policies, None, _faces(scene.seen, templates)),
+        outcome=scene.before,
+        namespaced=scene.site.namespaced,
     )
 
 
-def _written(wanted: Intent, effective: Effective, snapshot: Snapshot, site: Site) -> config.Written | None:
-    gateway = snapshot.gateway
-    return config.write(wanted, effective, gateway, site, before=snapshot.config) if gateway else None
-
-
-def _cluster(snapshot: Snapshot, site: Site) -> routes.Cluster:
+def _aim(scene: _Scene, spec: Spec, *, may_roll: bool) -> _Aim:
+    snapshot, site = scene.snapshot, scene.site
     prices = snapshot.gateway.prices if snapshot.gateway else ()
-    return routes.Cluster(snapshot.services, site.cluster_domain, frozenset({site.release_namespace}), prices)
-
-
-def _faces(seen: tuple[Pod, ...], templates: Iterable[dict[str, str]]) -> Iterator[dict[str, str]]:
-    """Give the labels of the policy's pods: of those that live, whatever somebody put on them, and of those to come."""
-    yield from (dict(item.labels) for item in seen if item.phase is not pods.Phase.ENDED)
-    yield from templates
-
-
-def _want(
-    agent: Agent, effective: Effective, site: Site, template: Object, *, runs: bool, start: bool, may_roll: bool
-) -> replacement.Want:
-    return replacement.Want(
+    cluster = routes.Cluster(snapshot.services, site.cluster_domain, frozenset({site.release_namespace}), prices)
+    effective = effective_values.resolve(
+        spec, scene.held, api_audiences=site.api_audiences, cluster=cluster, ledger=site.ledger
+    )
+    template = pod.template(scene.intent, spec.agent, effective, site)
+    to_come = (pod.labels(template, ordinal) for ordinal in range(max(effective.replicas, 1)))
+    own = network.render(scene.intent, site, entries=effective.ingress)
+    found = foreign.find(snapshot.network_policies, own, _faces(scene.seen, to_come))
+    runs = not _against(effective, found)
+    want = replacement.Want(
         replicas=effective.replicas,
         run=runs,
-        start=start,
-        template=pod.digest(template, agent, effective, site),
+        start=runs and _startable(snapshot, effective, scene.held),
+        template=pod.digest(template, spec.agent, effective, site),
         images=pods.images(template),
         site=installation.digest(site),
         lifetime=effective.lifetime,
         revoked=isinstance(effective.token, NoToken),
         may_roll=may_roll,
     )
+    return _Aim(effective, template, found, want)
+
+
+def _planned(scene: _Scene, aim: _Aim, *, suffix: Callable[[int], str], read: Callable[[Object], Intent]) -> Plan:
+    snapshot, site, wanted, effective = scene.snapshot, scene.site, scene.intent, aim.effective
+    decision, outcome = _decide(scene, aim)
+    gateway = snapshot.gateway
+    written = config.write(wanted, effective, gateway, site, before=snapshot.config) if gateway else None
+    draft = children.Draft(wanted, effective, snapshot, site, decision, written=written, read=read)
+    return Plan(
+        intent=wanted,
+        actions=(*_mending(scene, aim, draft), *live.started(draft, aim.want, suffix=_suffix(scene, aim, suffix))),
+        effective=effective,
+        ceilings=scene.held,
+        opened=_opened(snapshot.namespace),
+        beside=aim.found,
+        decision=decision,
+        outcome=outcome,
+        unseen=_unseen(scene, outcome),
+        lost=tuple(item for item in scene.seen if item.overdue is not None and item.overdue <= scene.now),
+        stuck=children.stuck(draft),
+        namespaced=site.namespaced,
+        ledger=site.ledger,
+        certain=config.certain(site, snapshot.gateway),
+        again_at=_again(decision, scene.seen, now=scene.now),
+    )
+
+
+def _mending(scene: _Scene, aim: _Aim, draft: children.Draft) -> Iterator[Action]:
+    """Give what is to be done before a pod may start, in this order."""
+    yield from live.taken_down(scene.snapshot, draft.decision)
+    yield from scene.guarding
+    yield from children.of_plan(draft)
+    lifetime = aim.effective.lifetime
+    yield from live.mended(scene.snapshot, aim.template, draft.decision, written=draft.written, lifetime=lifetime)
+    yield from children.claims(draft)
+
+
+def _suffix(scene: _Scene, aim: _Aim, suffix: Callable[[int], str]) -> Callable[[int], str]:
+    """A task has one pod, whose name is known: whoever starts it twice is refused by the API server."""
+    return (lambda _: tasks.suffix(scene.intent.uid)) if aim.effective.task else suffix
+
+
+def _faces(seen: tuple[Pod, ...], templates: Iterable[dict[str, str]]) -> Iterator[dict[str, str]]:
+    """Give the labels of the policy's pods: of those that live, whatever somebody put on them, and of those to come."""
+    yield from (dict(item.labels) for item in seen if item.phase is not pods.Phase.ENDED)
+    yield from templates
 
 
 def ceilings_for(
@@ -188,18 +226,11 @@ def _opened(namespace: Object | None) -> bool:
     return bool(labels.get(contract.LABEL_ACCESS) == contract.LABEL_ACCESS_VALUE)
 
 
-def _decide(
-    effective: Effective,
-    seen: tuple[Pod, ...],
-    want: replacement.Want,
-    before: tasks.Outcome | None,
-    found: tuple[foreign.Foreign, ...],
-    *,
-    now: datetime,
-) -> tuple[replacement.Decision, tasks.Outcome | None]:
-    if not effective.task:
-        return replacement.decide(seen, want, now=now), None
-    task = tasks.decide(before, seen, stop=_against(effective, found), start=want.start)
+def _decide(scene: _Scene, aim: _Aim) -> tuple[replacement.Decision, tasks.Outcome | None]:
+    if not aim.effective.task:
+        return replacement.decide(scene.seen, aim.want, now=scene.now), None
+    stop = _against(aim.effective, aim.found)
+    task = tasks.decide(scene.before, scene.seen, stop=stop, start=aim.want.start)
     return task.decision, task.outcome
 
 
@@ -209,9 +240,10 @@ def _seen(snapshot: Snapshot, body: Object) -> Pod:
     return replace(pod, contacted=pod.uid in snapshot.contacts)
 
 
-def _unseen(wanted: Intent, before: tasks.Outcome | None, outcome: tasks.Outcome | None, seen: tuple[Pod, ...]) -> str:
-    given_up = outcome is not None and outcome.final and not (before is not None and before.final) and not seen
-    return contract.pod_name(wanted.key.name, 0, tasks.suffix(wanted.uid)) if given_up else ""
+def _unseen(scene: _Scene, outcome: tasks.Outcome | None) -> str:
+    known = bool(scene.seen) or (scene.before is not None and scene.before.final)
+    given_up = outcome is not None and outcome.final and not known
+    return contract.pod_name(scene.intent.key.name, 0, tasks.suffix(scene.intent.uid)) if given_up else ""
 
 
 def _against(effective: Effective, found: tuple[foreign.Foreign, ...]) -> str:

@@ -90,4 +90,6 @@ def _counted(plan: Plan, wanted: int) -> Finding:
         return no(Reason.PROGRESSING, f"{text}; {decision.outdated} wait to be replaced.")
     if ready == wanted:
         return yes(Reason.ALL_READY, f"{text}.")
+    if plan.effective is not None and plan.effective.require_proof:
+        text += "; no agent starts before its pod's cage test has passed (condition EnforcementProven)"
     return Finding(Status.FALSE, Reason.PROGRESSING, f"{text}.")

@@ -100,9 +100,14 @@ def framing(lengths: list[bytes], codings: list[bytes]) -> str:
 def kept(
     found: Headers, dropped: frozenset[bytes], prefixes: tuple[bytes, ...], named_away: frozenset[bytes]
 ) -> list[bytes]:
-    """Give the lines that pass, without line ends. Names go out in lower case, which HTTP does not distinguish."""
+    """Give the lines that pass, without line ends. Names go out in lower case, which HTTP does not distinguish.
+
+    Many servers know no underscore in a name either (RFC 3875 §4.1.18), so what is dropped is dropped in that spelling.
+    """
     return [
         name + b": " + value
         for name, value in found
-        if name not in dropped and name not in named_away and not name.startswith(prefixes)
+        if (meant := name.replace(b"_", b"-")) not in dropped
+        and name not in named_away
+        and not meant.startswith(prefixes)
     ]

@@ -5,9 +5,13 @@ nothing behind it: whether the agent hears of it by an answer or by a cut depend
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from zaum_api import contract
 from zaum_watchdog.core import bodies, echo, responses
+
+INTERIM_MAX: Final = 16
+"""Interim answers before the one that counts: each costs as much as any head."""
 
 
 @dataclass(slots=True)
@@ -26,13 +30,14 @@ class Passed:
 class Relaying:
     """One answer to a request by `method`; `searched` is None where no credential went in."""
 
-    __slots__ = ("_body", "_head", "_method", "_scanner", "_searched", "answer", "down")
+    __slots__ = ("_body", "_head", "_interim", "_method", "_scanner", "_searched", "answer", "down")
 
     def __init__(self, method: str, searched: echo.Searched | None) -> None:
         self._method = method
         self._searched = searched
         self._scanner = echo.Scanner(searched) if searched is not None else None
         self._head = b""
+        self._interim = 0
         self._body: bodies.Body = bodies.Sized(0)
         self.answer: responses.Answer | None = None
         """Its head, once it is whole and nothing is wrong with it."""
@@ -63,6 +68,9 @@ class Relaying:
                 return _echoed()
             if not answer.interim:
                 return self._begin(answer, keep=keep)
+            self._interim += 1
+            if self._interim > INTERIM_MAX:
+                return _malformed(f"more than {INTERIM_MAX} interim answers come before it")
 
     def _begin(self, answer: responses.Answer, *, keep: bool) -> Passed:
         if self._searched is not None and answer.coded and answer.ends is not responses.Ends.AT_ONCE:

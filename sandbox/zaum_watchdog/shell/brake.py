@@ -24,6 +24,8 @@ class Why(IntFlag):
     """What came is still being taken apart."""
     HELD = 4
     """What came cannot be used yet."""
+    SEALED = 8
+    """What came is still being decrypted."""
 
 
 class Brake:

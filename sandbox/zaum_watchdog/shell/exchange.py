@@ -5,12 +5,12 @@ than the other one takes. Nothing is stored but what the next byte decides.
 """
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from zaum_api import contract
 from zaum_watchdog.core import (
     answers,
-    bodies,
+    asking,
     exchanges,
     gateway_answer,
     refusals,
@@ -19,7 +19,7 @@ from zaum_watchdog.core import (
     routes,
 )  # fmt: skip
 from zaum_watchdog.core.exchanges import Phase
-from zaum_watchdog.shell import brake, clock, credentials, upstream
+from zaum_watchdog.shell import brake, clock, credentials, parties, upstream
 
 HELD_MAX: Final = 64 * 1024
 """Bytes of a request that wait for its connection, or for the request before it."""
@@ -29,74 +29,18 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _RULE: Final = contract.Rule
 
 
-class Agent(Protocol):
-    """The agent's side of the exchange."""
-
-    brake: brake.Brake
-
-    def enter(self, phase: Phase) -> None:
-        """Say where the exchange stands."""
-
-    def write(self, data: bytes) -> None:
-        """Send to the agent."""
-
-    def refused(self, refused: refusals.Refusal, *, recorded: bool) -> None:
-        """Answer with a refusal, and end; nothing of another answer has been sent.
-
-        `recorded`: the request has left, and its record says how it ended.
-        """
-
-    def relayed(self, answer: gateway_answer.Declined) -> None:
-        """Answer with the gateway's refusal, and end."""
-
-    def cut_short(self) -> None:
-        """End so that the agent can tell that its answer is not complete."""
-
-    def over(self, *, keep: bool) -> None:
-        """Go on with the next request, or end."""
-
-    def soon(self, then: Callable[[], None]) -> None:
-        """Call after others had their turn."""
-
-    def behind(self, data: bytes) -> None:
-        """Take what came behind the request."""
-
-
-class Shared(Protocol):
-    """What all exchanges share: connections to upstreams, and the books."""
-
-    def kept(self, route: routes.Route) -> upstream.Connection | None:
-        """Give an idle one."""
-
-    def dial(self, route: routes.Route, user: "Exchange", *, secure: bool) -> None:
-        """Begin a new one, and hand it to the user's `adopt`."""
-
-    def keep(self, connection: upstream.Connection, *, nanoseconds: int) -> None:
-        """Take one back that can carry another request."""
-
-    def begun(self) -> None:
-        """Count a request that goes on."""
-
-    def allowed(self, asked: routes.Asked) -> None:
-        """Record that a request leaves."""
-
-    def ended(self, exchange: "Exchange", rule: contract.Rule | None, status: int) -> None:
-        """Record how a request ended that was begun."""
-
-
-class Exchange(upstream.User):
+class Exchange(parties.User):
     """See the module."""
 
     __slots__ = (
-        "_agent", "_body", "_connection", "_credential", "_held", "_later_down", "_later_up", "_over", "_pooled",
-        "_relaying", "_sent", "_shared", "_told", "_tries", "asked", "begun", "body_done", "done", "recorded",
-        "started", "up",
+        "_agent", "_asking", "_connection", "_credential", "_held", "_later_down", "_later_up", "_over", "_pooled",
+        "_relaying", "_sent", "_shared", "_told", "_tries", "asked", "begun", "done", "recorded", "started",
     )  # fmt: skip
 
     def __init__(
         self,
-        agent: Agent,
-        shared: Shared,
+        agent: parties.Agent,
+        shared: parties.Shared,
         asked: routes.Asked,
         credential: credentials.Credential | None,
     ) -> None:
@@ -105,9 +49,7 @@ class Exchange(upstream.User):
         self.asked = asked
         self._credential = credential
         self.started = clock.monotonic()
-        chunked = asked.request.length == requests.CHUNKED
-        self._body: bodies.Chunked | bodies.Sized = bodies.Chunked() if chunked else bodies.Sized(asked.request.length)
-        self.body_done = False
+        self._asking = asking.Asking(asked)
         self._held = b""
         self._later_up = b""
         self._later_down = b""
@@ -123,7 +65,6 @@ class Exchange(upstream.User):
         self.begun = False
         self.recorded = False
         self.done = False
-        self.up = 0
 
     # The request.
 
@@ -131,6 +72,16 @@ class Exchange(upstream.User):
     def answering(self) -> bool:
         """Say whether the agent has got a part of the answer."""
         return self._told
+
+    @property
+    def body_done(self) -> bool:
+        """Say whether all of the request has come."""
+        return self._asking.done
+
+    @property
+    def up(self) -> int:
+        """Count the content that the agent has sent, in bytes."""
+        return self._asking.up
 
     @property
     def down(self) -> int:
@@ -172,35 +123,24 @@ class Exchange(upstream.User):
         if self._later_up:
             self._later_up += data
             return b""
-        taken = self._body.feed(data)
-        if taken.problem:
-            self._wrong(requests.malformed(f"in the body, {taken.problem}"))
+        passed = self._asking.feed(data)
+        if passed.refused is not None:
+            self._wrong(passed.refused)
             return b""
-        self.up += sum(map(len, taken.pieces))
-        if self.up > routes.BODY_MAX:
-            self._wrong(routes.too_large(self.asked.route.authority))
-            return b""
-        self._send(self._framed(taken))
-        if taken.later:
-            self._later_up = taken.later
+        self._send(passed.data)
+        if passed.later:
+            self._later_up = passed.later
             self._agent.brake.pull(brake.Why.LATER)
             self._agent.soon(self._again_up)
-        if taken.done:
-            self.body_done = True
-            if self._sent and self._relaying.answer is None:
-                self._agent.enter(Phase.THINKING)
-        return taken.rest
+        if passed.done and self._sent and self._relaying.answer is None:
+            self._agent.enter(Phase.THINKING)
+        return passed.rest
 
     def _again_up(self) -> None:
         if not self.done:
             later, self._later_up = self._later_up, b""
             self._agent.brake.release(brake.Why.LATER)
             self._agent.behind(self.feed(later))
-
-    def _framed(self, taken: bodies.Taken) -> bytes:
-        if isinstance(self._body, bodies.Sized):
-            return b"".join(taken.pieces)
-        return bodies.chunk(taken.pieces) + (bodies.LAST_CHUNK if taken.done else b"")
 
     def _send(self, data: bytes) -> None:
         if not data:
@@ -245,7 +185,7 @@ class Exchange(upstream.User):
             self._dial(secure=True)
         else:
             self._finish(answer.rule, answer.status)
-            self._agent.relayed(answer)
+            self._agent.relayed(answer, recorded=self.recorded)
 
     def failed(self, rule: contract.Rule, problem: str, *, again: bool) -> None:
         """Try another connection, or give up."""
@@ -253,8 +193,7 @@ class Exchange(upstream.User):
         if again and self._tries < TRIES:
             self._dial(secure=False)
         else:
-            at = self.asked.route.authority
-            self.refuse(refusals.Refusal(rule, problem, "", at.host.name, at.port))
+            self._unanswered(rule, problem)
 
     def received(self, data: bytes) -> None:
         """Take a piece of the answer."""
@@ -287,9 +226,8 @@ class Exchange(upstream.User):
             self._agent.enter(Phase.DIALLING)
             self._dial(secure=False)
             return
-        at = self.asked.route.authority
-        problem = f"the upstream {at.host.name} hung up without an answer"
-        self.refuse(refusals.Refusal(_RULE.UPSTREAM_UNAVAILABLE, problem, "", at.host.name, at.port))
+        host = self.asked.route.authority.host.name
+        self._unanswered(_RULE.UPSTREAM_UNAVAILABLE, f"the upstream {host} hung up without an answer")
 
     def stop(self) -> None:
         """Read no more from the agent until the upstream has taken what is queued."""
@@ -306,6 +244,10 @@ class Exchange(upstream.User):
                 self._connection.brake.pull(brake.Why.OTHER_SIDE)
             else:
                 self._connection.brake.release(brake.Why.OTHER_SIDE)
+
+    def soon(self, then: Callable[[], None]) -> None:
+        """Call after others had their turn."""
+        self._agent.soon(then)
 
     # The answer.
 
@@ -365,11 +307,13 @@ class Exchange(upstream.User):
         if self._told:
             self.fail(rule)
             return
-        at = self.asked.route.authority
-        text = f"of the upstream {at.host.name}: {problem}"
-        self.refuse(refusals.Refusal(rule, text, "", at.host.name, at.port))
+        self._unanswered(rule, f"of the upstream {self.asked.route.authority.host.name}: {problem}")
 
     # Ends.
+
+    def _unanswered(self, rule: contract.Rule, problem: str) -> None:
+        at = self.asked.route.authority
+        self.refuse(refusals.Refusal(rule, problem, "", at.host.name, at.port))
 
     def refuse(self, refused: refusals.Refusal) -> None:
         """End with a refusal; the agent has got nothing of an answer."""

@@ -10,8 +10,6 @@ from typing import Final
 from zaum_api import documents
 from zaum_watchdog.shell import reactor
 
-DIAL_SECONDS: Final = 3.0
-"""For one address: as long for TCP, and as long again for TLS."""
 HANDSHAKES_AT_ONCE: Final = 2
 """The event loop takes all handshakes that are due in one go, and each costs it up to half a millisecond."""
 
@@ -58,13 +56,28 @@ class Dialler:
         else:
             self._begin(peer, self._in_order(peer.addresses), upstream, failed)
 
-    def dial_plain(self, addresses: tuple[str, ...], port: int, upstream: Upstream, failed: Callable[[], None]) -> None:
-        """Connect `upstream` without TLS, or call `failed` when none of `addresses` answers, tried in their order."""
-        if not addresses:
+    def dial_plain(
+        self,
+        addresses: tuple[str, ...],
+        port: int,
+        upstream: Upstream,
+        failed: Callable[[], None],
+        missed: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Connect `upstream` without TLS, or call `failed` when none of `addresses` answers, tried in their order.
+
+        `missed` is told of each that does not.
+        """
+        if not addresses or not upstream.wanted:
             failed()
             return
         first, *others = addresses
-        self._reactor.dial(first, port, upstream, lambda: self.dial_plain((*others,), port, upstream, failed))
+
+        def next_one() -> None:
+            missed(first)
+            self.dial_plain((*others,), port, upstream, failed, missed)
+
+        self._reactor.dial(first, port, upstream, next_one)
 
     def _in_order(self, addresses: tuple[str, ...]) -> tuple[str, ...]:
         return addresses[self._first :] + addresses[: self._first]
@@ -113,7 +126,7 @@ class Dialler:
         ready = loop.create_future()
         loop.add_writer(made, _settle, ready)
         try:
-            async with asyncio.timeout(DIAL_SECONDS):
+            async with asyncio.timeout(reactor.DIAL_SECONDS):
                 await ready
         finally:
             loop.remove_writer(made)
@@ -131,7 +144,7 @@ class Dialler:
             sock=connected,
             ssl=context,
             server_hostname=name,
-            ssl_handshake_timeout=DIAL_SECONDS,
+            ssl_handshake_timeout=reactor.DIAL_SECONDS,  # as long again as for TCP
             ssl_shutdown_timeout=1.0,
         )
 

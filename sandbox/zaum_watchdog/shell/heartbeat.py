@@ -14,10 +14,9 @@ class Heartbeat:
     period.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, period_seconds: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, period: int) -> None:
         self._loop = loop
-        self._seconds = period_seconds
-        self._period = int(period_seconds * 1e9)
+        self._period = period
         self._queue = clock.CoreQueue()
         self._used = 0
         self._waited = 0
@@ -31,7 +30,7 @@ class Heartbeat:
         self._next(clock.monotonic())
 
     def _next(self, now: int) -> None:
-        self._loop.call_later(self._seconds, self._beat, now + self._period)
+        self._loop.call_later(self._period / 1e9, self._beat, now + self._period)
 
     def _beat(self, due: int) -> None:
         now, used, waited = clock.monotonic(), clock.thread_cpu(), self._queue.waited()

@@ -14,11 +14,14 @@ from typing import Final
 from zaum_api import contract, documents
 from zaum_egress import hosts
 from zaum_watchdog.core import gateway_answer, session
+from zaum_watchdog.core.phases import SECOND
 from zaum_watchdog.shell import clock, gateway, session_call, watch, wire
 
 Transport = asyncio.Transport | wire.Wire
 """With TLS, or without."""
 _NONE: Final = session.State()
+REST: Final = 10 * SECOND
+"""So long (ns) no plain connection is tried to an address whose last one came to nothing: most wait in vain for it."""
 DISTRUST: Final = frozenset({contract.Rule.SIGNATURE_INVALID, contract.Rule.REPLAYED})
 """By these the gateway says that it does not take a signature; a token over TLS may still be good."""
 
@@ -30,6 +33,8 @@ class Hop:
         self._watch = shared
         self._dialler = dialler
         self._sessions: dict[str, session.State] = {}
+        self._missed: dict[str, int] = {}
+        """When an address may be dialled in the plain again."""
         self._calls: set[session_call.SessionCall] = set()
         # Unique is all that a nonce has to be: a start of its own for each process, and a number.
         self._nonces = (f"{start}{number:x}" for start in (os.urandom(8).hex() + "-",) for number in itertools.count())
@@ -57,10 +62,15 @@ class Hop:
         now = clock.monotonic()
         known = self._sessions
         ready = tuple(address for address in peer.addresses if known.get(address, _NONE).usable(now))
+        if self._missed:
+            ready = tuple(address for address in ready if now >= self._missed.get(address, now))
         if ready:
-            self._dialler.dial_plain(ready, config.signed_port, upstream, by_tls)
+            self._dialler.dial_plain(ready, config.signed_port, upstream, by_tls, self._miss)
         else:
             by_tls()
+
+    def _miss(self, address: str) -> None:
+        self._missed[address] = clock.monotonic() + REST
 
     def ask(self, authority: hosts.Authority, over: Transport) -> bytes:
         """Give the head that asks for a tunnel on the connection `over`, written anew from the decision.
@@ -104,6 +114,7 @@ class Hop:
         for address in [*self._sessions]:
             if address not in wanted and self._sessions[address].usable(now) is None:
                 del self._sessions[address]
+                self._missed.pop(address, None)
         for address in wanted:
             state = self._sessions.get(address, _NONE)
             if state.due(now) and self._watch.token.header:

@@ -8,11 +8,11 @@ from zaum_watchdog.shell import upstream
 
 
 class Pool:
-    """The idle ones, newest last. `sessions`: by which new ones resume."""
+    """The idle ones, newest last, and the TLS sessions by which new ones resume."""
 
     def __init__(self) -> None:
         self._idle: dict[str, list[upstream.Connection]] = {}
-        self.sessions: dict[str, ssl.SSLSession] = {}
+        self._sessions: dict[str, tuple[routes.Route, ssl.SSLSession]] = {}
 
     def take(self, route: routes.Route, now: int) -> upstream.Connection | None:
         """Give the one that was used last, because it is the least likely to be dead."""
@@ -35,6 +35,11 @@ class Pool:
         else:
             idle.append(connection)
 
+    def session(self, route: routes.Route) -> ssl.SSLSession | None:
+        """Give what a new connection resumes: one to the same upstream, because whoever resumes is not verified."""
+        found = self._sessions.get(route.name)
+        return found[1] if found is not None and same(found[0], route) else None
+
     def remember(self, connection: upstream.Connection) -> None:
         """Keep what lets a later connection resume; once, because asking for it copies it, at 0.2 ms."""
         if connection.remembered:
@@ -42,7 +47,7 @@ class Pool:
         session = connection.resumable
         if session is not None:
             connection.remembered = True
-            self.sessions[connection.route.name] = session
+            self._sessions[connection.route.name] = (connection.route, session)
 
     def expire(self, now: int) -> None:
         """Close what was idle for too long, and forget what has ended by itself."""
@@ -54,20 +59,23 @@ class Pool:
 
     def drop(self, name: str) -> None:
         """Close what is idle for one route, and forget its session."""
-        self.sessions.pop(name, None)
+        self._sessions.pop(name, None)
         for connection in self._idle.pop(name, []):
             connection.close()
 
     def prune(self, known: Mapping[str, routes.Route]) -> None:
         """Drop what leads elsewhere than its route does now."""
-        for name, idle in [*self._idle.items()]:
+        led = {name: [connection.route for connection in idle] for name, idle in self._idle.items()}
+        for name, (route, _) in self._sessions.items():
+            led.setdefault(name, []).append(route)
+        for name, before in led.items():
             now = known.get(name)
-            if now is None or not all(same(now, connection.route) for connection in idle):
+            if now is None or not all(same(now, route) for route in before):
                 self.drop(name)
 
     def clear(self) -> None:
         """Close and forget everything."""
-        for name in [*self._idle, *self.sessions]:
+        for name in [*self._idle, *self._sessions]:
             self.drop(name)
 
 
@@ -79,6 +87,7 @@ def same(one: routes.Route, other: routes.Route) -> bool:
 def _usable(connection: upstream.Connection, now: int) -> bool:
     return (
         connection.stage is upstream.Stage.READY
+        and not connection.sealed
         and now < connection.until
         and now - connection.born < exchanges.POOL_AGE
     )

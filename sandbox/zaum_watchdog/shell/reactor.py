@@ -34,6 +34,8 @@ TURN_NS: Final = 300_000
 ROUNDS_AT_ONCE: Final = 32
 ACCEPT_PAUSE_SECONDS: Final = 0.1
 ACCEPTS_AT_ONCE: Final = 4
+DIAL_SECONDS: Final = 3.0
+"""For one address: a SYN that was lost has been sent a second time by then, and the next address is worth more."""
 _ESTABLISHED: Final = b"\1"
 """The first byte of struct tcp_info, its state (linux/tcp.h)."""
 
@@ -148,7 +150,7 @@ class Reactor:
         """Connect; then either `protocol.connection_made` or `failed` is called, never both.
 
         On one machine a connection may stand at once: then `connection_made` is called from here, without a round of
-        the epoll. `failed` never is.
+        the epoll. `failed` never is; DIAL_SECONDS without a word are a failure too.
         """
         family = AF_INET6 if ":" in address else AF_INET
         try:
@@ -246,21 +248,24 @@ class Listening:
 class Dialling:
     """A connection that is being made."""
 
-    __slots__ = ("_failed", "_made", "_reactor")
+    __slots__ = ("_failed", "_made", "_patience", "_reactor")
 
     def __init__(self, reactor: Reactor, made: wire.Wire, failed: Callable[[], None]) -> None:
         self._reactor = reactor
         self._made = made
         self._failed = failed
+        self._patience = reactor.loop.call_later(DIAL_SECONDS, self._unanswered)
 
     def ready(self, mask: int) -> None:
         """Hand over to the wire when it stands."""
         made = self._made
         if mask & wire.BROKEN:
             if made.pending_error():
+                self._patience.cancel()
                 made.drop()
                 self._failed()
         elif mask & wire.WRITABLE:
+            self._patience.cancel()
             self._reactor.take_over(made.descriptor, made)
             made.protocol.connection_made(made)  # type: ignore[arg-type]  # the part of a transport that is used
             if mask & wire.READABLE:
@@ -268,4 +273,9 @@ class Dialling:
 
     def broken(self) -> None:
         """End the wire."""
+        self._patience.cancel()
         self._made.abort()
+
+    def _unanswered(self) -> None:
+        self._made.drop()
+        self._failed()

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from zaum_api import contract
 from zaum_watchdog.core import exchanges, gateway_answer, refusals, requests, routes
 from zaum_watchdog.core.exchanges import Phase
-from zaum_watchdog.shell import brake, clock, exchange, llhttp, wire
+from zaum_watchdog.shell import brake, clock, exchange, llhttp, parties, wire
 
 _SAYS: Final[dict[Phase, tuple[contract.Rule, str]]] = {
     Phase.HEAD: (contract.Rule.REQUEST_MALFORMED, "the head was not complete in time"),
@@ -19,7 +19,7 @@ _SAYS: Final[dict[Phase, tuple[contract.Rule, str]]] = {
 _NOTHING: Final = "", "", ""
 
 
-class Shared(exchange.Shared, Protocol):
+class Shared(parties.Shared, Protocol):
     """What a side asks of all that is shared."""
 
     def joined(self, side: "RouteSide") -> refusals.Refusal | None:
@@ -36,8 +36,8 @@ class Shared(exchange.Shared, Protocol):
     ) -> bytes:
         """Record a refusal and write its answer."""
 
-    def relay(self, answer: gateway_answer.Declined, asked: routes.Asked) -> bytes:
-        """Record a refusal of the gateway and write its answer."""
+    def relay(self, answer: gateway_answer.Declined, asked: routes.Asked, *, recorded: bool) -> bytes:
+        """Write the answer of a refusal by the gateway, and its record where the request has none yet."""
 
     def soon(self, then: Callable[[], None]) -> None:
         """Call after others had their turn."""
@@ -191,8 +191,17 @@ class RouteSide(asyncio.Protocol):
                 self._moved, self._since = moved, now
         if self._blocked and now - self._blocked > exchanges.UNTAKEN:
             self._reset(None)
+        elif self.phase is Phase.ENDED and self._untaken(now):
+            return
         elif now - self._since > exchanges.PATIENCE[self.phase]:
             self._expired()
+
+    def _untaken(self, now: int) -> bool:
+        """Say whether the agent may still take the rest of its answer, which a reset would lose."""
+        left = self.transport.untaken()
+        if left and left != self._moved:
+            self._moved, self._since = left, now
+        return left > 0 and now - self._since <= exchanges.UNTAKEN
 
     def _expired(self) -> None:
         says = _SAYS.get(self.phase)
@@ -223,10 +232,10 @@ class RouteSide(asyncio.Protocol):
         """Answer with a refusal, and end."""
         self._refuse(refused, recorded=recorded)
 
-    def relayed(self, answer: gateway_answer.Declined) -> None:
+    def relayed(self, answer: gateway_answer.Declined, *, recorded: bool) -> None:
         """Answer with the gateway's refusal, and end."""
         assert self._exchange is not None
-        self.transport.write(self._shared.relay(answer, self._exchange.asked))
+        self.transport.write(self._shared.relay(answer, self._exchange.asked, recorded=recorded))
         self._end()
 
     def cut_short(self) -> None:

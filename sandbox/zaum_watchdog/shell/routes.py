@@ -19,6 +19,7 @@ from zaum_watchdog.shell import (
     credentials,
     exchange,
     hop,
+    parties,
     pool,
     route_side,
     trust,
@@ -138,7 +139,7 @@ class Routes:
         else:
             connection.close()
 
-    def dial(self, route: decisions.Route, user: exchange.Exchange, *, secure: bool) -> None:
+    def dial(self, route: decisions.Route, user: parties.User, *, secure: bool) -> None:
         """Begin a connection."""
         if not self._hop.usable:
             user.failed(contract.Rule.TOKEN_MISSING, "the pod's token for the gateway is not there", again=False)
@@ -147,11 +148,11 @@ class Routes:
         else:
             self._dial(route, user, secure=True)
 
-    def _dial(self, route: decisions.Route, user: exchange.Exchange, *, secure: bool) -> None:
+    def _dial(self, route: decisions.Route, user: parties.User, *, secure: bool) -> None:
         if user.done:
             return
         context = self._trust.context if route.config.tls else None
-        resumed = self._pool.sessions.get(route.name) if context is not None else None
+        resumed = self._pool.session(route) if context is not None else None
         connection = upstream.Connection(self._hop, route, user, context, resumed)
         user.adopt(connection)
         connection.dial(secure=secure)
@@ -170,7 +171,7 @@ class Routes:
             self._watch.count_would(asked.would_deny)
         self._write(asked.would_deny or contract.Rule.ALLOWED, asked, status=0, would_deny=asked.would_deny is not None)
 
-    def ended(self, ended: exchange.Exchange, rule: contract.Rule | None, status: int) -> None:
+    def ended(self, ended: parties.Exchange, rule: contract.Rule | None, status: int) -> None:
         """Give back the place among the connections, and record how a request ended that has left."""
         if not ended.begun:
             return
@@ -214,10 +215,11 @@ class Routes:
         config = shared.policy.config
         return answers.refusal(refused, namespace=config.namespace, name=config.policy, text=text, bare=bare)
 
-    def relay(self, answer: gateway_answer.Declined, asked: decisions.Asked) -> bytes:
-        """Record a refusal of the gateway and write its answer."""
-        self._watch.count(answer.rule)
-        self._write(answer.rule, asked, status=answer.status, by=records.BY_GATEWAY)
+    def relay(self, answer: gateway_answer.Declined, asked: decisions.Asked, *, recorded: bool) -> bytes:
+        """Write the answer of a refusal by the gateway, and its record where the request has none yet."""
+        if not recorded:
+            self._watch.count(answer.rule)
+            self._write(answer.rule, asked, status=answer.status, by=records.BY_GATEWAY)
         bare = asked.request.method == "HEAD"
         if answer.body:
             return answers.write(answer.status, answer.rule, answer.body, retry_after=answer.retry_after, bare=bare)

@@ -11,6 +11,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final, Protocol
 
@@ -18,7 +19,8 @@ from zaum_api import contract
 from zaum_watchdog.core import gateway_answer, routes
 from zaum_watchdog.shell import brake, clock, gateway, hop, tls
 
-_ANSWER_MAX: Final = gateway_answer.HEAD_MAX + 64 * 1024
+TURN_NS: Final = 300_000
+"""How long records are decrypted and passed on before others get their turn: one may hold a single byte."""
 
 
 class Stage(Enum):
@@ -55,13 +57,16 @@ class User(Protocol):
     def go_on(self) -> None:
         """Send again."""
 
+    def soon(self, then: Callable[[], None]) -> None:
+        """Call after others had their turn."""
+
 
 class Connection(gateway.Upstream):
     """See the module. Without a user it is idle, and whatever happens to it then ends it."""
 
     __slots__ = (
-        "_hop", "_raw", "_resumed", "_tls", "born", "brake", "context", "remembered", "route", "stage", "transport",
-        "until", "user",
+        "_hop", "_lost", "_raw", "_resumed", "_tls", "born", "brake", "context", "remembered", "route", "sealed",
+        "stage", "transport", "until", "user",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +78,7 @@ class Connection(gateway.Upstream):
         resumed: ssl.SSLSession | None,
     ) -> None:
         self._hop = way
+        self._lost = False
         self._raw = b""
         self._resumed = resumed
         self._tls = tls.Session(context, route.config.host, resumed) if context is not None else None
@@ -80,6 +86,8 @@ class Connection(gateway.Upstream):
         self.brake: brake.Brake
         self.context = context
         self.route = route
+        self.sealed = False
+        """What came for the user is not decrypted yet."""
         self.remembered = False
         self.stage = Stage.DIALLED
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # none before connection_made
@@ -143,7 +151,9 @@ class Connection(gateway.Upstream):
     def connection_lost(self, _: Exception | None) -> None:
         """Take the end of this connection."""
         stage = self.stage
-        if stage is Stage.READY:
+        if stage is Stage.READY and self.sealed:
+            self._lost = True  # All that came is here, and is still being decrypted.
+        elif stage is Stage.READY:
             self._end(clean=self._tls is None or self._tls.ended)
         elif stage is Stage.ASKED and not self._raw:
             self._fail(contract.Rule.GATEWAY_UNAVAILABLE, "the gateway hung up without an answer", again=True)
@@ -196,17 +206,34 @@ class Connection(gateway.Upstream):
                 self._pass_on(data)
             return
         session.take(data)
+        if not self.sealed:
+            self._decrypt(session)
+
+    def _decrypt(self, session: tls.Session) -> None:
+        until = clock.monotonic() + TURN_NS
         try:
             while self.stage is Stage.READY and (content := session.next()):
                 self._pass_on(content)
+                # Whatever comes without a user ends the connection at once.
+                if self.user is not None and clock.monotonic() > until:
+                    self.sealed = True
+                    self.brake.pull(brake.Why.SEALED)
+                    self.user.soon(self._decrypt_on)
+                    break
         except tls.Broken:
             self._end(clean=False)
             return
         reply = session.pending()
         if reply:
             self.transport.write(reply)  # A change of keys is answered (RFC 8446 §4.6.3).
-        if session.ended and self.stage is Stage.READY:
-            self._end(clean=True)
+        if self.stage is Stage.READY and (session.ended or (self._lost and not self.sealed)):
+            self._end(clean=session.ended)
+
+    def _decrypt_on(self) -> None:
+        self.sealed = False
+        if self.stage is Stage.READY and self._tls is not None:
+            self.brake.release(brake.Why.SEALED)
+            self._decrypt(self._tls)
 
     def _pass_on(self, content: bytes) -> None:
         if self.user is None:

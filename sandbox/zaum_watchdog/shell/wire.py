@@ -6,8 +6,11 @@ soon as the kernel takes less than it is given. Closing one takes it out again.
 """
 
 import asyncio
+import fcntl
 import select
 import struct
+import sys
+import termios
 from socket import (
     IPPROTO_TCP,
     MSG_DONTWAIT,
@@ -62,6 +65,7 @@ class Wire:
     __slots__ = (
         "_bulk",
         "_closing",
+        "_eof",
         "_paused",
         "_reactor",
         "_receive",
@@ -85,6 +89,7 @@ class Wire:
         self._send = connected.send
         self._bulk = False
         self._closing = False
+        self._eof = False
         self._paused = False
         self._unread = False
         self._unsent = b""
@@ -188,8 +193,10 @@ class Wire:
             return
         if self._closing:
             self._drop_and_tell()
-        else:
-            self.protocol.resume_writing()
+            return
+        if self._eof:
+            self._shut()
+        self.protocol.resume_writing()
 
     # What a pump asks for.
 
@@ -237,7 +244,19 @@ class Wire:
             self.pump.rest()
 
     def write_eof(self) -> None:
-        """End this direction; what is unsent is lost, which for an answer of ours it never is."""
+        """End this direction after what is unsent is sent; nothing is to be written any more."""
+        self._eof = True
+        if not self._unsent:
+            self._shut()
+
+    def untaken(self) -> int:
+        """Count the bytes that were written and have not arrived at the other side's kernel."""
+        if self.descriptor < 0:
+            return 0
+        queued = fcntl.ioctl(self.descriptor, termios.TIOCOUTQ, bytes(4))  # tcp(7), SIOCOUTQ
+        return len(self._unsent) + int.from_bytes(queued, sys.byteorder)
+
+    def _shut(self) -> None:
         try:
             self._socket.shutdown(SHUT_WR)
         except OSError:

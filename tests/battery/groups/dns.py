@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tests.battery.groups.names import CONTROL, MALFORMED, UNNAMED, connect
-from tests.battery.lines import Attempt, Control, Probe, Where, Witness
+from tests.battery.lines import Attempt, Control, Needs, Probe, Where, Witness
 from tests.battery.stage import Stage
 from tests.cluster import addresses
 from zaum_api import contract
@@ -28,6 +28,13 @@ LURE_PORTS: Final = (addresses.API_PORT, 10250)
 ANSWERED_AT: Final = {"metadata": (80,), "service": (443,), "cluster": (443,), "resolver": (53, 443)}
 """Where a lure's target really listens, if not at LURE_PORTS."""
 
+GRANTED_ROUTE: Final = "granted"
+GRANTED_PORT: Final = addresses.API_PORT
+"""The policy names it for lures; at the website's address nothing listens there."""
+ASKING: Final = f"GET /{GRANTED_ROUTE}/ HTTP/1.1\r\nHost: 127.0.0.1:15002\r\nConnection: close\r\n\r\n"
+GRANTED: Final = Control(Where.HOLDER, {"kind": "head", "to": "routes", "parts": [ASKING], "tries": 40})
+"""The Service is there, and the gateway's pods may reach it: by the route of another policy, soon."""
+
 
 def attempts(stage: Stage) -> Iterator[Attempt]:
     """Ask resolvers, hide data in questions, and follow names that lie."""
@@ -39,6 +46,7 @@ def attempts(stage: Stage) -> Iterator[Attempt]:
     yield Attempt(6, "data in a name, by CONNECT", "many labels", probe, CONTROL, Witness.RULE, UNNAMED | MALFORMED)
     yield from _secure()
     yield from _lures()
+    yield from _granted()
     yield from _rebinding(stage)
 
 
@@ -92,6 +100,17 @@ def _lures() -> Iterator[Attempt]:
             probe = connect(target) | {"seconds": 14}
             rules = PORT if port == 53 else UPSTREAM if lure in SEVERAL else ADDRESS
             yield Attempt(6, line, target, probe, CONTROL, Witness.RULE, rules)
+
+
+def _granted() -> Iterator[Attempt]:
+    """The gateway's pods may reach a Service; a name is no way to it, wherever its address stands in the answer."""
+    for lure, rules in (("granted", ADDRESS), ("dead-granted", UPSTREAM), ("granted-dead", UPSTREAM)):
+        target = f"{lure}.{addresses.LURE_PARENT}:{GRANTED_PORT}"
+        for number in range(3):
+            yield Attempt(
+                6, "a granted Service behind a name", f"{target} ({number})", connect(target) | {"seconds": 14},
+                GRANTED, Witness.RULE, rules, needs=Needs.ROUTES,
+            )  # fmt: skip
 
 
 def _rebinding(stage: Stage) -> Iterator[Attempt]:

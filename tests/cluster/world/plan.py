@@ -79,7 +79,7 @@ _TABLE: Final[tuple[tuple[Service, tuple[str, ...], tuple[tuple[Kind, int], ...]
     ),
     (
         Service.METADATA,
-        (addresses.METADATA_IPV4,),
+        (addresses.METADATA_IPV4, addresses.METADATA_IPV6),
         ((Kind.HTTP, 80),),
     ),
     (

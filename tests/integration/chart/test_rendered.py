@@ -138,6 +138,13 @@ def ports(rule: Object) -> set[int]:
     return {port["port"] for port in rule["ports"]}
 
 
+def ports_of_envoy(rendered: list[Object]) -> set[int]:
+    """Give the ports at which Envoy listens by its own file."""
+    config = yaml.safe_load(rendering.only(rendered, "ConfigMap", "zaum-gateway")["data"]["envoy.yaml"])
+    listeners = config["static_resources"]["listeners"]
+    return {each["address"]["socket_address"]["port_value"] for each in listeners}
+
+
 def test_by_a_value_every_hop_is_tls() -> None:
     for hop, expected in (("Signed", {contract.GATEWAY_PORT, contract.GATEWAY_SIGNED_PORT}), ("TLS", {15443})):
         rendered = rendering.objects({"gateway": {"hop": hop}})
@@ -145,6 +152,10 @@ def test_by_a_value_every_hop_is_tls() -> None:
         assert ports(entry) == expected
         service = rendering.only(rendered, "Service", contract.GATEWAY_SERVICE)["spec"]
         assert {port["port"] for port in service["ports"]} == expected
+        (envoy,) = rendering.pod_specs(rendered)["Deployment/zaum-gateway"]["containers"]
+        listening = {contract.GATEWAY_READY_PORT} | expected
+        assert {port["containerPort"] for port in envoy["ports"]} == listening
+        assert ports_of_envoy(rendered) == listening
         (container,) = rendering.pod_specs(rendered)["Deployment/zaum-operator"]["containers"]
         assert {"name": "ZAUM_GATEWAY_HOP", "value": hop} in container["env"]
 
@@ -391,6 +402,17 @@ def test_the_cas_of_upstreams_reach_the_operator_as_a_file() -> None:
     assert operator_environment({})["ZAUM_ROUTES_CA_FILE"] == f"{mounts['routes']}/ca.crt"
 
 
+def test_other_cas_of_upstreams_roll_the_operator_and_nothing_else() -> None:
+    def templates(body: str) -> dict[str, Object]:
+        pem = f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
+        items = rendering.objects({"routes": {"extraCAs": pem}})
+        return {item["metadata"]["name"]: item["spec"]["template"] for item in items if item["kind"] == "Deployment"}
+
+    before, after = templates("AA=="), templates("AAAA")
+    assert before == templates("AA=="), "rendering twice gives the same"
+    assert {name for name in before if before[name] != after[name]} == {"zaum-operator"}
+
+
 @pytest.mark.parametrize("hop", ["Signed", "TLS"])
 def test_the_operator_knows_the_hop(hop: str) -> None:
     told = operator_environment({"gateway": {"hop": hop}})
@@ -400,11 +422,13 @@ def test_the_operator_knows_the_hop(hop: str) -> None:
     assert read.site.signed_hop is (hop == "Signed")
 
 
+@pytest.mark.parametrize("signed", [True, False])
 @pytest.mark.parametrize("proxy", [None, ("proxy.corp.example", 8080)])
-def test_the_tests_read_envoys_file_as_helm_renders_it(proxy: tuple[str, int] | None) -> None:
-    values: Object = {"gateway": {"upstreamProxy": PROXY}} if proxy else {}
+def test_the_tests_read_envoys_file_as_helm_renders_it(proxy: tuple[str, int] | None, signed: bool) -> None:
+    values: Object = {"gateway": {"hop": "Signed" if signed else "TLS"} | ({"upstreamProxy": PROXY} if proxy else {})}
     config = rendering.only(rendering.objects(values), "ConfigMap", "zaum-gateway")["data"]["envoy.yaml"]
-    assert yaml.safe_load(config) == envoy_file.load(envoy_file.Given(namespace=rendering.NAMESPACE, proxy=proxy))
+    given = envoy_file.Given(namespace=rendering.NAMESPACE, proxy=proxy, signed=signed)
+    assert yaml.safe_load(config) == envoy_file.load(given)
 
 
 def test_what_models_cost_reaches_the_operator_as_a_file_that_it_reads() -> None:

@@ -1,7 +1,7 @@
 """One gateway for the module's tests, with one policy and one pod in the simulated cluster."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.integration.gateway import lab, simulated_cluster
+from tests.integration.gateway import lab, loopback, simulated_cluster
 from zaum_api import contract, documents
 
 HOST = "docs.example.com"
@@ -102,7 +102,7 @@ def fragile(tmp_path: Path) -> Iterator[World]:
 def make(
     directory: Path,
     namespaces: tuple[str, ...] = (),
-    names: dict[str, str] | None = None,
+    names: Mapping[str, loopback.Addresses] | None = None,
     **more: Any,
 ) -> Iterator[World]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -163,7 +163,7 @@ class Volumes:
 def running(
     directory: Path,
     cluster: simulated_cluster.SimulatedCluster,
-    hosts: dict[str, str],
+    hosts: Mapping[str, loopback.Addresses],
     *,
     fill: Callable[[Volumes], None] | None = None,
     connection_seconds: int = 300,

@@ -8,8 +8,12 @@ import socketserver
 import ssl
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+
+Addresses = str | Callable[[], tuple[str, ...]]
+"""What a name leads to: one address, or for each question anew the addresses in the order of the answer."""
+_KINDS = {1: socket.AF_INET, 28: socket.AF_INET6}
 
 
 class _Echo(socketserver.BaseRequestHandler):
@@ -50,8 +54,11 @@ def echo(certificate: Path | None = None, key: Path | None = None, *, address: s
 
 
 @contextlib.contextmanager
-def names(records: dict[str, str]) -> Iterator[tuple[int, list[str]]]:
-    """Answer A queries for `records` until the block ends; give the UDP port and the list of names asked for."""
+def names(records: Mapping[str, Addresses]) -> Iterator[tuple[int, list[str]]]:
+    """Answer A and AAAA queries for `records` until the block ends; give the UDP port and the list of names asked for.
+
+    No answer may be kept: the time to live is a second.
+    """
     asked: list[str] = []
 
     class Answer(socketserver.BaseRequestHandler):
@@ -61,18 +68,24 @@ def names(records: dict[str, str]) -> Iterator[tuple[int, list[str]]]:
             asked.append(name)
             kind = struct.unpack("!H", query[end : end + 2])[0]
             known = name in records
-            found = known and kind == 1
+            found = [*_packed(records[name], kind)] if known else []
             flags = 0x8180 if known else 0x8183
-            head = query[:2] + struct.pack("!HHHHH", flags, 1, int(found), 0, 0)
-            answer = b""
-            if found:
-                answer = struct.pack("!HHHIH", 0xC00C, 1, 1, 1, 4) + socket.inet_aton(records[name])
+            head = query[:2] + struct.pack("!HHHHH", flags, 1, len(found), 0, 0)
+            answer = b"".join(struct.pack("!HHHIH", 0xC00C, kind, 1, 1, len(each)) + each for each in found)
             sock.sendto(head + query[12 : end + 4] + answer, self.client_address)
 
     server = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Answer)
     server.daemon_threads = True
     with _serving(server):
         yield server.server_address[1], asked
+
+
+def _packed(addresses: Addresses, kind: int) -> Iterator[bytes]:
+    """Give what there is of the asked family, in its order."""
+    for each in (addresses,) if isinstance(addresses, str) else addresses():
+        family = socket.AF_INET6 if ":" in each else socket.AF_INET
+        if _KINDS.get(kind) is family:
+            yield socket.inet_pton(family, each)
 
 
 def _question(query: bytes) -> tuple[str, int]:

@@ -48,13 +48,16 @@ def contacts(world: conftest.World) -> Any:
 
 def foreign(world: conftest.World) -> str:
     """The good token of another live pod."""
-    return world.token(
-        bound={
-            "namespace": "agents",
-            "pod": {"name": "zaum-demo-0-abcde", "uid": "pod-demo"},
-            "serviceaccount": {"name": "zaum-demo"},
-        }
-    )
+    return world.token(bound=bound_elsewhere())
+
+
+def bound_elsewhere() -> dict[str, Any]:
+    """What a token of another live pod says of it."""
+    return {
+        "namespace": "agents",
+        "pod": {"name": "zaum-demo-0-abcde", "uid": "pod-demo"},
+        "serviceaccount": {"name": "zaum-demo"},
+    }
 
 
 CONTACTS: dict[str, tuple[Callable[[conftest.World], callers.Answer], Rule]] = {
@@ -74,6 +77,10 @@ CONTACTS: dict[str, tuple[Callable[[conftest.World], callers.Answer], Rule]] = {
     "a stranger's key under our key id": (lambda w: speak(w, w.token(key=stranger())), Rule.TOKEN_INVALID),
     "a token of another issuer": (
         lambda w: speak(w, w.token(key=stranger(), key_id="theirs", iss="https://elsewhere.test")),
+        Rule.TOKEN_INVALID,
+    ),
+    "another pod's name in a token that ends at no time": (
+        lambda w: speak(w, w.token(bound=bound_elsewhere(), key=stranger(), key_id="theirs", exp=10**400)),
         Rule.TOKEN_INVALID,
     ),
     "no token at all": (lambda w: speak(w, "x"), Rule.TOKEN_INVALID),
@@ -153,6 +160,18 @@ def test_a_session_that_is_used_twice_is_no_contact(lone: conftest.World) -> Non
     assert callers.ask_plain(lone.lab, lone.authority, head, source=source(lone)).status == 200
     refused(callers.ask_plain(lone.lab, lone.authority, head, source=source(lone)), Rule.REPLAYED)
     assert uid(lone) not in contacts(lone)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "more"),
+    [("OPTIONS", "*", ""), ("GET", "/", "Connection: Upgrade\r\nUpgrade: websocket\r\n"), ("GET", "/", "a_b: c\r\n")],
+)
+def test_what_envoy_itself_refuses_is_no_contact(lone: conftest.World, method: str, target: str, more: str) -> None:
+    answer = callers.ask_plain(lone.lab, target, more.encode(), source=source(lone), method=method)
+    assert answer.headers[contract.HEADER_RULE] == Rule.REQUEST_MALFORMED.value
+    assert uid(lone) not in contacts(lone)
+    refused(callers.ask_plain(lone.lab, "/", b"", source=source(lone), method="GET"), Rule.TOKEN_MISSING)
+    assert uid(lone) in contacts(lone), "what reaches the authorizer is one"
 
 
 def test_a_latch_ends_with_the_pod_alone(lone: conftest.World) -> None:

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.watchdog import conftest, rig, world
+from tests.integration.watchdog import conftest, rig, test_wire, world
 from tests.support.authority import Authority
 from zaum_api import contract, documents
 from zaum_egress import hosts, signed_head
 from zaum_watchdog.core import policy
 from zaum_watchdog.shell import hop as hop_of_watchdog
+from zaum_watchdog.shell import reactor
 
 TARGET = f"{conftest.NAMED}:443"
 Rule = contract.Rule
@@ -151,6 +152,26 @@ def test_when_nobody_listens_for_signed_heads_the_hop_is_tls(
     signed.server.close()
     hop.tunnel(TARGET).close()
     assert len(gateway.heads) == 1
+
+
+def test_when_nothing_answers_at_the_port_for_signed_heads_the_hop_is_tls_within_seconds(
+    hop: rig.Watchdog,
+    signed: world.Signed,
+    gateway: world.Gateway,
+    files: rig.Files,
+    config: documents.WatchdogConfig,
+) -> None:
+    with test_wire.mute() as (_, port):
+        files.write(dataclasses.replace(config, signed_port=port).dump())
+        hop.record("config")
+        began = time.monotonic()
+        hop.tunnel(TARGET).close()
+        first = time.monotonic() - began
+        assert reactor.DIAL_SECONDS <= first < reactor.DIAL_SECONDS + 1.5
+        began = time.monotonic()
+        hop.tunnel(TARGET).close()
+        assert time.monotonic() - began < 1, "what came to nothing is not tried again at once"
+    assert (len(signed.heads), len(gateway.heads)) == (0, 2)
 
 
 @pytest.mark.parametrize("hung_up", [1, 2])

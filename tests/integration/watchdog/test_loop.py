@@ -167,7 +167,7 @@ def test_one_long_callback_shows_and_the_same_work_in_slices_does_not(
                 await asyncio.sleep(0)
             await asyncio.sleep(0.01)
 
-        beating = heartbeat.Heartbeat(loop, PERIOD_MILLIS / 1000)
+        beating = heartbeat.Heartbeat(loop, PERIOD_MILLIS * 1_000_000)
         with contextlib.closing(loop):
             loop.run_until_complete(work())
         return beating.held / 1e9

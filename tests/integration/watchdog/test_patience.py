@@ -22,9 +22,13 @@ class Wire:
     def __init__(self) -> None:
         self.written = b""
         self.calls: list[str] = []
+        self.left = 0
 
     def write(self, data: bytes) -> None:
         self.written += data
+
+    def untaken(self) -> int:
+        return self.left
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_: self.calls.append(name)

@@ -17,6 +17,7 @@ import pytest
 from tests.integration.watchdog import conftest, rig, upstream, world
 from tests.support.authority import Authority
 from zaum_api import contract, documents
+from zaum_watchdog.core import exchanges
 
 SECRET = "sk-live-0123456789/+abcdef-ghij"
 ALLOWED = documents.Allowed
@@ -221,6 +222,19 @@ def test_large_bodies_pass_both_ways(watchdog: rig.Watchdog, api: upstream.Upstr
     with Client(watchdog) as client:
         client.socket.settimeout(60)
         assert client.ask(post(body)).body == body
+
+
+def test_a_last_answer_waits_for_a_reader_that_does_other_things_first(
+    watchdog: rig.Watchdog, api: upstream.Upstream
+) -> None:
+    size = 1 << 20
+    api.answer = lambda asked: asked.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+    with Client(watchdog) as client:
+        client.socket.sendall(head("Connection: close"))
+        assert watchdog.record("request")["bytesIn"] == size
+        # Longer than it is waited for an agent to hang up that has got everything.
+        time.sleep(exchanges.PATIENCE[exchanges.Phase.ENDED] / exchanges.SECOND + 1.5)
+        assert len(client.answer().body) == size
 
 
 def test_what_ends_with_its_connection_ends_for_the_agent_with_a_last_chunk(
@@ -557,6 +571,24 @@ def test_an_upstream_of_another_name_is_refused(start: conftest.Start, api: upst
     assert api.received == b""
 
 
+def test_a_route_that_leads_elsewhere_now_resumes_nothing(
+    watchdog: rig.Watchdog, api: upstream.Upstream, files: rig.Files, config: documents.WatchdogConfig
+) -> None:
+    """A session that is resumed is not verified anew: neither the name nor the certificate."""
+    api.answer = lambda asked: asked.send(upstream.OK.replace(b"200 OK\r\n", b"200 OK\r\nConnection: close\r\n"))
+    assert ask(watchdog, head()).status == 200
+    api.answer = lambda asked: asked.send(upstream.OK)
+    assert ask(watchdog, head()).status == 200, "its connection is kept, so its session is remembered"
+    with Client(watchdog) as client:
+        api.answer = lambda asked: asked.send(upstream.OK.replace(b"200 OK\r\n", b"200 OK\r\nConnection: close\r\n"))
+        assert client.ask(head()).status == 200
+    files.write(dataclasses.replace(config, routes=(dataclasses.replace(ROUTE, host="other.example.com"),)).dump())
+    watchdog.record("config")
+    answer = ask(watchdog, head())
+    assert (answer.status, answer.rule) == (502, "routes.upstreamTLS")
+    assert b"other.example.com" not in api.received
+
+
 def test_an_upstream_of_an_authority_that_is_not_trusted_is_refused(
     start: conftest.Start, api: upstream.Upstream
 ) -> None:
@@ -602,6 +634,25 @@ def test_a_kept_connection_that_died_costs_a_safe_request_nothing(
     api.answer = dies
     assert ask(watchdog, head()).status == 200
     assert [asked.line for asked in api.asked] == ["GET /v1/models HTTP/1.1"] * 3
+
+
+def test_a_refusal_behind_a_kept_connection_that_died_is_recorded_once(
+    start: conftest.Start, api: upstream.Upstream, gateway: world.Gateway
+) -> None:
+    watchdog = start()
+    assert ask(watchdog, head()).status == 200
+
+    def dies(asked: upstream.Asked) -> None:
+        gateway.answers[b"api.example.com"] = world.refusal(contract.Rule.POLICY_GONE)
+        raise EOFError
+
+    api.answer = dies
+    answer = ask(watchdog, head())
+    assert (answer.status, answer.rule) == (403, "policy.gone")
+    watchdog.stop()
+    found = [(item["kind"], item["rule"]) for item in watchdog.drained() if item["kind"] in {"decision", "request"}]
+    allowed = ("decision", "egress.allowed")
+    assert found == [allowed, ("request", ""), allowed, ("request", "policy.gone")]
 
 
 @pytest.mark.parametrize("body", [b"", b"{}"])

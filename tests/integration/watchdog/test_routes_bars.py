@@ -36,6 +36,33 @@ def tiny_and_gone(watchdog: rig.Watchdog, api: upstream.Upstream) -> None:
         assert test_routes.ask(watchdog, test_routes.head()).body == b"x" * 5000
 
 
+def tiny_records(watchdog: rig.Watchdog, api: upstream.Upstream) -> None:
+    def answer(asked: upstream.Asked) -> None:
+        asked.send(b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n")
+        for number in range(40_000):
+            asked.send(b"%d" % (number % 10))
+
+    api.answer = answer
+    assert test_routes.ask(watchdog, test_routes.head()).body == b"0123456789" * 4000
+
+
+def tiny_records_and_gone(watchdog: rig.Watchdog, api: upstream.Upstream) -> None:
+    def answer(asked: upstream.Asked) -> None:
+        asked.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        for number in range(5000):
+            asked.send(b"%d" % (number % 10))
+        raise EOFError
+
+    api.answer = answer
+    for _ in range(3):
+        assert test_routes.ask(watchdog, test_routes.head()).body == b"0123456789" * 500
+
+
+def interim(watchdog: rig.Watchdog, api: upstream.Upstream) -> None:
+    api.answer = lambda asked: asked.send(b"HTTP/1.1 102 Wait\r\n\r\n" * 20_000 + upstream.OK)
+    assert test_routes.ask(watchdog, test_routes.head()).rule == "routes.upstreamMalformed"
+
+
 def large(watchdog: rig.Watchdog, api: upstream.Upstream) -> None:
     api.answer = lambda asked: asked.send(
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(asked.body), asked.body)
@@ -54,7 +81,9 @@ def many(watchdog: rig.Watchdog, api: upstream.Upstream) -> None:
             assert {client.answer().status for _ in range(20)} == {200}
 
 
-@pytest.mark.parametrize("work", [tiny_up, tiny_down, tiny_and_gone, large, many])
+@pytest.mark.parametrize(
+    "work", [tiny_up, tiny_down, tiny_and_gone, tiny_records, tiny_records_and_gone, interim, large, many]
+)
 def test_the_event_loop_is_not_held_by_requests(
     start: conftest.Start, api: upstream.Upstream, work: Callable[[rig.Watchdog, upstream.Upstream], None]
 ) -> None:

@@ -194,6 +194,24 @@ def test_a_reader_that_goes_on_is_given_the_rest(side: route_side.RouteSide, way
     assert side.phase is Phase.IDLE
 
 
+def test_the_rest_of_a_last_answer_is_waited_for_as_long_as_it_is_being_taken(side: route_side.RouteSide) -> None:
+    side.data_received(b"POST /web/x HTTP/1.0\r\n\r\n")
+    now = clock.monotonic() + exchanges.PATIENCE[Phase.ENDED] + SECOND
+    for left in (900, 600, 300):
+        used(side).left = left
+        side.expire(now)
+        now += exchanges.UNTAKEN
+    assert used(side).calls == ["write_eof"]
+    side.expire(now + SECOND)
+    assert used(side).calls[-1] == "reset", "nothing was taken for too long"
+
+
+def test_an_agent_that_has_got_everything_is_not_waited_for(side: route_side.RouteSide) -> None:
+    side.data_received(b"POST /web/x HTTP/1.0\r\n\r\n")
+    expires(side, Phase.ENDED)
+    assert used(side).calls[-1] == "reset"
+
+
 def test_a_kept_connection_is_closed_after_its_time(
     side: route_side.RouteSide, shared: routes.Routes, way: Way
 ) -> None:

@@ -157,6 +157,30 @@ def test_a_dial_that_takes_its_time_is_waited_for(pair: Pair) -> None:
         pair.run(talk())
 
 
+def test_a_dial_without_an_answer_fails_once_and_is_given_up(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reactor, "DIAL_SECONDS", 0.2)
+    with mute() as address:
+        began = time.monotonic()
+        dialled, failures = pair.run(pair.dial(address[1]))
+        assert time.monotonic() - began < 1.5
+        assert failures == ["failed"]
+        assert not dialled.made.is_set()
+    assert pair.run(pair.dial())[1] == [], "the control: one that is answered"
+    pair.run(asyncio.sleep(0.4))
+    assert failures == ["failed"]
+    assert pair.faults == []
+
+
+@contextlib.contextmanager
+def mute() -> Iterator[tuple[str, int]]:
+    """Give an address at which connections are neither taken nor refused: its queue is full."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        with socket.create_connection(full.getsockname(), WAIT):
+            yield full.getsockname()
+
+
 def test_the_tcp_below_tls_is_waited_for_and_a_refusal_is_an_error(pair: Pair) -> None:
     dialler = gateway.Dialler(pair.reactor)
     with contextlib.ExitStack() as stack:
@@ -245,6 +269,24 @@ def test_a_reader_that_stops_stops_the_writer_and_nothing_is_lost(pair: Pair) ->
 
     pair.run(talk())
     assert bytes(pair.accepted[0].received) == b"x" + block * blocks
+
+
+def test_an_end_waits_for_what_is_unsent(pair: Pair) -> None:
+    async def talk() -> None:
+        size = 8 << 20
+        dialled, _ = await pair.dial()
+        dialled.transport.write(b"hello")
+        accepted = await pair.accepted_with(b"hello")
+        dialled.transport.pause_reading()
+        accepted.transport.write(bytes(size))
+        assert accepted.paused, "the control: the kernel has not taken all of it"
+        assert accepted.transport.untaken() == size - len(dialled.received)
+        accepted.transport.write_eof()
+        dialled.transport.resume_reading()
+        await dialled.lost.wait()
+        assert len(dialled.received) == size
+
+    pair.run(talk())
 
 
 def test_an_error_of_ours_ends_its_own_connection_alone(pair: Pair) -> None:

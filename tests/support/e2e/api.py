@@ -181,7 +181,7 @@ class Api:
         """List, then watch: yield (type, object) for what is there and for every change, until time is up."""
         deadline = time.monotonic() + seconds
         query = {key: value for key, value in (("labelSelector", labels), ("fieldSelector", fields)) if value}
-        listed = self._json("GET", url(resource, namespace), query=query)
+        listed = self._listed(url(resource, namespace), query, deadline)
         for item in listed["items"]:
             yield "LISTED", item
         version = listed["metadata"]["resourceVersion"]
@@ -193,6 +193,16 @@ class Api:
                     raise RefusedError(event["object"].get("code", 0), event["object"].get("message", ""), "watch")
                 version = event["object"]["metadata"]["resourceVersion"]
                 yield event["type"], event["object"]
+
+    def _listed(self, path: str, query: Mapping[str, str], deadline: float) -> Object:
+        """List, again while the API server says to come again: for a while of a kind that is new to it."""
+        while True:
+            try:
+                return self._json("GET", path, query=query)
+            except RefusedError as error:
+                if error.status != 429 or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.2)
 
     def log(self, namespace: str, pod: str, *, container: str = "agent", seconds: float) -> Iterator[str]:
         """Yield the lines of a container's log from its beginning, until it ends or time is up."""

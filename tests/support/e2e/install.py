@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.cluster import cluster
+from tests.cluster import addresses, cluster
 from tests.cluster.images import loading, recipes
 from tests.support.e2e.api import Api, condition
 from zaum_api import contract
@@ -19,6 +19,7 @@ READY_SECONDS: Final = 120
 CHART: Final = str(ROOT / "charts/zaum")
 TAKING: Final = ("--take-ownership", "--server-side=true", "--force-conflicts")
 """What tests edited by hand, and CRDs from elsewhere on a cluster that was kept, belong to the release again."""
+CANARIES: Final = (f"{addresses.OUTLAW_IPV4}:443", f"[{addresses.OUTLAW_IPV6}]:443")
 INSTALLED: Final = "ZAUM_E2E_INSTALLED"
 """Set in the environment: the chart is installed already and must be left as it is, also where something is missing."""
 
@@ -30,7 +31,7 @@ class InstallError(Exception):
 def install(api: Api, refs: dict[str, str], *more: str) -> None:
     """Install or upgrade the chart with these images and more values, and wait until every component is available.
 
-    Routes trust the world's authority, where there is a world.
+    Where there is a world, routes trust its authority, and its outlaw is the canary.
     """
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     api.apply(
@@ -40,6 +41,7 @@ def install(api: Api, refs: dict[str, str], *more: str) -> None:
     authority = cluster.world_state() / "ca.crt"
     if authority.exists():
         values.append(f"routes.extraCAs={authority.read_text()}")
+        values.append(f"enforcement.canaries={{{','.join(CANARIES)}}}")
     before = api.find("configmaps", NAMESPACE, "zaum-routes")
     helm("upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE, *TAKING, *sets(values))
     if before and before["data"] != api.get("configmaps", NAMESPACE, "zaum-routes")["data"]:

@@ -34,6 +34,18 @@ def filters() -> dict[str, Any]:
     return {item["name"].rpartition(".")[2]: item["typed_config"] for item in connection_manager()["http_filters"]}
 
 
+def seconds(text: str) -> int:
+    return int(text.removesuffix("s"))
+
+
+def test_i12_names_are_forgotten_soon_so_that_few_are_in_the_others_way() -> None:
+    # Every name takes a place, also one that leads nowhere, until the first refresh after `host_ttl`; when all places
+    # are taken, no policy reaches a name that is not in there.
+    names = filters()["dynamic_forward_proxy"]["dns_cache_config"]
+    kept = seconds(names["host_ttl"]) + seconds(names["dns_refresh_rate"])
+    assert names["max_hosts"] * 60 // kept >= 10_000, "new names a minute"
+
+
 def clusters() -> dict[str, Any]:
     return {item["name"]: item for item in envoy()["static_resources"]["clusters"]}
 
@@ -67,7 +79,8 @@ def test_envoy_asks_the_authorizer_by_its_name() -> None:
 
 def test_i08_without_an_answer_of_the_authorizer_nothing_opens() -> None:
     found = filters()
-    assert list(found) == ["ext_authz", "dynamic_forward_proxy", "rbac", "router"], "nothing stands before the question"
+    assert next(iter(found)) == "ext_authz", "nothing stands before the question"
+    assert list(found) == ["ext_authz", "dynamic_forward_proxy", "services", "router"]
     assert found["ext_authz"]["failure_mode_allow"] is False
     assert found["ext_authz"]["grpc_service"] == {"envoy_grpc": {"cluster_name": "authorizer"}, "timeout": "0.5s"}
     proofs = ("proxy-authorization", signed_head.HEADER_INPUT, signed_head.HEADER_SIGNATURE)
@@ -106,8 +119,8 @@ def test_a_report_is_handed_over_whole_and_nothing_else_has_a_body() -> None:
     }
     assert report["match"]["headers"] == [{"name": ":method", "string_match": {"exact": "POST"}}]
     assert "load_assignment" not in clusters()[report["route"]["cluster"]], "it leads nowhere"
-    overridden = {name for route in others for name in route.get("typed_per_filter_config", {})}
-    assert overridden == {"envoy.filters.http.rbac"}, "no other route asks the authorizer otherwise"
+    settings = [route.get("typed_per_filter_config", {}) for route in others]
+    assert not [each for each in settings if "envoy.filters.http.ext_authz" in each]
     assert "with_request_body" not in filters()["ext_authz"]
 
 
@@ -137,12 +150,14 @@ def test_behind_a_proxy_only_services_are_dialled_directly() -> None:
     ]
     for manager in managers:
         (host,) = manager["route_config"]["virtual_hosts"]
-        ledger, out, inward = [route for route in host["routes"] if "connect_matcher" in route["match"]]
+        ledger, out, inward, unreached = [route for route in host["routes"] if "connect_matcher" in route["match"]]
         assert ledger["route"]["cluster"] == "ledger"
         (inside,) = out["match"]["headers"]
         assert inside["invert_match"] is True
         assert inside["string_match"] == {"contains": ".svc.cluster.local:"}
-        assert (out["route"]["cluster"], inward["route"]["cluster"]) == ("proxy", "outside")
+        assert inward["match"]["headers"] == [{key: inside[key] for key in ("name", "string_match")}]
+        assert (out["route"]["cluster"], inward["route"]["cluster"]) == ("proxy", "services")
+        assert unreached["route"]["cluster"] == "outside"
         assert "connect_config" not in out["route"]["upgrade_configs"][0], "the proxy is asked by CONNECT"
         assert {"x-zaum-policy", "x-zaum-pod"} <= set(out["request_headers_to_remove"])
 
@@ -154,8 +169,8 @@ def test_the_ledgers_name_leads_to_our_service_alone_and_is_never_looked_up() ->
         (named,) = first["match"]["headers"]
         assert named == {"name": ":authority", "string_match": {"exact": decisions.LEDGER}}
         assert first["route"]["cluster"] == "ledger"
-        assert [route["route"]["cluster"] for route in others] == ["outside"], "the control: all else is looked up"
-        assert "envoy.filters.http.ext_authz" not in first["typed_per_filter_config"], "and the authorizer is asked"
+        assert [route["route"]["cluster"] for route in others] == ["services", "outside"], "the control: others are"
+        assert "envoy.filters.http.ext_authz" not in first.get("typed_per_filter_config", {}), "and the authorizer is asked"
     cluster = clusters()["ledger"]
     endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
     assert endpoint == {"address": f"{contract.LEDGER_SERVICE}.ns.svc.dom", "port_value": contract.LEDGER_PORT}
@@ -171,10 +186,28 @@ def test_i04_the_peers_own_address_is_what_counts() -> None:
 
 def test_i05_no_look_up_uses_search_domains() -> None:
     resolver = envoy()["typed_dns_resolver_config"]
-    cache = filters()["dynamic_forward_proxy"]["dns_cache_config"]
-    assert cache["typed_dns_resolver_config"] == resolver
-    assert clusters()["outside"]["cluster_type"]["typed_config"]["dns_cache_config"] == cache
+    for name, cluster in (("dynamic_forward_proxy", "outside"), ("services", "services")):
+        cache = filters()[name]["dns_cache_config"]
+        assert cache["typed_dns_resolver_config"] == resolver
+        assert clusters()[cluster]["cluster_type"]["typed_config"]["dns_cache_config"] == cache
     assert resolver["typed_config"]["dns_resolver_options"] == {"no_default_search_domain": True}
+
+
+def test_i05_only_names_of_services_are_looked_up_without_the_denied_ranges() -> None:
+    outside, inside = (filters()[name]["dns_cache_config"] for name in ("dynamic_forward_proxy", "services"))
+    denied = [f"{each['address_prefix']}/{each['prefix_len']}" for each in outside["resolved_address_filter"]["ranges"]]
+    assert denied == envoy_file.denied_ranges()
+    assert outside["name"] != inside["name"], "what one look-up found is not dialled by the other"
+    assert "resolved_address_filter" not in inside
+    for listener in ("egress", "signed"):
+        (host,) = connection_manager(listener)["route_config"]["virtual_hosts"]
+        _, service, outward = [route for route in host["routes"] if "connect_matcher" in route["match"]]
+        assert service["match"]["headers"] == [{"name": ":authority", "string_match": {"contains": ".svc.dom:"}}]
+        assert (service["route"]["cluster"], outward["route"]["cluster"]) == ("services", "outside")
+        off = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+        prefix = "envoy.filters.http.dynamic_forward_proxy"
+        assert service["typed_per_filter_config"] == {prefix: off}
+        assert outward["typed_per_filter_config"] == {f"{prefix}.services": off}
 
 
 def test_i15_the_token_goes_neither_on_nor_into_the_log() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.cluster import addresses, components, network
 
-ALL = [*network.make(), *network.queue_rules(), *network.probe_nft_queue()]
+ALL = [*network.make(), *network.queue_rules(), *network.unasking_rules(), *network.probe_nft_queue()]
 RULES = [" ".join(command[command.index("-A") + 1 :]) for command in network.queue_rules()]
 
 
@@ -28,6 +28,19 @@ def test_the_queue_drops_when_nobody_listens() -> None:
     queued = [rule for rule in RULES if "NFQUEUE" in rule]
     assert len(queued) == 4
     assert all(f"--queue-num {components.QUEUE_NUMBER}" in rule and "bypass" not in rule for rule in queued)
+
+
+def test_what_asks_nobody_for_a_while_takes_just_the_asking_away() -> None:
+    taken = network.unasking_rules()
+    assert [[{"-D": "-A"}.get(word, word) for word in command] for command in taken] == network.asking_rules()
+    assert len(taken) == 4
+
+
+def test_what_is_taken_away_was_the_last_of_its_chain_where_it_is_added_again() -> None:
+    rules = network.queue_rules()
+    for asking in network.asking_rules():
+        chain = asking[: asking.index("-A") + 2]
+        assert [rule for rule in rules if rule[: len(chain)] == chain][-1] == asking
 
 
 def test_what_the_kernel_cannot_track_is_dropped_before_it_could_pass_the_queue() -> None:

@@ -48,6 +48,26 @@ def test_every_test_that_the_page_names_exists() -> None:
     assert [name for name in named if f"def {name}(" not in TESTS] == []
 
 
+def test_what_is_shared_is_as_large_as_the_page_says() -> None:
+    config = envoy_file.load()
+    names = next(
+        item["typed_config"]["dns_cache_config"]
+        for item in MANAGERS[0]["http_filters"]
+        if item["name"] == "envoy.filters.http.dynamic_forward_proxy"
+    )
+    monitors = {
+        item["name"].rpartition(".")[2]: item["typed_config"]
+        for item in config["overload_manager"]["resource_monitors"]
+    }
+    (layer,) = config["layered_runtime"]["layers"]
+    (each,) = set(layer["static_layer"].values())
+    most = monitors["global_downstream_max_connections"]["max_active_downstream_connections"]
+    kept, refreshed = (int(names[part].rstrip("s")) for part in ("host_ttl", "dns_refresh_rate"))
+    assert f"{most:,} connections, of them {each:,} at one port" in PAGE
+    assert f"{names['max_hosts']:,} names, each kept for {kept} to {kept + refreshed} s" in PAGE
+    assert f"{monitors['fixed_heap']['max_heap_size_bytes'] >> 20} MiB" in PAGE
+
+
 @pytest.mark.parametrize("manager", MANAGERS, ids=lambda manager: manager["stat_prefix"])
 def test_bounds_are_those_of_the_configuration(manager: dict[str, object]) -> None:
     options = manager["common_http_protocol_options"]

@@ -72,7 +72,8 @@ def test_the_policy_in_the_readme_is_valid() -> None:
 
 
 def test_every_rule_and_status_that_the_readme_quotes_is_in_the_contract() -> None:
-    quoted = set(re.findall(r"`((?:egress|limits|identity|gateway)\.[a-zA-Z.]+)`|x-zaum-rule: ([a-zA-Z.]+)`", README))
+    groups = "egress|limits|identity|gateway|routes"
+    quoted = set(re.findall(rf"`((?:{groups})\.[a-zA-Z.]+)`|x-zaum-rule: ([a-zA-Z.]+)`", README))
     rules = {first or second for first, second in quoted}
     assert rules
     assert rules <= {rule.value for rule in contract.Rule}

@@ -95,6 +95,16 @@ def test_whatever_stands_in_a_claim_the_answer_is_a_verdict(name: str, value: ob
     assert isinstance(judge(claims(**{name: value})), credentials.Identity | credentials.Invalid)
 
 
+@pytest.mark.parametrize("name", ["exp", "nbf"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_i04_a_time_beyond_all_times_is_none(name: str, sign: int) -> None:
+    found = claims(**{name: sign * 10**400})
+    judged = judge(found)
+    assert isinstance(judged, credentials.Invalid)
+    assert judged.owner == "uid-1"
+    assert credentials.claimed(found, issuer=ISSUER) == "uid-1"
+
+
 @pytest.mark.parametrize(
     ("header", "token"),
     [

@@ -29,7 +29,9 @@ CUTS = strategies.lists(strategies.integers(0, 120), max_size=6)
 
 @given(CUTS)
 def test_an_answer_arrives_whole(cuts: list[int]) -> None:
-    assert relay(b"HTTP/1.1 100 Continue\r\n\r\n" + SIZED, cuts)[0].endswith(b"content-length: 5\r\n\r\nhello")
+    assert relay(b"HTTP/1.1 102 Wait\r\n\r\n" * relaying.INTERIM_MAX + SIZED, cuts)[0].endswith(
+        b"content-length: 5\r\n\r\nhello"
+    )
     out, done, rule = relay(CHUNKED, cuts)
     assert (out.startswith(b"HTTP/1.1 200 OK\r\n"), out.endswith(b"0\r\n\r\n"), done, rule) == (True, True, True, None)
 
@@ -42,6 +44,7 @@ WRONG = [
     (SIZED.replace(b"OK\r\n", b"OK\r\nContent-Encoding: gzip\r\n"), RULE.UPSTREAM_MALFORMED),
     (b"<html>", RULE.UPSTREAM_MALFORMED),
     (SIZED.replace(b"Content-Length: 5", b"Content-Length: -5"), RULE.UPSTREAM_MALFORMED),
+    (b"HTTP/1.1 102 Wait\r\n\r\n" * (relaying.INTERIM_MAX + 1) + SIZED, RULE.UPSTREAM_MALFORMED),
 ]
 
 

@@ -82,12 +82,12 @@ def test_a_body_that_says_that_it_is_too_large_is_refused() -> None:
 
 CLIENTS = (
     "Authorization: Bearer zaum-placeholder", "Proxy-Authorization: Basic x", "Cookie: a=b", "X-Api-Key: mine",
-    "Api-Key: x",
-    "X-Goog-Api-Key: x", "X-Forwarded-For: 10.0.0.1", "X-Forwarded-Host: x", "Forwarded: for=x", "Via: 1.1 x",
+    "Api-Key: x", "X-Goog-Api-Key: x", "X_Api_Key: x", "X_Forwarded_For: 10.0.0.1", "Content_Length: 5",
+    "Transfer_Encoding: chunked", "X-Forwarded-For: 10.0.0.1", "X-Forwarded-Host: x", "Forwarded: for=x", "Via: 1.1 x",
     "X-Real-IP: 10.0.0.1", "X-Zaum-Rule: egress.allowed", "Connection: keep-alive, X-Mine", "X-Mine: 1",
     "Keep-Alive: 5",
     "TE: trailers", "Trailer: X", "Proxy-Connection: keep-alive", "X-Original-URL: /admin",
-    "X-HTTP-Method-Override: DELETE",     "Expect: 100-continue", "X-Envoy-Upstream-Alt-Stat-Name: x",
+    "X-HTTP-Method-Override: DELETE", "Expect: 100-continue", "X-Envoy-Upstream-Alt-Stat-Name: x",
 )  # fmt: skip
 
 
@@ -132,6 +132,16 @@ def test_another_header_of_the_credential_is_dropped_from_the_client_too() -> No
     head = routes.head(asked, routed.SECRET)
     assert head.count(b"x-key: ") == 1
     assert b"x-key: " + routed.SECRET in head
+
+
+def test_names_that_servers_take_for_the_credentials_header_are_dropped() -> None:
+    """CGI and WSGI, for two, know no difference between a hyphen and an underscore in a header's name."""
+    known = table(routed.route(credential=documents.Credential("x-key", "")))
+    asked = routes.decide(known, routed.understood(routed.raw("X_Key: mine", "X_Other: kept")))
+    assert isinstance(asked, routes.Asked)
+    head = routes.head(asked, routed.SECRET)
+    assert b"mine" not in head
+    assert b"x_other: kept" in head
 
 
 def test_a_request_goes_on_only_under_a_document_that_still_allows_it() -> None:

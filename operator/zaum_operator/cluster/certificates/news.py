@@ -32,16 +32,25 @@ async def bring(api: Api, namespace: str, mark: tuple[int, ...]) -> None:
         logger.info("certificates: pods take their files a little later: %s", error)
 
 
-async def complain(api: Api, namespace: str, message: str, *, now: datetime, suffix: str) -> None:
-    """Write an event about the root Secret."""
+async def complain(
+    api: Api,
+    namespace: str,
+    message: str,
+    *,
+    now: datetime,
+    suffix: str,
+    about: str = contract.CA_SECRET,
+    reason: str = "CertificatesNotRenewed",
+) -> None:
+    """Write an event about a Secret, the root one unless told."""
     moment = f"{now:%Y-%m-%dT%H:%M:%SZ}"
     body = {
         "apiVersion": kinds.EVENT.api_version,
         "kind": kinds.EVENT.name,
-        "metadata": {"name": f"{contract.CA_SECRET}.certificates.{suffix}", "namespace": namespace},
-        "involvedObject": {"apiVersion": "v1", "kind": "Secret", "name": contract.CA_SECRET, "namespace": namespace},
+        "metadata": {"name": f"{about}.certificates.{suffix}", "namespace": namespace},
+        "involvedObject": {"apiVersion": "v1", "kind": "Secret", "name": about, "namespace": namespace},
         "type": "Warning",
-        "reason": "CertificatesNotRenewed",
+        "reason": reason,
         "message": message[:_MESSAGE_MAX],
         "reportingComponent": contract.FIELD_MANAGER,
         "reportingInstance": contract.FIELD_MANAGER,

@@ -1,9 +1,15 @@
-"""Fill and rotate the Secret of session keys: look, decide, write. Runs in the replica that leads."""
+"""Fill and rotate the Secret of session keys: look, decide, write. Runs in the replica that leads.
+
+A write that fails is tried again at every look. It shows in the metrics at once, and as an event at the Secret when it
+goes on: without keys every hop to the gateway is TLS, which costs more and breaks nothing.
+"""
 
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import prometheus_client
 
 from zaum_api import contract
 from zaum_operator import errors
@@ -20,6 +26,30 @@ LOOK_SECONDS: Final = 5.0
 REMEMBER_SECONDS: Final = 300.0
 """After this the volume is believed again, also where it is behind what was written."""
 KEY_DIGITS: Final = 64
+TELL_SECONDS: Final = 60.0
+"""An old view and a short outage pass by themselves; what lasts longer is told to people."""
+AGAIN_SECONDS: Final = 1800.0
+"""An API server forgets events after an hour."""
+
+
+class Gauges:
+    """What an administrator can watch; only on the replica that leads."""
+
+    def __init__(self, registry: prometheus_client.CollectorRegistry) -> None:
+        prefix = f"{contract.METRIC_PREFIX}operator_session_keys_"
+        self._made = prometheus_client.Gauge(
+            f"{prefix}made_timestamp_seconds",
+            "When the session keys in use were made, in seconds since the epoch; 0: there are none.",
+            registry=registry,
+        )
+        self._unwritten = prometheus_client.Gauge(
+            f"{prefix}unwritten", "1 while keys are due and cannot be written.", registry=registry
+        )
+
+    def show(self, seen: Seen, trouble: str) -> None:
+        """Take in what is seen and what is wrong."""
+        self._made.set(seen.made)
+        self._unwritten.set(bool(trouble))
 
 
 @dataclass
@@ -30,8 +60,13 @@ class SessionKeys:
     clock: Time
     namespace: str
     directory: Path
+    gauges: Gauges
     _wrote: tuple[Seen, float] | None = None
     _trouble: str = ""
+    _since: float = 0.0
+    """When the trouble began."""
+    _told: float | None = None
+    """When an event said so last."""
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -43,18 +78,18 @@ class SessionKeys:
         """Do what is due now; say whether anything was written. Refused and failed requests are tried again."""
         seen, now = self._look(), int(self.clock.now().timestamp())
         if not session_keys.due(seen, now=now):
-            self._tell("")
+            await self._tell(seen, "")
             return False
         try:
             await self._write(seen, now)
         except errors.RequestError as error:
             # Mostly an old view: the volume of a new leader is behind. Its kubelet is asked to look.
             await news.bring(self.api, self.namespace, (seen.revision, now))
-            self._tell(f"{error}")
+            await self._tell(seen, f"{error}")
             return False
         await news.bring(self.api, self.namespace, (seen.revision + 1, now))
         logger.info("session keys: wrote revision %d", seen.revision + 1)
-        self._tell("")
+        await self._tell(Seen(seen.revision + 1, now), "")
         return True
 
     async def _write(self, seen: Seen, now: int) -> None:
@@ -85,10 +120,25 @@ class SessionKeys:
         except OSError:
             return b""
 
-    def _tell(self, trouble: str) -> None:
-        if trouble and trouble != self._trouble:
-            logger.warning(
-                "session keys: not written, tried again: %s. Where this stays, take the data of the Secret %s away: "
-                "fresh keys are made, and watchdogs ask for new sessions", trouble, contract.SESSION_SECRET
+    async def _tell(self, seen: Seen, trouble: str) -> None:
+        """Show what is wrong: in the metrics now, in the log once, as an event when it stays."""
+        self.gauges.show(seen, trouble)
+        before, self._trouble = self._trouble, trouble
+        now = self.clock.seconds()
+        if not trouble:
+            self._told = None
+            return
+        if not before:
+            self._since = now
+        message = (
+            f"session keys: not written, tried again: {trouble}. Where this stays, take the data of the Secret "
+            f"{contract.SESSION_SECRET} away: fresh keys are made, and watchdogs ask for new sessions"
+        )
+        if trouble != before:
+            logger.warning("%s", message)
+        if now - self._since >= TELL_SECONDS and (self._told is None or now - self._told >= AGAIN_SECONDS):
+            self._told = now
+            await news.complain(
+                self.api, self.namespace, message, now=self.clock.now(), suffix=self.clock.digits(10),
+                about=contract.SESSION_SECRET, reason="SessionKeysNotWritten",
             )  # fmt: skip
-        self._trouble = trouble

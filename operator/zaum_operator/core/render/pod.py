@@ -16,6 +16,10 @@ from zaum_operator.core.render import config, metadata, quota, sizes, volumes
 from zaum_operator.core.snapshot import Site
 
 GRACE_SECONDS: Final = 5
+_STARTED_WITHIN: Final = 60
+"""Seconds until a watchdog that does not answer is ended."""
+_PROVEN_WITHIN: Final = 86_400
+"""Where a proof is required the answer is no until there is one. A pod that waits says why, one that ends does not."""
 
 
 def template(intent: Intent, agent: agent_api.Agent, effective: Effective, site: Site) -> Object:
@@ -223,7 +227,7 @@ def _watchdog(effective: Effective, site: Site) -> dict[str, Any]:
             **_get(contract.PROBE_HEALTH),
             "periodSeconds": 1,
             "timeoutSeconds": 3,
-            "failureThreshold": 60,
+            "failureThreshold": _PROVEN_WITHIN if effective.require_proof else _STARTED_WITHIN,
         },
         "livenessProbe": {
             **_get(contract.PROBE_HEALTH),

@@ -22,6 +22,7 @@ from zaum_operator.core.keys import Key
 from zaum_operator.core.reports import Held
 
 KEY = Key("agents", "researcher")
+SCHEMA = Path(__file__).resolve().parents[4] / "charts/zaum/values.schema.json"
 QUIET: dict[str, Any] = {"config": "", "problem": "", "escapes": (), "requests": 0, "denied": 0, "would_deny": 0}
 
 
@@ -65,6 +66,16 @@ class Polled:
 
     def polls(self, result: str) -> float:
         return float(self.counts.polls.labels(result)._value.get())
+
+
+def test_as_many_authorizers_are_asked_as_the_chart_may_run() -> None:
+    # A contact that only the last of them has heard would end no pod. While they are replaced there is one more.
+    replicas = json.loads(SCHEMA.read_text())["properties"]["authorizer"]["properties"]["replicas"]["maximum"]
+    polled = Polled()
+    for number in range(replicas + 1):
+        polled.authorizer(f"a{number}", f"10.0.0.{number}")
+    polled.turn()
+    assert len(set(polled.asked)) == replicas + 1
 
 
 def test_every_authorizer_is_asked_and_the_policy_is_told_once() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import rendered, specs
 from tests.support.planned import Planned
-from zaum_api import documents
+from zaum_api import contract, documents
 from zaum_operator.core import kinds
 from zaum_operator.core.snapshot import Reported
 from zaum_operator.core.usage import Usage
@@ -85,7 +85,23 @@ def test_where_nothing_is_enforced_the_object_says_what_to_do() -> None:
     proven(made, report(escapes=(METADATA, *EVERYTHING)))
     text = made.condition("EnforcementProven")[2]
     assert "network plugin" in text
-    assert "and 1 more" in text
+    for reached in (METADATA, *EVERYTHING):
+        assert f"{reached.target} ({reached.address}): {reached.outcome}" in text
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_pod_that_must_be_proven_first_is_not_ended_for_waiting_and_the_object_says_what_for(required: bool) -> None:
+    made = Planned()
+    made.policy(specs.agent() | {"egress": {"requireProof": required}})
+    made.step()
+    (pod,) = made.pods()
+    (watchdog,) = (item for item in pod["spec"]["initContainers"] if item["name"] == contract.CONTAINER_WATCHDOG)
+    probe = watchdog["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] == (86_400 if required else 60)
+    made.step()
+    status, reason, text = made.condition("Ready")
+    assert (status, reason) == ("False", "Progressing")
+    assert ("EnforcementProven" in text) is required
 
 
 def test_without_a_target_that_surely_answers_nothing_is_said_of_the_whole_cluster() -> None:

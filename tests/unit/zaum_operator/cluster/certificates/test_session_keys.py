@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import prometheus_client
 import pytest
 
 from tests.support.apiserver import ApiServer
@@ -14,9 +15,10 @@ from tests.support.world import HandClock
 from zaum_api import contract
 from zaum_gateway.core import sessions
 from zaum_operator import errors
-from zaum_operator.cluster.certificates.session_keys import SessionKeys
+from zaum_operator.cluster.certificates.session_keys import TELL_SECONDS, Gauges, SessionKeys
 from zaum_operator.core import kinds
 from zaum_operator.core.certificates import session_keys
+from zaum_operator.core.kinds import Object
 
 NAMESPACE = "zaum-system"
 NAME = contract.SESSION_SECRET
@@ -33,8 +35,10 @@ class Rig:
     def __post_init__(self) -> None:
         self.api.put(kinds.SECRET, {"metadata": {"name": NAME, "namespace": NAMESPACE}, "type": "Opaque"})
         self.volumes = {name: Volume(self.directory / name) for name in ("one", "other")}
+        self.registry = prometheus_client.CollectorRegistry()
+        gauges = Gauges(self.registry)
         self.one, self.other = (
-            SessionKeys(self.api, self.clock, NAMESPACE, volume.root) for volume in self.volumes.values()
+            SessionKeys(self.api, self.clock, NAMESPACE, volume.root, gauges) for volume in self.volumes.values()
         )
 
     def turn(self, replica: SessionKeys) -> bool:
@@ -141,6 +145,35 @@ def test_an_outage_is_waited_out(rig: Rig) -> None:
     assert not rig.turn(rig.one)
     rig.api.refuse = lambda verb, plural, name: None
     assert rig.turn(rig.one)
+
+
+def shown(rig: Rig, name: str) -> float | None:
+    return rig.registry.get_sample_value(f"zaum_operator_session_keys_{name}")
+
+
+def events(rig: Rig) -> list[Object]:
+    return [body for (plural, _, _), body in rig.api.objects.items() if plural == "events"]
+
+
+def test_keys_that_cannot_be_written_show_in_the_metrics_at_once_and_as_an_event_when_it_stays(rig: Rig) -> None:
+    rig.api.refuse = lambda verb, plural, name: (
+        errors.ForbiddenError("patch", 403, "no right to patch secrets") if plural == "secrets" else None
+    )
+    rig.turn(rig.one)
+    assert (shown(rig, "unwritten"), shown(rig, "made_timestamp_seconds"), events(rig)) == (1, 0, [])
+    for _ in range(3):
+        rig.pass_time(TELL_SECONDS)
+        rig.turn(rig.one)
+    (event,) = events(rig)
+    assert (event["type"], event["reason"]) == ("Warning", "SessionKeysNotWritten")
+    assert event["involvedObject"]["name"] == NAME
+    assert "no right to patch secrets" in event["message"]
+    rig.pass_time(3600)
+    rig.turn(rig.one)
+    assert len(events(rig)) == 2, "an event is forgotten after an hour, so it is said again"
+    rig.api.refuse = lambda verb, plural, name: None
+    assert rig.turn(rig.one)
+    assert (shown(rig, "unwritten"), shown(rig, "made_timestamp_seconds")) == (0, rig.clock.now().timestamp())
 
 
 def test_i15_no_key_is_logged(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:

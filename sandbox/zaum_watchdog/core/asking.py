@@ -1,0 +1,50 @@
+"""Pass a request's body on, piece by piece: read strictly, counted, framed anew.
+
+Of a piece that is wrong, or with which the body is larger than it may be, nothing is passed on.
+"""
+
+from dataclasses import dataclass
+
+from zaum_watchdog.core import bodies, refusals, requests, routes
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What a piece gave: bytes for the upstream, whether the body is complete, what came behind it, what was wrong."""
+
+    data: bytes = b""
+    done: bool = False
+    rest: bytes = b""
+    later: bytes = b""
+    """What was not looked at yet: to be fed before anything else."""
+    refused: refusals.Refusal | None = None
+
+
+class Asking:
+    """The body of one request that its route allows."""
+
+    __slots__ = ("_asked", "_body", "done", "up")
+
+    def __init__(self, asked: routes.Asked) -> None:
+        self._asked = asked
+        chunked = asked.request.length == requests.CHUNKED
+        self._body: bodies.Chunked | bodies.Sized = bodies.Chunked() if chunked else bodies.Sized(asked.request.length)
+        self.done = False
+        self.up = 0
+        """Bytes of content that have come."""
+
+    def feed(self, data: bytes) -> Passed:
+        """Take a piece. After a refusal it is not to be fed again."""
+        taken = self._body.feed(data)
+        if taken.problem:
+            return Passed(refused=requests.malformed(f"in the body, {taken.problem}"))
+        self.up += sum(map(len, taken.pieces))
+        if self.up > routes.BODY_MAX:
+            return Passed(refused=routes.too_large(self._asked.route.authority))
+        self.done = taken.done
+        return Passed(self._framed(taken), taken.done, taken.rest, taken.later)
+
+    def _framed(self, taken: bodies.Taken) -> bytes:
+        if isinstance(self._body, bodies.Sized):
+            return b"".join(taken.pieces)
+        return bodies.chunk(taken.pieces) + (bodies.LAST_CHUNK if taken.done else b"")

@@ -1,0 +1,50 @@
+"""Run a redactor over a body in pieces, as an exchange would."""
+
+from collections.abc import Sequence
+
+from zaum_api import documents
+from zaum_watchdog.core.redaction import redactor, searching, vault
+
+KEY = bytes(range(32))
+MASK, TOKENISE, DENY, OFF = (
+    documents.Redact.MASK,
+    documents.Redact.TOKENISE,
+    documents.Redact.DENY,
+    documents.Redact.OFF,
+)
+
+
+def every(action: documents.Redact) -> documents.Classes:
+    """Give the same action for each class."""
+    return documents.Classes(*[action] * 6)
+
+
+ASKING = redactor.request(documents.Redaction(request=every(TOKENISE)))
+MASKING = redactor.request(documents.Redaction(request=every(MASK)))
+ANSWERING = redactor.response(documents.Redaction(request=every(TOKENISE)))
+CLEARED = redactor.request(documents.Redaction(restore=True))
+
+
+class Run:
+    """One body through one redactor."""
+
+    def __init__(
+        self,
+        prefilter: searching.Prefilter,
+        plan: redactor.Plan = ASKING,
+        form: redactor.Format = redactor.Format.TEXT,
+        names: vault.Vault | None = None,
+    ) -> None:
+        self.redactor = redactor.Redactor(plan, form, names or vault.Vault(KEY), prefilter)
+
+    def feed(self, piece: bytes) -> bytes:
+        out = self.redactor.feed(piece)
+        while self.redactor.behind:
+            out += self.redactor.feed(b"")
+        return out
+
+    def over(self, body: bytes, cuts: Sequence[int] = ()) -> bytes:
+        """Give what comes out of a body that is cut at some offsets."""
+        edges = [0, *cuts, len(body)]
+        out = b"".join(self.feed(body[start:end]) for start, end in zip(edges, edges[1:], strict=False))
+        return out + self.redactor.end()
