@@ -1,5 +1,6 @@
 """Run a redactor over a body in pieces, as an exchange would."""
 
+import itertools
 from collections.abc import Sequence
 
 from zaum_api import documents
@@ -21,7 +22,7 @@ def every(action: documents.Redact) -> documents.Classes:
 
 ASKING = redactor.request(documents.Redaction(request=every(TOKENISE)))
 MASKING = redactor.request(documents.Redaction(request=every(MASK)))
-ANSWERING = redactor.response(documents.Redaction(request=every(TOKENISE)))
+ANSWERING = redactor.response(documents.Redaction(request=every(TOKENISE), response=every(TOKENISE)))
 CLEARED = redactor.request(documents.Redaction(restore=True))
 
 
@@ -46,5 +47,5 @@ class Run:
     def over(self, body: bytes, cuts: Sequence[int] = ()) -> bytes:
         """Give what comes out of a body that is cut at some offsets."""
         edges = [0, *cuts, len(body)]
-        out = b"".join(self.feed(body[start:end]) for start, end in zip(edges, edges[1:], strict=False))
+        out = b"".join(self.feed(body[start:end]) for start, end in itertools.pairwise(edges))
         return out + self.redactor.end()

@@ -5,7 +5,7 @@ replaced where it stands in the raw bytes, and all the rest stays as it is.
 """
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 QUOTE: Final = b"\x1f"
 """Stands for a quote that was escaped: it is inside a string."""
@@ -19,15 +19,11 @@ _SIMPLE: Final = {
 }  # fmt: skip
 
 
-class Piece(NamedTuple):
-    """Text from offset `at` on, up to the next piece, and the raw bytes that it was read from.
+Piece = tuple[int, int, int]
+"""Text from an offset on, up to the next piece, and the offsets of the raw bytes that it was read from.
 
-    Either byte for byte, or one character of text for an escape.
-    """
-
-    at: int
-    start: int
-    end: int
+Either byte for byte, or one character of text for an escape.
+"""
 
 
 def undecided(raw: bytes) -> int:
@@ -36,27 +32,27 @@ def undecided(raw: bytes) -> int:
     return len(raw) - found.start() if found else 0
 
 
-def decode(raw: bytes, offset: int) -> tuple[bytes, list[Piece]]:
-    """Give the text of raw bytes, which begin at `offset`, and where its pieces come from."""
+def decode(raw: bytes, offset: int, at: int = 0) -> tuple[bytes, list[Piece]]:
+    """Give the text of raw bytes, and where its pieces come from: `offset` and `at` are where raw and text begin."""
     parts: list[bytes] = []
     pieces: list[Piece] = []
-    done = at = 0
+    done = 0
     for found in _ESCAPE.finditer(raw):
         start, end = found.span()
         if start > done:
             parts.append(raw[done:start])
-            pieces.append(Piece(at, offset + done, offset + start))
+            pieces.append((at, offset + done, offset + start))
             at += start - done
         character = _SIMPLE.get(found[0]) or _character(found[0])
         parts.append(character)
-        pieces.append(Piece(at, offset + start, offset + end))
+        pieces.append((at, offset + start, offset + end))
         at += len(character)
         done = end
     if not pieces:
-        return raw, [Piece(0, offset, offset + len(raw))] if raw else []
+        return raw, [(at, offset, offset + len(raw))] if raw else []
     if done < len(raw):
         parts.append(raw[done:])
-        pieces.append(Piece(at, offset + done, offset + len(raw)))
+        pieces.append((at, offset + done, offset + len(raw)))
     return b"".join(parts), pieces
 
 

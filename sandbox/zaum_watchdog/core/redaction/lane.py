@@ -11,9 +11,8 @@ from enum import Enum, auto
 from operator import itemgetter
 from typing import Final, NamedTuple, assert_never
 
-from zaum_watchdog.core.redaction import blocks, breaks, searching, vault
+from zaum_watchdog.core.redaction import blocks, breaks, decoding, searching, vault
 from zaum_watchdog.core.redaction.classes import Found, Kind
-from zaum_watchdog.core.redaction.decoding import Piece
 
 FIELD_MAX: Final = 8 * 1024
 OVERLAP: Final = 1024
@@ -66,6 +65,7 @@ class Lane:
         "_at",
         "_counted",
         "_names",
+        "_origin",
         "_pieces",
         "_quotes",
         "_replace",
@@ -81,7 +81,9 @@ class Lane:
         self._armoured = search.wants(Kind.TOKEN)
         self._text = b""
         self._at = 0
-        self._pieces: list[Piece] = []
+        self._origin = 0
+        """Where `_text` begins in the text as a whole; `_pieces` count from that one's beginning."""
+        self._pieces: list[decoding.Piece] = []
         self._quotes = 0
         self._counted = 0, 0
         self._swallowing = False
@@ -89,13 +91,16 @@ class Lane:
     @property
     def held(self) -> int | None:
         """Give the offset of the first raw byte that is not decided; None if all are."""
-        return self._pieces[0].start if self._pieces else None
+        if not self._pieces:
+            return None
+        at, start, _ = self._pieces[0]
+        return start + max(0, self._origin + self._at - at)
 
-    def add(self, text: bytes, pieces: list[Piece]) -> None:
-        """Take more text, with pieces that count from its beginning."""
-        base = len(self._text)
-        self._text = self._text + text if base else text
-        self._pieces += [Piece(at + base, start, end) for at, start, end in pieces] if base else pieces
+    def add(self, raw: bytes, offset: int) -> None:
+        """Take more of the text: raw bytes, which begin at an offset."""
+        text, pieces = decoding.decode(raw, offset, self._origin + len(self._text))
+        self._text += text
+        self._pieces += pieces
 
     def decide(self, *, final: bool = False) -> list[Edit]:
         """Decide what can be decided, or all; give what is to be replaced."""
@@ -197,36 +202,36 @@ class Lane:
         return self._counted[1]
 
     def _edits(self, start: int, end: int, instead: bytes) -> list[Edit]:
-        place = bisect_right(self._pieces, start, key=_AT) - 1
+        start += self._origin
+        end += self._origin
         edits: list[Edit] = []
-        while place < len(self._pieces) and self._pieces[place].at < end:
-            piece = self._pieces[place]
-            first = piece.start + max(0, start - piece.at)
-            last = min(piece.end, piece.start + end - piece.at) if self._plain(place) else piece.end
+        for place in range(bisect_right(self._pieces, start, key=_AT) - 1, len(self._pieces)):
+            at, first, last = self._pieces[place]
+            if at >= end:
+                break
+            if self._plain(place):
+                last = min(last, first + end - at)
+            first += max(0, start - at)
             if edits and edits[-1].end == first:
-                edits[-1] = edits[-1]._replace(end=last)
+                edits[-1] = Edit(edits[-1].start, last, edits[-1].instead)
             else:
                 edits.append(Edit(first, last, b"" if edits else instead))
-            place += 1
         return edits
 
     def _plain(self, place: int) -> bool:
         """Say whether a piece is byte for byte what stands in the text."""
-        piece = self._pieces[place]
-        after = self._pieces[place + 1].at if place + 1 < len(self._pieces) else len(self._text)
-        return piece.end - piece.start == after - piece.at
+        at, start, end = self._pieces[place]
+        after = self._pieces[place + 1][0] if place + 1 < len(self._pieces) else self._origin + len(self._text)
+        return end - start == after - at
 
     def _forget(self, at: int) -> None:
         self._quotes = self._quoted(at)
-        keep = max(0, at - CONTEXT)
-        place = bisect_right(self._pieces, at, key=_AT) - 1
-        left = [Piece(each.at - keep, each.start, each.end) for each in self._pieces[max(0, place) :]]
         if at == len(self._text):
-            left = []
-        elif left and left[0].at < at - keep:
-            first = left[0]
-            left[0] = Piece(at - keep, first.start + at - keep - first.at, first.end)
-        self._pieces = left
+            self._pieces = []
+        else:
+            del self._pieces[: bisect_right(self._pieces, self._origin + at, key=_AT) - 1]
+        keep = max(0, at - CONTEXT)
         self._text = self._text[keep:]
+        self._origin += keep
         self._at = at - keep
         self._counted = self._at, self._quotes

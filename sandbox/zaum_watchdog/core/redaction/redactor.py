@@ -173,7 +173,7 @@ class Redactor:
     def _read_outside(self, upto: int) -> None:
         """Read what is no event's text, as one text."""
         if upto > self._read:
-            self._outer.add(*decoding.decode(self._held[self._read - self._base : upto - self._base], self._read))
+            self._outer.add(self._held[self._read - self._base : upto - self._base], self._read)
             self._read = upto
 
     # Events.
@@ -206,7 +206,7 @@ class Redactor:
             self._read_outside(start + delta.start)
             self._read = start + delta.end
             raw = self._held[start + delta.start - self._base : self._read - self._base]
-            self._named(delta.name).add(*decoding.decode(raw, start + delta.start))
+            self._named(delta.name).add(raw, start + delta.start)
         for name in line.ended:
             self._end_lanes(name)
 
