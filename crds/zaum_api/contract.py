@@ -249,6 +249,12 @@ class Rule(StrEnum):
     BYTES_IN_PER_HOUR = "limits.bytes.inPerHour"
     LEDGER_UNAVAILABLE = "limits.ledgerUnavailable"
     """Nothing is leased of a budget, and the ledger does not answer."""
+    REQUEST_TYPE = "request.contentType"
+    """The body has to be read, and is of a type or coding that is not."""
+    BODIES = "limits.bodies"
+    """Bodies have to be held to be read, and as many are held as there is memory for."""
+    REDACTED = "routes.redact"
+    """The body holds what the route denies."""
 
 
 class Breach(StrEnum):

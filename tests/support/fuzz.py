@@ -209,6 +209,8 @@ def _string(node: schemas.Schema) -> Strategy:
 
 
 def _quantities(node: schemas.Schema) -> Strategy:
+    if "maximum" in node:
+        return st.integers(node["minimum"], node["maximum"]) | st.from_regex(node["pattern"].removesuffix("$") + r"\Z")
     found = re.search(r"a quantity from (\w+) to (\w+)", node["x-kubernetes-validations"][0]["message"])
     assert found, "a quantity says its bounds"
     low, high = map(quantities.parse, found.groups())

@@ -11,6 +11,7 @@ _Above = Annotated[int, pydantic.Field(ge=1, le=100_000)]
 Dollars = Annotated[str, scalars.text(most=16, pattern="^[0-9]{1,9}([.][0-9]{1,4})?$")]
 BytesOut = Annotated[int | str, *scalars.quantity("limits.bytes.outPerHour", least="0", most="1Pi")]
 BytesIn = Annotated[int | str, *scalars.quantity("limits.bytes.inPerHour", least="0", most="1Pi")]
+OwnAmount = Annotated[int | str, *scalars.own_bytes()]
 Amount = Annotated[int, pydantic.Field(ge=0, le=1_000_000_000_000)]
 
 
@@ -72,9 +73,9 @@ class OwnRequests(model.Model):
 class OwnBytes(model.Model):
     """Bytes in any hour within the policy's."""
 
-    out_per_hour: BytesOut | None = None
+    out_per_hour: OwnAmount | None = None
     """Bytes that leave; 0 denies all. Default: the policy's alone."""
-    in_per_hour: BytesIn | None = None
+    in_per_hour: OwnAmount | None = None
     """Bytes that come in; 0 denies all. Default: the policy's alone."""
 
     rules: ClassVar = (model.some("limits.bytes", "outPerHour", "inPerHour"),)

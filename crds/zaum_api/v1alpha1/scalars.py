@@ -61,6 +61,31 @@ def quantity(name: str, *, least: str, most: str) -> tuple[object, ...]:
     return (pydantic.AfterValidator(checked((rule,))), pydantic.WithJsonSchema(schema))
 
 
+OWN_BYTES_MAX: Final = 2**50
+OWN_BYTES_PATTERN: Final = (
+    "^([0-9]{1,15}|[0-9]{1,12}(k|Ki)|[0-9]{1,9}([.][0-9]{1,3})?Mi?|[0-9]{1,6}([.][0-9]{1,3})?Gi?"
+    "|[0-9]{1,3}([.][0-9]{1,3})?Ti?|1Pi?)$"
+)
+"""No text that it matches is above the bound."""
+
+
+def own_bytes() -> tuple[object, ...]:
+    """Give the annotations of an amount of bytes up to 1Pi that stands in each item of a long list.
+
+    No rule says so: the API server takes the text of a number or string for as long as a request, and 256 such rules
+    for more than it may spend on one object.
+    """
+    schema = {**_INT_OR_STRING, "minimum": 0, "maximum": OWN_BYTES_MAX, "pattern": OWN_BYTES_PATTERN}
+
+    def check(value: int | str) -> int | str:
+        good = 0 <= value <= OWN_BYTES_MAX if isinstance(value, int) else re.fullmatch(OWN_BYTES_PATTERN, value)
+        if not good:
+            raise ValueError("must be a number of bytes from 0 to 1Pi, such as 1048576, 512Ki, 10Mi or 1.5Gi")
+        return value
+
+    return (pydantic.AfterValidator(check), pydantic.WithJsonSchema(schema))
+
+
 def duration(name: str, *, least: str = "1s", most: str = "24h") -> tuple[object, ...]:
     """Give the annotations of a duration between two bounds, both included; by default from one second to a day."""
     low, high = durations.seconds(least), durations.seconds(most)
