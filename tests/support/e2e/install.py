@@ -8,13 +8,15 @@ from typing import Final
 
 from tests.cluster import addresses, cluster
 from tests.cluster.images import loading, recipes
+from tests.support.e2e import storage
 from tests.support.e2e.api import Api, condition
 from zaum_api import contract
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 NAMESPACE: Final = "zaum-system"
 RELEASE: Final = "zaum"
-COMPONENTS: Final = ("operator", "authorizer", "gateway")
+COMPONENTS: Final = ("operator", "authorizer", "gateway", "ledger")
+_WITHOUT_LEDGER: Final = frozenset({"ledger.enabled=false", "scope.mode=Namespace"})
 READY_SECONDS: Final = 120
 CHART: Final = str(ROOT / "charts/zaum")
 TAKING: Final = ("--take-ownership", "--server-side=true", "--force-conflicts")
@@ -37,7 +39,7 @@ def install(api: Api, refs: dict[str, str], *more: str) -> None:
     api.apply(
         "namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
     )
-    values = [*(f"{key}={value}" for key, value in recipes.chart_values(refs).items()), *more]
+    values = [*(f"{key}={value}" for key, value in recipes.chart_values(refs).items()), *storage.values(api), *more]
     authority = cluster.world_state() / "ca.crt"
     if authority.exists():
         values.append(f"routes.extraCAs={authority.read_text()}")
@@ -49,7 +51,8 @@ def install(api: Api, refs: dict[str, str], *more: str) -> None:
         for pod in api.items("pods", NAMESPACE, labels=f"{contract.LABEL_COMPONENT}={contract.COMPONENT_OPERATOR}"):
             api.delete("pods", NAMESPACE, pod["metadata"]["name"])
     for name in COMPONENTS:
-        available(api, f"zaum-{name}")
+        if name != contract.COMPONENT_LEDGER or _WITHOUT_LEDGER.isdisjoint(more):
+            available(api, f"zaum-{name}")
 
 
 def upgrade(*more: str, how: Sequence[str] = TAKING) -> None:
