@@ -35,6 +35,12 @@ WOULD_DENY: Final = frozenset(
         contract.Rule.PORT_NOT_NAMED,
         contract.Rule.CONNECTIONS,
         contract.Rule.REQUESTS_PER_MINUTE,
+        contract.Rule.TOKENS_PER_MINUTE,
+        contract.Rule.TOKENS_PER_DAY,
+        contract.Rule.COST_PER_DAY,
+        contract.Rule.BYTES_OUT_PER_HOUR,
+        contract.Rule.BYTES_IN_PER_HOUR,
+        contract.Rule.LEDGER_UNAVAILABLE,
     }
 )
 """What the mode Report lets pass, and counts. No other rule is touched by it."""
@@ -51,6 +57,7 @@ OUTAGES: Final = frozenset(
         contract.Rule.ROUTE_CREDENTIAL,
         contract.Rule.ROUTE_SERVICE,
         contract.Rule.EXPIRED,
+        contract.Rule.LEDGER_UNAVAILABLE,
     }
 )
 """What was not to be had, though nothing forbids it."""
@@ -115,16 +122,18 @@ def admit(
     policy: Policy,
     head: heads.Head,
     *,
-    meter: rate.Meter,
+    meter: rate.Meter | None,
     tunnels: int,
     latched: contract.Breach | None,
     now: int,
     unproven: Refusal | None = None,
+    connections: int | None = None,
 ) -> Admitted | Refusal:
     """Decide one request: latch, proof, head, host, connections, rate, in this order.
 
     `unproven` refuses for want of the proof that the policy requires. The rate is asked last, because asking spends it:
-    what is refused for another reason costs the agent none of it.
+    what is refused for another reason costs the agent none of it. Without a `meter` it is asked elsewhere, after this.
+    `connections`: this pod's share of them, where that is another number than the policy's.
     """
     if latched is not None:
         return latched_refusal(latched)
@@ -139,7 +148,7 @@ def admit(
         return Refusal(decision.rule, decision.message, decision.allowed_by, name, port)
     if not decision.allowed:
         return _over_room(policy, target, tunnels) or Admitted(target, decision.rule)
-    refused = over_limit(policy, target, meter=meter, tunnels=tunnels, now=now)
+    refused = over_limit(policy, target, meter=meter, tunnels=tunnels, now=now, connections=connections)
     if refused is None:
         return Admitted(target)
     return _over_room(policy, target, tunnels) or Admitted(target, refused.rule) if policy.reports else refused
@@ -150,15 +159,16 @@ def admit_routed(
     request: requests.Request,
     *,
     unusable: Mapping[str, str],
-    meter: rate.Meter,
+    meter: rate.Meter | None,
     tunnels: int,
     latched: contract.Breach | None,
     now: int,
     unproven: Refusal | None = None,
+    connections: int | None = None,
 ) -> routes.Asked | Refusal:
     """Decide one request on a route, in order: latch, proof, route, method and path, credential, connections, rate.
 
-    `unusable` says by a route's name what is wrong with its credential; `unproven` as for a tunnel.
+    `unusable` says by a route's name what is wrong with its credential; all else as for a tunnel.
     """
     if latched is not None:
         return latched_refusal(latched)
@@ -171,18 +181,26 @@ def admit_routed(
     if problem:
         return routes.no_credential(asked.route, problem)
     target = asked.route.authority
-    refused = over_limit(policy, target, meter=meter, tunnels=tunnels, now=now)
+    refused = over_limit(policy, target, meter=meter, tunnels=tunnels, now=now, connections=connections)
     if refused is None or not policy.reports:
         return refused or asked
     return _over_room(policy, target, tunnels) or dataclasses.replace(asked, would_deny=refused.rule)
 
 
-def over_limit(policy: Policy, target: hosts.Authority, *, meter: rate.Meter, tunnels: int, now: int) -> Refusal | None:
-    """Refuse what is over the policy's connections or rate; what is not has spent one request of the rate."""
+def over_limit(
+    policy: Policy,
+    target: hosts.Authority,
+    *,
+    meter: rate.Meter | None,
+    tunnels: int,
+    now: int,
+    connections: int | None = None,
+) -> Refusal | None:
+    """Refuse what is over the pod's connections or rate; what is not has spent one request of the rate."""
     name, port = target.host.name, target.port
-    if tunnels >= policy.config.connections:
+    if tunnels >= (policy.config.connections if connections is None else connections):
         return _over_connections(policy, name, port)
-    wait = meter.take(now)
+    wait = meter.take(now) if meter is not None else 0
     return _over_rate(policy, name, port, wait) if wait else None
 
 

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from zaum_api import contract, documents
 from zaum_egress import hosts
 from zaum_watchdog.core import answers, cage, heads, metrics, policy, rate, records, reporting, verdict
-from zaum_watchdog.shell import clock, files, last_word, log
+from zaum_watchdog.shell import clock, files, last_word, limits, log
 
 DENIED_MAX: Final = 100_001
 """Denials that are remembered between two ticks: one more than the largest threshold of the detector."""
@@ -48,13 +48,16 @@ class Watch:
         token: files.TokenFile,
         out: log.Log,
         termination_log: Path,
+        *,
+        ordinal: int = 0,
     ) -> None:
         self.loop = loop
         self._termination_log = termination_log
         self.policy = first
         self.token = token
         self.out = out
-        self.meter = rate.Meter(first.config.requests)
+        self._meter = rate.Meter(first.config.requests)
+        self.limits = limits.Limits(loop, first, ordinal=ordinal)
         self.verdict = verdict.Verdict()
         self.connections: set[Tunnel] = set()
         self.followers: list[Follower] = []
@@ -67,6 +70,11 @@ class Watch:
         self.bytes_out = 0
         self.bytes_in = 0
         self.writer = records.Writer(namespace=first.config.namespace, policy=first.config.policy)
+
+    @property
+    def meter(self) -> rate.Meter | None:
+        """Give the rate of a policy that `limits` does not meter; of all others a request is reserved there."""
+        return None if self.limits.on else self._meter
 
     @property
     def unproven(self) -> policy.Refusal | None:
@@ -137,7 +145,8 @@ class Watch:
     def adopt(self, changed: policy.Policy) -> None:
         """Put a new policy in force and close what it forbids. Who relays health sees its part at the next tick."""
         self.policy = changed
-        self.meter.retune(changed.config.requests, clock.monotonic())
+        self._meter.retune(changed.config.requests, clock.monotonic())
+        self.limits.adopt(changed)
         self.writer = records.Writer(namespace=changed.config.namespace, policy=changed.config.policy)
         for tunnel in [*self.connections]:
             if tunnel.authority is not None and not changed.allows(tunnel.authority):

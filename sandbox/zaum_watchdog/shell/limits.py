@@ -1,0 +1,249 @@
+"""What this pod may use of its policy's limits, for all that asks: reserved before it is used, and settled after.
+
+Whoever asks says how much of which meters, and is answered at once or, where the ledger may have more, a little later:
+when it has answered, or when PATIENCE is over. A document that says nothing of limits but the policy's requests and
+connections (all before v4) is not metered here: `on` is False, everything is granted, and `core.rate` holds the rate.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from zaum_api import contract, documents
+from zaum_egress import hosts
+from zaum_watchdog.core import policy, refusals
+from zaum_watchdog.core.limits import recent, reservations, shares
+from zaum_watchdog.core.metering import ratelimit
+from zaum_watchdog.shell import clock
+
+SECOND: Final = recent.SECOND
+WAITING_MOST: Final = 1024
+"""Calls that wait for the ledger at the same time; more are refused at once."""
+LASTS: Final = 600 * SECOND
+"""How long a reservation lasts for which nobody names an end."""
+Answered = Callable[[refusals.Refusal | None], None]
+"""Is told None where all is reserved, else why it is not. In the mode Report the caller may go on: see `reported`."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A call in the line."""
+
+    amounts: Mapping[str, int]
+    answered: Answered
+    at: hosts.Authority | None
+    until: int
+    patience: asyncio.TimerHandle
+    last: reservations.Refused
+
+
+class Limits:
+    """Holds the books; one for the whole process."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, first: policy.Policy, *, ordinal: int) -> None:
+        self._loop = loop
+        self._policy = first
+        self._ordinal = ordinal
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, _Waiting] = {}
+        self._retrying = False
+        self._heard = False
+        self.books: reservations.Books | None = None
+        self.ask_ledger: Callable[[], None] = lambda: None
+        """Called when an answer of the ledger is waited for."""
+        self.tokens = 0
+        self.cost = 0
+        """What was settled since the start, in tokens and in micro-dollars: whoever settles adds to them."""
+        self.adopt(first)
+
+    @property
+    def on(self) -> bool:
+        """Say whether the policy in force is metered here."""
+        return self.books is not None
+
+    # What calls do.
+
+    def number(self) -> int:
+        """Give a call its number, which no other call has had."""
+        return next(self._numbers)
+
+    def amounts(self, host: str, *, route: str = "", tokens: int = 0, cost: int = 0) -> dict[str, int]:
+        """Give what one request to a host, by a route or none, uses by meter: itself, tokens, micro-dollars.
+
+        It counts for the policy, for its route, and for each entry of the hosts that names its host.
+        """
+        if self.books is None:
+            return {}
+        scopes = [documents.POLICY, *([f"route/{route}"] if route else ()), *_hosts(host)]
+        uses = ((_REQUESTS, 1), (_TOKENS_MINUTE, tokens), (_TOKENS_DAY, tokens), (_COST, cost))
+        return {
+            name: amount for scope in scopes for kind, amount in uses if amount and (name := scope + kind) in self._ids
+        }
+
+    def limited(self, *, route: str) -> bool:
+        """Say whether tokens or cost are limited for what goes by a route."""
+        kinds = _TOKENS_MINUTE, _TOKENS_DAY, _COST
+        return any(scope + kind in self._ids for scope in (documents.POLICY, f"route/{route}") for kind in kinds)
+
+    def reserve(
+        self,
+        call: int,
+        amounts: Mapping[str, int],
+        answered: Answered,
+        *,
+        at: hosts.Authority | None = None,
+        until: int = 0,
+    ) -> None:
+        """Reserve all of it or nothing, and tell `answered` once: now, or within PATIENCE, unless the call gives up.
+
+        `call`: from `number`, used once. `at`: where it leads, for the refusal. `until`: monotonic nanoseconds; a
+        reservation that has not been settled by then is charged whole.
+        """
+        until = until or clock.monotonic() + LASTS
+        found = self._try(call, amounts, until)
+        if found is None:
+            answered(None)
+        elif not self._may_wait(found) or len(self._waiting) >= WAITING_MOST:
+            answered(self._refusal(found, at))
+        else:
+            assert self.books is not None
+            self.books.wait(call, amounts)
+            patience = self._loop.call_later(reservations.PATIENCE / 1e9, self._over, call)
+            self._waiting[call] = _Waiting(amounts, answered, at, until, patience, found)
+            self.ask_ledger()
+
+    def settle(self, call: int, used: Mapping[str, int] | None = None) -> bool:
+        """Charge what a call used, of a meter that is not named all that was reserved; False: it held nothing."""
+        return self.books is not None and self.books.settle(call, used or {}, clock.monotonic())
+
+    def give_up(self, call: int) -> None:
+        """Wait no longer; nothing is told any more. Of a call that does not wait, nothing happens."""
+        waiting = self._waiting.pop(call, None)
+        if waiting is not None:
+            waiting.patience.cancel()
+            if self.books is not None:
+                self.books.give_up(call)
+
+    def reported(self, refused: refusals.Refusal) -> bool:
+        """Say whether this refusal is only counted, because the mode is Report."""
+        return self._policy.reports and refused.rule in policy.WOULD_DENY
+
+    def states(self, host: str, *, route: str = "") -> list[ratelimit.State]:
+        """Say how all meters stand that a request to a host by a route counts for, for the RateLimit headers."""
+        if self.books is None:
+            return []
+        scopes = (documents.POLICY, f"route/{route}", *_hosts(host))
+        kinds = _REQUESTS, _TOKENS_MINUTE, _TOKENS_DAY, _COST
+        return self.books.states([scope + kind for scope in scopes for kind in kinds], clock.monotonic())
+
+    # What the ledger's client and the watch do.
+
+    def adopt(self, changed: policy.Policy) -> None:
+        """Follow a document."""
+        config, now = changed.config, clock.monotonic()
+        self._policy = changed
+        place = shares.Place(config.limits.replicas, self._ordinal)
+        if config.limits == documents.Limits() and config.ledger is None:
+            self.books, self._ids = None, frozenset[str]()
+        elif self.books is None:
+            self.books = reservations.Books(config.meters, place, now)
+        else:
+            self.books.retune(config.meters, place, now)
+        if self.books is not None:
+            self._ids = frozenset(meter.id for meter in config.meters)
+            if config.ledger is None:
+                self.books.alone(now)
+        self.retry()
+
+    def hear(self, synced: documents.Synced, *, returned: tuple[str, ...], sent: int) -> None:
+        """Follow an answer of the ledger, and answer those who waited for it."""
+        if self.books is not None:
+            self.books.hear(synced, returned=returned, sent=sent, now=clock.monotonic())
+            self._heard = True
+            self.retry()
+
+    def lost(self) -> None:
+        """Take word that the ledger does not know the session."""
+        self._heard = False
+        if self.books is not None:
+            self.books.lost()
+
+    def retry(self) -> None:
+        """Try again for all who wait, in the order in which they came."""
+        if self._retrying:
+            return
+        self._retrying = True
+        try:
+            for call in [*self._waiting]:
+                self._again(call)
+        finally:
+            self._retrying = False
+        if self._waiting:
+            self.ask_ledger()
+
+    def _again(self, call: int) -> None:
+        waiting = self._waiting.get(call)
+        if waiting is None:
+            return
+        found = self._try(call, waiting.amounts, waiting.until)
+        if found is not None and self._may_wait(found):
+            waiting.last = found
+            return
+        self.give_up(call)
+        waiting.answered(None if found is None else self._refusal(found, waiting.at))
+
+    def _over(self, call: int) -> None:
+        waiting = self._waiting[call]
+        self.give_up(call)
+        waiting.answered(self._refusal(waiting.last, waiting.at))
+
+    def _try(self, call: int, amounts: Mapping[str, int], until: int) -> reservations.Refused | None:
+        if self.books is None:
+            return None
+        found = self.books.reserve(call, amounts, now=clock.monotonic(), until=until)
+        return found if isinstance(found, reservations.Refused) else None
+
+    def _may_wait(self, refused: reservations.Refused) -> bool:
+        """Say whether the ledger's next answer may change it: it lends, or says what pods before this one have left."""
+        if self._policy.config.ledger is None:
+            return False
+        return refused.leased or (refused.meter.shared_by_shares and not self._heard and refused.meter.limit > 0)
+
+    def _refusal(self, refused: reservations.Refused, at: hosts.Authority | None) -> refusals.Refusal:
+        meter, rule = refused.meter, refused.rule
+        if rule is contract.Rule.LEDGER_UNAVAILABLE:
+            message = f"nothing is leased of {meter.id}, and the ledger does not answer"
+        else:
+            message = f"over {meter.limit} {_WORDS[meter.kind.value]} of {meter.id}; {refused.left} are left"
+        name, port = (at.host.name, at.port) if at is not None else ("", 0)
+        wait = refused.wait or (SECOND if rule is contract.Rule.LEDGER_UNAVAILABLE else 0)
+        return refusals.Refusal(rule, message, _would_allow(meter, rule), name, port, wait)
+
+
+_REQUESTS: Final = ":requests/minute"
+_TOKENS_MINUTE: Final = ":tokens/minute"
+_TOKENS_DAY: Final = ":tokens/day"
+_COST: Final = ":cost/day"
+_WORDS: Final = {
+    "requests": "requests",
+    "connections": "connections",
+    "bytesOut": "bytes out",
+    "bytesIn": "bytes in",
+    "tokens": "tokens",
+    "cost": "micro-dollars",
+}
+
+
+def _hosts(name: str) -> tuple[str, str]:
+    """Name the scopes of the entries that may name a host: its own, and the one with a star."""
+    return f"host/{name}", f"host/{hosts.WILDCARD}{name.partition('.')[2]}"
+
+
+def _would_allow(meter: documents.Meter, rule: contract.Rule) -> str:
+    if rule is contract.Rule.LEDGER_UNAVAILABLE:
+        return "the ledger, once it answers again"
+    word, _, name = meter.scope.partition("/")
+    where = {"route": f"spec.egress.routes[name={name}]", "host": f"spec.egress.hosts[host={name}]"}.get(word, "spec")
+    return f"waiting for the window to move on, or a larger {where}.{rule.value}"
