@@ -16,7 +16,6 @@ sys.path[:0] = [str(ROOT / "crds"), str(ROOT / "sandbox")]
 from tests.redaction import bodies, corpus, score, stalls  # noqa: E402  # from the checkout
 from zaum_watchdog.shell import prefilter  # noqa: E402
 
-
 SHORT = 100
 
 
