@@ -1,9 +1,11 @@
 """Write the HTTP answers of the proxy. Every refusal says which rule, in a header and in a JSON body."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from zaum_api import contract, documents
 from zaum_watchdog.core import refusals
+from zaum_watchdog.core.metering import errors
 
 ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
@@ -12,6 +14,7 @@ _REASONS: Final = {
     402: "Payment Required",
     403: "Forbidden",
     413: "Content Too Large",
+    415: "Unsupported Media Type",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     502: "Bad Gateway",
@@ -40,6 +43,8 @@ _STATUS: Final = {
     contract.Rule.BYTES_OUT_PER_HOUR: 402,
     contract.Rule.BYTES_IN_PER_HOUR: 402,
     contract.Rule.LEDGER_UNAVAILABLE: 503,
+    contract.Rule.REQUEST_TYPE: 415,
+    contract.Rule.BODIES: 503,
 }
 _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=us-ascii"
@@ -52,10 +57,20 @@ def status_of(rule: contract.Rule) -> int:
     return _STATUS.get(rule, 403)
 
 
-def refusal(refused: refusals.Refusal, *, namespace: str, name: str, text: bool = False, bare: bool = False) -> bytes:
+def refusal(
+    refused: refusals.Refusal,
+    *,
+    namespace: str,
+    name: str,
+    text: bool = False,
+    bare: bool = False,
+    api: str = "",
+    lines: Iterable[str] = (),
+) -> bytes:
     """Write the whole answer to a request that is refused here; the connection ends with it.
 
-    `text` asks for plain text instead of JSON; `bare` leaves the body out, as the answer to a HEAD must.
+    `text` asks for plain text instead of JSON; `bare` leaves the body out, as the answer to a HEAD must. `api`: the
+    provider whose errors the agent's library understands. `lines`: further headers.
     """
     status, seconds = status_of(refused.rule), -(-refused.retry_after // 1_000_000_000)
     policy = f"{namespace}/{name}"
@@ -63,22 +78,35 @@ def refusal(refused: refusals.Refusal, *, namespace: str, name: str, text: bool 
         would = f"\nwhat would allow it: {refused.allowed_by}" if refused.allowed_by else ""
         body = f"{refused.rule.value}: {refused.message}{would}\npolicy: {policy}\n".encode("ascii", "replace")
     else:
-        body = documents.Denial(refused.rule.value, refused.message, refused.allowed_by, policy).dump()
-    return write(status, refused.rule, body, retry_after=seconds, kind=_TEXT if text else _JSON, bare=bare)
+        denial = documents.Denial(refused.rule.value, refused.message, refused.allowed_by, policy)
+        body = errors.body(api, status, denial, param=refused.field)
+    again = errors.retried(status, seconds) if api in documents.PRICED_APIS else ""
+    if again:
+        lines = (*lines, f"x-should-retry: {again}")
+    kind = _TEXT if text else _JSON
+    return write(status, refused.rule, body, retry_after=seconds, kind=kind, bare=bare, lines=lines)
 
 
 def write(
-    status: int, rule: contract.Rule, body: bytes, *, retry_after: int = 0, kind: str = _JSON, bare: bool = False
+    status: int,
+    rule: contract.Rule,
+    body: bytes,
+    *,
+    retry_after: int = 0,
+    kind: str = _JSON,
+    bare: bool = False,
+    lines: Iterable[str] = (),
 ) -> bytes:
     """Write one answer; `retry_after` in seconds, 0 for none; `bare` leaves out the body that the head tells of."""
-    lines = [
+    head = [
         f"HTTP/1.1 {status} {_REASONS.get(status, 'Refused')}",
         f"{contract.HEADER_RULE}: {rule.value}",
         f"content-type: {kind}",
         f"content-length: {len(body)}",
         "connection: close",
         "proxy-connection: close",
+        *lines,
     ]
     if retry_after:
-        lines.append(f"retry-after: {retry_after}")
-    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + (b"" if bare else body)
+        head.append(f"retry-after: {retry_after}")
+    return "\r\n".join(head).encode("ascii") + b"\r\n\r\n" + (b"" if bare else body)

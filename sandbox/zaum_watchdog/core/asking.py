@@ -1,4 +1,4 @@
-"""Pass a request's body on, piece by piece: read strictly, counted, framed anew.
+"""Pass a request's body on, piece by piece: read strictly, counted, framed anew where it is not held first.
 
 Of a piece that is wrong, or with which the body is larger than it may be, nothing is passed on.
 """
@@ -21,12 +21,13 @@ class Passed:
 
 
 class Asking:
-    """The body of one request that its route allows."""
+    """The body of one request that its route allows. `held`: its content alone is given, for who frames it later."""
 
-    __slots__ = ("_asked", "_body", "done", "up")
+    __slots__ = ("_asked", "_body", "_held", "done", "up")
 
-    def __init__(self, asked: routes.Asked) -> None:
+    def __init__(self, asked: routes.Asked, *, held: bool = False) -> None:
         self._asked = asked
+        self._held = held
         chunked = asked.request.length == requests.CHUNKED
         self._body: bodies.Chunked | bodies.Sized = bodies.Chunked() if chunked else bodies.Sized(asked.request.length)
         self.done = False
@@ -45,6 +46,6 @@ class Asking:
         return Passed(self._framed(taken), taken.done, taken.rest, taken.later)
 
     def _framed(self, taken: bodies.Taken) -> bytes:
-        if isinstance(self._body, bodies.Sized):
+        if self._held or isinstance(self._body, bodies.Sized):
             return b"".join(taken.pieces)
         return bodies.chunk(taken.pieces) + (bodies.LAST_CHUNK if taken.done else b"")

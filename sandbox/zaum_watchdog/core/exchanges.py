@@ -3,7 +3,8 @@
 | phase    | waits for                                    | then                                         |
 |----------|----------------------------------------------|----------------------------------------------|
 | IDLE     | the first byte of a request                  | HEAD, or closed without a word               |
-| HEAD     | the rest of its head                         | DIALLING, or refused and ENDED               |
+| HEAD     | the rest of its head                         | READING, DIALLING, or refused and ENDED      |
+| READING  | all of a body that has to be read, and leave | DIALLING, or refused and ENDED               |
 | DIALLING | a connection to the upstream                 | ASKING, or 503 or 502 and ENDED              |
 | ASKING   | the rest of the request's body               | THINKING, ANSWERED, or refused and ENDED     |
 | THINKING | the first byte of the answer                 | ANSWERED, or 503 and ENDED                   |
@@ -11,7 +12,7 @@
 | ENDED    | the agent to hang up                         | closed                                       |
 
 A dead pooled connection leads back from ASKING or THINKING to DIALLING, once. A phase's time starts anew with every
-byte that moves in ASKING and ANSWERED; TOTAL bounds the body of a request that comes in drips.
+byte that moves in READING, ASKING and ANSWERED; TOTAL bounds the body of a request that comes in drips.
 """
 
 from enum import IntEnum
@@ -30,11 +31,13 @@ class Phase(IntEnum):
     THINKING = 4
     ANSWERED = 5
     ENDED = 6
+    READING = 7
 
 
 NEXT: Final[dict[Phase, frozenset[Phase]]] = {
     Phase.IDLE: frozenset({Phase.HEAD, Phase.ENDED}),
-    Phase.HEAD: frozenset({Phase.DIALLING, Phase.ENDED}),
+    Phase.HEAD: frozenset({Phase.READING, Phase.DIALLING, Phase.ENDED}),
+    Phase.READING: frozenset({Phase.DIALLING, Phase.ENDED}),
     Phase.DIALLING: frozenset({Phase.ASKING, Phase.ENDED}),
     Phase.ASKING: frozenset({Phase.THINKING, Phase.ANSWERED, Phase.DIALLING, Phase.ENDED}),
     Phase.THINKING: frozenset({Phase.ANSWERED, Phase.DIALLING, Phase.ENDED}),
@@ -46,6 +49,7 @@ NEXT: Final[dict[Phase, frozenset[Phase]]] = {
 PATIENCE: Final[dict[Phase, int]] = {
     Phase.IDLE: 300 * SECOND,
     Phase.HEAD: 10 * SECOND,
+    Phase.READING: 60 * SECOND,
     Phase.DIALLING: 20 * SECOND,
     Phase.ASKING: 60 * SECOND,
     # Models think, and some say nothing before they are through.

@@ -79,12 +79,16 @@ class Writer:
         down: int,
         millis: int,
         rule: contract.Rule | None,
+        more: str = "",
     ) -> str:
-        """Record the end of an allowed request: content from and to the agent in bytes, the rule if one ended it."""
+        """Record the end of an allowed request: content from and to the agent in bytes, the rule if one ended it.
+
+        `more`: what `called` or `redacted` wrote.
+        """
         return (
             f'{{"ts":"{self._time(wall)}","kind":"request",{self._who},"rule":"{rule or ""}","route":"{route}",'
             f'"method":"{method}","path":"{path[:PATH_MAX]}","status":{status},"bytesOut":{up},"bytesIn":{down},'
-            f'"millis":{millis}}}\n'
+            f'"millis":{millis}{more}}}\n'
         )
 
     def closed(
@@ -112,3 +116,19 @@ class Writer:
                 self._prefix = at.strftime("%Y-%m-%dT%H:%M:%S")
             self._stamp = f"{self._prefix}.{rest:03d}Z"
         return self._stamp
+
+
+def called(
+    model: str, *, output: int, reserved_tokens: int, tokens: int, reserved_cost: int, cost: int, doubt: str
+) -> str:
+    """Write what a record says of a call of a model: cost in micro-dollars, `doubt` why it is charged the worst."""
+    return (
+        f',"model":{json.dumps(model)},"maxOutput":{output},"reservedTokens":{reserved_tokens},"tokens":{tokens},'
+        f'"reservedCost":{reserved_cost},"cost":{cost},"doubt":{json.dumps(doubt)}'
+    )
+
+
+def redacted(request: Mapping[str, int], response: Mapping[str, int]) -> str:
+    """Write how many values of each class were found; empty where none was."""
+    found = {name: dict(sorted(counts.items())) for name, counts in (("request", request), ("response", response))}
+    return f',"redacted":{json.dumps(found, separators=(",", ":"))}' if request or response else ""

@@ -16,3 +16,9 @@ class Refusal:
     port: int = 0
     retry_after: int = 0
     """Nanoseconds until it may succeed; 0 where waiting does not help."""
+    field: str = ""
+    """The field of the body that it is about."""
+    meter: str = ""
+    """The limit that refuses, by the id of its meter."""
+    left: int = 0
+    """What could be had of it."""

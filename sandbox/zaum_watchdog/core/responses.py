@@ -5,6 +5,7 @@ decided anew: what the upstream ends by closing goes to the agent chunked, so th
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -119,20 +120,21 @@ def _ends(status: int, method: str, *, chunked: bool, length: int | None) -> End
     return Ends.CLOSE if length is None else Ends.LENGTH
 
 
-def head(answer: Answer, *, method: str, keep: bool) -> bytes:
-    """Write the head for the agent. `keep`: this connection may carry its next request."""
-    lines = headers.kept(answer.headers, headers.ANSWER_DROPPED, headers.ANSWER_DROPPED_PREFIXES, answer.named)
+def head(answer: Answer, *, method: str, keep: bool, lines: Iterable[bytes] = ()) -> bytes:
+    """Write the head for the agent, with further `lines`. `keep`: this connection may carry its next request."""
+    passed = headers.kept(answer.headers, headers.ANSWER_DROPPED, headers.ANSWER_DROPPED_PREFIXES, answer.named)
+    passed += lines
     match answer.ends:
         case Ends.CHUNKED | Ends.CLOSE:
-            lines.append(b"transfer-encoding: chunked")
+            passed.append(b"transfer-encoding: chunked")
         case Ends.LENGTH:
-            lines.append(b"content-length: %d" % (answer.length or 0))
+            passed.append(b"content-length: %d" % (answer.length or 0))
         case Ends.AT_ONCE:
             if answer.length is not None and (method == "HEAD" or answer.status == 304):
-                lines.append(b"content-length: %d" % answer.length)
+                passed.append(b"content-length: %d" % answer.length)
     if not keep:
-        lines.append(b"connection: close")
-    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (answer.status, answer.reason, b"".join([line + b"\r\n" for line in lines]))
+        passed.append(b"connection: close")
+    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (answer.status, answer.reason, b"".join([line + b"\r\n" for line in passed]))
 
 
 def chunked(answer: Answer) -> bool:

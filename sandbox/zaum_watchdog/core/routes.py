@@ -56,8 +56,9 @@ class Route:
         own = 443 if config.tls else 80
         dropped = set(headers.REQUEST_DROPPED)
         if config.credential is not None:
-            # Asked for in plain, or the answer could not be searched for the credential.
-            dropped |= {config.credential.header.encode("ascii"), b"accept-encoding"}
+            dropped.add(config.credential.header.encode("ascii"))
+        if _looked_into(config):
+            dropped.add(b"accept-encoding")
         host = config.host if config.port == own else f"{config.host}:{config.port}"
         entries = tuple(_entry(item, f"{place}.allow[{index}]") for index, item in enumerate(config.allow))
         return Route(config, authority, entries, host.encode("ascii"), frozenset(dropped))
@@ -138,21 +139,31 @@ def no_credential(route: Route, problem: str) -> refusals.Refusal:
     )  # fmt: skip
 
 
-def head(asked: Asked, credential: bytes) -> bytes:
-    """Write the head for the upstream, line by line anew; `credential` is empty where the route has none."""
+def head(asked: Asked, credential: bytes, *, length: int | None = None) -> bytes:
+    """Write the head for the upstream, line by line anew; `credential` is empty where the route has none.
+
+    `length`: the body's, where it is not the one that the request said.
+    """
     route, request = asked.route, asked.request
     lines = headers.kept(request.headers, route.dropped, headers.REQUEST_DROPPED_PREFIXES, request.named)
     wanted = route.config.credential
     if wanted is not None:
         lines.append(b"%b: %b%b" % (wanted.header.encode("ascii"), wanted.prefix.encode("ascii"), credential))
+    if _looked_into(route.config):
         lines.append(b"accept-encoding: identity")
-    if request.length == requests.CHUNKED:
+    length = request.length if length is None else length
+    if length == requests.CHUNKED:
         lines.append(b"transfer-encoding: chunked")
-    elif request.length or request.method in {"POST", "PUT", "PATCH"}:
-        lines.append(b"content-length: %d" % request.length)
+    elif length or request.method in {"POST", "PUT", "PATCH"}:
+        lines.append(b"content-length: %d" % length)
     path = (route.config.base + asked.path + request.target.query).encode("ascii")
     start = b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (request.method.encode("ascii"), path, route.host)
     return start + b"".join([line + b"\r\n" for line in lines]) + b"\r\n"
+
+
+def _looked_into(config: documents.Route) -> bool:
+    """Say whether answers are asked for in plain: the credential, usage or personal data are looked for in them."""
+    return config.credential is not None or config.api in documents.PRICED_APIS or config.redact is not None
 
 
 def _authority(config: documents.Route, place: str) -> hosts.Authority:

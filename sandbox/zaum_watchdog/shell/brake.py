@@ -26,6 +26,10 @@ class Why(IntFlag):
     """What came cannot be used yet."""
     SEALED = 8
     """What came is still being decrypted."""
+    READING = 16
+    """What came is still being read."""
+    ROOM = 32
+    """There is no memory for what would come."""
 
 
 class Brake:

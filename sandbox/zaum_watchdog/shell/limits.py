@@ -219,7 +219,9 @@ class Limits:
             message = f"over {meter.limit} {_WORDS[meter.kind.value]} of {meter.id}; {refused.left} are left"
         name, port = (at.host.name, at.port) if at is not None else ("", 0)
         wait = refused.wait or (SECOND if rule is contract.Rule.LEDGER_UNAVAILABLE else 0)
-        return refusals.Refusal(rule, message, _would_allow(meter, rule), name, port, wait)
+        return refusals.Refusal(
+            rule, message, _would_allow(meter, rule), name, port, wait, meter=meter.id, left=refused.left
+        )
 
 
 _REQUESTS: Final = ":requests/minute"

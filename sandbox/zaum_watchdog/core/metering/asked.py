@@ -21,6 +21,8 @@ OUTPUT_MAX: Final = 100_000_000
 """Tokens; whoever asks for more asks for no number of tokens."""
 MODEL_MAX: Final = 256
 """Characters of a model's name."""
+JOINED_MAX: Final = 4096
+"""Bytes up to which pieces are joined: each one costs more than its bytes."""
 RESPONSES_LEAST: Final = 16
 """What OpenAI's responses may be told at least."""
 _WHOLE: Final = re.compile(rb"0|[1-9][0-9]{0,8}")
@@ -77,9 +79,12 @@ class Asked:
     options: int = 0
     values: Mapping[str, Seen] = field(default_factory=dict)
 
-    def edits(self, output: int) -> list[splicing.Edit]:
-        """Say what to change, so that no answer gets longer than `output` tokens and a stream tells its usage."""
-        return [*self._lengths(output), *self._options()]
+    def edits(self, output: int | None) -> list[splicing.Edit]:
+        """Say what to change, so that no answer gets longer than `output` tokens and a stream tells its usage.
+
+        None: however long it gets.
+        """
+        return [*(self._lengths(output) if output is not None else ()), *self._options()]
 
     def _lengths(self, output: int) -> list[splicing.Edit]:
         names = _OUTPUT[self.endpoint]
@@ -136,7 +141,10 @@ class Reading:
         until = self._walker.feed(data, at)
         piece = data[at:until]
         self.size += len(piece)
-        self.pieces.append(piece)
+        if self.pieces and len(self.pieces[-1]) + len(piece) <= JOINED_MAX:
+            self.pieces[-1] += piece
+        else:
+            self.pieces.append(piece)
         self._decode(piece, final=False)
         if self._walker.problem is not None and self.refused is None:
             self._refuse(self._walker.problem)
@@ -181,7 +189,7 @@ class Reading:
             model=model,
             size=self.size,
             stream=stream is not None and stream.raw == b"true",
-            choices=choices if isinstance(choices, int) else 1,
+            choices=max(1, choices) if isinstance(choices, int) else 1,
             output=output if isinstance(output, int) else None,
             least=self._least(budget if isinstance(budget, int) else 0),
             images=tallies[judging.IMAGES],

@@ -16,6 +16,7 @@ _OPENAI: Final[Mapping[int, tuple[str, str]]] = {
     403: ("permission_error", "forbidden"),
     404: ("invalid_request_error", "not_found"),
     413: ("invalid_request_error", "request_too_large"),
+    415: ("invalid_request_error", "unsupported_media_type"),
     429: ("rate_limit_error", "rate_limit_exceeded"),
     503: ("server_error", "service_unavailable"),
 }
@@ -26,6 +27,7 @@ _ANTHROPIC: Final[Mapping[int, str]] = {
     403: "permission_error",
     404: "not_found_error",
     413: "request_too_large",
+    415: "invalid_request_error",
     429: "rate_limit_error",
     503: "overloaded_error",
 }
