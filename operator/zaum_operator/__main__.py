@@ -12,7 +12,7 @@ from aiohttp import web
 from zaum_operator import footprint, handlers, health, log
 from zaum_operator import settings as operator_settings
 from zaum_operator.clock import Clock
-from zaum_operator.cluster import client, identity
+from zaum_operator.cluster import books, client, identity
 from zaum_operator.cluster.certificates import session_keys
 from zaum_operator.cluster.certificates.service import Certificates, Gauges
 from zaum_operator.cluster.client import Client
@@ -53,6 +53,7 @@ async def run(settings: Settings) -> None:
             "certificates": _certificates(api, settings, workers).run,
             "reports": _reports(api, settings, workers).run,
             "session keys": _session_keys(api, settings, workers).run,
+            **({"books": _books(api, settings, workers).run} if settings.ledger else {}),
             # Without ceilings nobody grants a Service, and single namespaces give no right to open a way to it.
             **({} if settings.namespaced else {"services": _services(settings, workers).run}),
         },
@@ -130,6 +131,21 @@ def _reports(api: Client, settings: Settings, workers: Workers) -> Reports:
         held=workers.reconciler.held,
         changed=lambda keys: workers.notice(tuple(keys)),
         counts=Counts(workers.metrics.registry),
+    )
+
+
+def _books(api: Client, settings: Settings, workers: Workers) -> books.Books:
+    return books.Books(
+        api=api,
+        clock=workers.clock,
+        namespace=settings.namespace,
+        ca_file=settings.gateway_ca_file,
+        token_file=settings.ledger_token_file,
+        port=settings.ledger_port,
+        held=workers.reconciler.spent,
+        changed=lambda keys: workers.notice(tuple(keys)),
+        everybody=workers.everybody,
+        counts=books.Counts(workers.metrics.registry),
     )
 
 

@@ -13,6 +13,7 @@ from zaum_operator.cluster.gateway import GatewayLook
 from zaum_operator.cluster.store import AT_ONCE, Store
 from zaum_operator.core import (
     actions,
+    books,
     children,
     freshness,
     kinds,
@@ -68,6 +69,8 @@ class Reconciler:
     memory: freshness.Memory = field(default_factory=freshness.Memory)
     held: Held = field(default_factory=Held)
     """What watchdogs have said; whoever polls it fills it."""
+    spent: books.Held = field(default_factory=books.Held)
+    """What the ledger has said; whoever polls it fills it."""
     needs: Needs = field(default_factory=Needs)
     """Which Services policies name and use."""
     _writing: dict[Key, int] = field(default_factory=dict)
@@ -105,7 +108,8 @@ class Reconciler:
         if self._writing.get(key, 0) >= DOUBT:
             # Somebody undoes what we write: the garbage collector does, for a policy that is gone unnoticed.
             await self.store.refresh(kinds.POLICY, key.namespace, key.name)
-        snapshot = await observe.policy(self.store, key, self.site, self.gateway.gateway, self.held)
+        gateway = self.gateway.gateway
+        snapshot = await observe.policy(self.store, key, self.site, gateway, held=self.held, spent=self.spent)
         if snapshot.policy is None:
             return await self._absent(snapshot)
         return await self._present(snapshot, snapshot.policy)

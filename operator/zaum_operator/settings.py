@@ -65,6 +65,10 @@ class Settings:
     """The operator's own token for the authorizers, by which it reads what watchdogs report; read at each poll."""
     reports_port: int
     """Where authorizers give them."""
+    ledger_token_file: Path
+    """The operator's own token for the ledger, by which it reads what is spent; read at each poll."""
+    ledger_port: int
+    """Where the ledger's pods say it."""
     signed_hop: bool
     """Default false: the hop to the gateway is TLS wherever nobody says that the gateway takes signed heads."""
     cage: tuple[documents.CageTarget, ...]
@@ -117,6 +121,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         reports_port=_whole(
             environment, "ZAUM_REPORTS_PORT", least=1, most=65535, default=contract.AUTHORIZER_REPORTS_PORT
         ),
+        ledger_token_file=Path(environment.get("ZAUM_LEDGER_TOKEN_FILE") or "/var/run/zaum/ledger/token"),
+        ledger_port=_whole(environment, "ZAUM_LEDGER_PORT", least=1, most=65535, default=contract.LEDGER_PORT),
         signed_hop=_one_of(environment, "ZAUM_GATEWAY_HOP", ("Signed", "TLS"), "TLS") == "Signed",
         cage=cage_targets(environment),
         cage_period=_whole(

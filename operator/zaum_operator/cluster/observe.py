@@ -5,7 +5,7 @@ from typing import Any
 
 from zaum_api import contract
 from zaum_operator.cluster.store import Store
-from zaum_operator.core import kinds, routes
+from zaum_operator.core import books, kinds, routes
 from zaum_operator.core.cache import Cache
 from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Kind, Object
@@ -14,8 +14,13 @@ from zaum_operator.core.reports import Held
 from zaum_operator.core.snapshot import Gateway, NamespaceSnapshot, Site, Snapshot
 
 
-async def policy(store: Store, key: Key, site: Site, gateway: Gateway | None, held: Held) -> Snapshot:
-    """Gather one policy and everything around it; `held` is what watchdogs say. Raises RequestError."""
+async def policy(
+    store: Store, key: Key, site: Site, gateway: Gateway | None, *, held: Held, spent: books.Held
+) -> Snapshot:
+    """Gather one policy and everything around it. Raises RequestError.
+
+    `held` is what watchdogs say, `spent` what the ledger says.
+    """
     cache, namespace, name = store.cache, key.namespace, contract.child_name(key.name)
     found = cache.get(kinds.POLICY, namespace, key.name)
     pods = cache.of_policy(kinds.POD, key)
@@ -43,6 +48,7 @@ async def policy(store: Store, key: Key, site: Site, gateway: Gateway | None, he
         reports=held.reports(uids),
         contacts=held.contacts(uids),
         usage=held.usage(key),
+        books=spent.of(key),
     )
 
 

@@ -1,7 +1,8 @@
-"""One question to one authorizer: what have the watchdogs said. Bounded in time and in size."""
+"""One question to one authorizer (what have the watchdogs said) or ledger. Bounded in time and in size."""
 
 import asyncio
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,15 +21,27 @@ class CallError(Exception):
     """An authorizer was not asked, did not answer, or answered with something else."""
 
 
-async def ask(address: str, port: int, ca_file: Path, token_file: Path) -> bytes:
-    """Give the body of `GET PATH_REPORTS`. Raises CallError.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of whom: the path, the name in the other side's certificate, and how many bytes it may answer."""
+
+    path: str = contract.PATH_REPORTS
+    name: str = contract.AUTHORIZER_TLS_NAME
+    most: int = reports.BODY_MAX
+
+
+REPORTS: Final = Asked()
+
+
+async def ask(address: str, port: int, ca_file: Path, token_file: Path, asked: Asked = REPORTS) -> bytes:
+    """Give the body of a GET. Raises CallError.
 
     CA and token are read each time: the kubelet and the certificates' rotation renew both.
     """
     try:
         context, token = await asyncio.to_thread(_credentials, ca_file, token_file)
         async with asyncio.timeout(SECONDS):
-            return await _get(address, port, context, token)
+            return await _get(address, port, context, token, asked)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         raise CallError(f"{type(error).__name__}: {error}") from error
     except asyncio.CancelledError as error:
@@ -39,15 +52,15 @@ async def ask(address: str, port: int, ca_file: Path, token_file: Path) -> bytes
         raise CallError("the connection's task was ended") from error
 
 
-async def _get(address: str, port: int, context: ssl.SSLContext, token: str) -> bytes:
+async def _get(address: str, port: int, context: ssl.SSLContext, token: str, asked: Asked) -> bytes:
     host = f"[{address}]" if ":" in address else address
     async with (
         aiohttp.ClientSession(auto_decompress=False, trust_env=False) as session,
         session.get(
-            f"https://{host}:{port}{contract.PATH_REPORTS}",
+            f"https://{host}:{port}{asked.path}",
             headers={"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"},
             ssl=context,
-            server_hostname=contract.AUTHORIZER_TLS_NAME,
+            server_hostname=asked.name,
             allow_redirects=False,
         ) as answer,
     ):
@@ -57,8 +70,8 @@ async def _get(address: str, port: int, context: ssl.SSLContext, token: str) -> 
         size = 0
         async for part in answer.content.iter_chunked(_CHUNK):
             size += len(part)
-            if size > reports.BODY_MAX:
-                raise CallError(f"answered with more than {reports.BODY_MAX} bytes")
+            if size > asked.most:
+                raise CallError(f"answered with more than {asked.most} bytes")
             parts.append(part)
         return b"".join(parts)
 

@@ -86,6 +86,9 @@ def within(snapshot: Snapshot, plan: Plan) -> Finding:
         return no(_REASONS[over[0].meter.kind], f"Spent: {', '.join(map(_limit, over[:_NAMED]))}{more}.")
     if snapshot.books is None:
         return Finding(Status.UNKNOWN, Reason.NO_USAGE, "The ledger has not said lately what the policy has spent.")
+    if not snapshot.books.pods and any(pod.ready for pod in plan.decision.keep):
+        text = "Pods run, and none of them has told the ledger lately what it has spent."
+        return Finding(Status.UNKNOWN, Reason.NO_USAGE, text)
     return yes(Reason.WITHIN, "No limit is spent.")
 
 
@@ -141,10 +144,15 @@ def document(books: documents.PolicyUsage | None, *, now: datetime) -> dict[str,
 
 
 def is_a_step(said: documents.PolicyUsage | None, now: documents.PolicyUsage | None) -> bool:
-    """Say whether any meter has moved by a tenth of its limit, passed 80 or 100 percent, or begun anew."""
+    """Say whether any meter has moved by a tenth of its limit, passed 80 or 100 percent, or begun anew.
+
+    Also where no pod speaks any more, or one does again.
+    """
     if said is None or now is None:
         return said is not now
     before = {item.meter: item for item in said.meters}
+    if bool(said.pods) is not bool(now.pods):
+        return True
     if set(before) != {item.meter for item in now.meters}:
         return True
     return any(_moved(before[item.meter].used, item.used, item.limit) for item in now.meters)

@@ -160,6 +160,26 @@ def test_by_a_value_every_hop_is_tls() -> None:
         assert {"name": "ZAUM_GATEWAY_HOP", "value": hop} in container["env"]
 
 
+def test_i15_only_the_operator_has_the_token_for_the_books_and_the_ledger_knows_whose_it_is(
+    items: list[Object],
+) -> None:
+    specs = rendering.pod_specs(items)
+    operator, ledger = specs["Deployment/zaum-operator"], specs["Deployment/zaum-ledger"]
+    holders = {
+        (name, volume["name"], source["serviceAccountToken"]["path"])
+        for name, spec in specs.items()
+        for volume in spec["volumes"]
+        for source in volume.get("projected", {}).get("sources", [])
+        if source.get("serviceAccountToken", {}).get("audience") == contract.AUDIENCE_LEDGER_READ
+    }
+    ((name, volume, path),) = holders
+    assert name == "Deployment/zaum-operator"
+    (mount,) = [mount for mount in operator["containers"][0]["volumeMounts"] if mount["name"] == volume]
+    assert variables(operator)["ZAUM_LEDGER_TOKEN_FILE"] == f"{mount['mountPath']}/{path}"
+    assert variables(operator)["ZAUM_LEDGER"] == "true"
+    assert variables(ledger)["ZAUM_OPERATOR_ACCOUNT"] == operator["serviceAccountName"]
+
+
 def variables(spec: Object) -> dict[str, str]:
     return {item["name"]: item.get("value", "") for item in spec["containers"][0]["env"]}
 

@@ -68,6 +68,13 @@ def test_reports_are_read_where_the_chart_and_the_authorizers_have_them() -> Non
     assert (str(found.reports_token_file), found.reports_port) == ("/x", 1)
 
 
+def test_what_is_spent_is_read_where_the_chart_and_the_ledger_have_it() -> None:
+    found = settings.from_environment(LEAST)
+    assert (str(found.ledger_token_file), found.ledger_port) == ("/var/run/zaum/ledger/token", 15444)
+    found = settings.from_environment(LEAST | {"ZAUM_LEDGER_TOKEN_FILE": "/x", "ZAUM_LEDGER_PORT": "1"})
+    assert (str(found.ledger_token_file), found.ledger_port) == ("/x", 1)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

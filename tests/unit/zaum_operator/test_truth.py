@@ -1,8 +1,13 @@
 """The operator at work on what watchdogs and authorizers say: what it writes, once, and what it leaves alone."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from tests.support.world import NAMESPACE, World
+import pytest
+
+from tests.support import specs
+from tests.support.world import NAMESPACE, SITE, World
 from zaum_api import contract, documents
 from zaum_operator import errors
 from zaum_operator.core import kinds
@@ -16,8 +21,8 @@ KEY = Key(NAMESPACE, "researcher")
 CONTACT = Contact("identity.tokenMissing", 1_700_000_000)
 
 
-def running(world: World) -> Object:
-    world.policy()
+def running(world: World, **policy: Any) -> Object:
+    world.policy(**policy)
     world.settle()
     world.start_pods()
     (pod,) = world.live()
@@ -127,3 +132,71 @@ def test_i09_a_pod_that_the_api_server_would_not_let_us_cut_off_is_tried_again(w
     world.pass_time(seconds=2)
     (pod,) = world.api.all(kinds.POD)
     assert pod["spec"]["activeDeadlineSeconds"] == 1
+
+
+@pytest.fixture
+def metered(tmp_path: Path) -> World:
+    """A world with a ledger."""
+    return World(tmp_path / "ledger-ca.crt", site=replace(SITE, ledger=True))
+
+
+PRICED = specs.provider(models=["small-1"]) | {"limits": {"cost": {"perDay": "10.00"}}}
+
+
+def spend(world: World, cost: int | None, limit: int = 10_000_000) -> set[Key]:
+    """Let the poll of the ledger find this now, None for a ledger that is silent, and let the operator act on it."""
+    spent = world.workers.reconciler.spent
+    meters = () if cost is None else (documents.Used("policy:cost/day", cost, limit, 9),)
+    kept = documents.PolicyUsage(NAMESPACE, KEY.name, 1, 0, meters, documents.Counters())
+    known = spent.known
+    due = spent.take(None if cost is None else [kept], seconds=world.clock.seconds())
+    if spent.known is not known:
+        world.workers.queue_everything()
+    world.workers.notice(tuple(due))
+    world.settle()
+    return due
+
+
+def test_what_the_ledger_says_is_written_in_steps_of_a_tenth_fifteen_seconds_apart(metered: World) -> None:
+    world = metered
+    running(world, spec=PRICED)
+    assert world.condition("WithinLimits")[:2] == ("Unknown", "NoUsage")
+    spend(world, 0)
+    assert world.condition("WithinLimits")[:2] == ("True", "WithinLimits")
+    before = len(world.api.writes)
+    for second in range(1, 101):
+        world.pass_time(seconds=1)
+        spend(world, second * 50_000)
+    assert 5 <= len(world.api.writes) - before <= 6, "half of the limit, in a hundred seconds"
+
+
+def test_a_spent_limit_is_said_by_condition_status_and_one_event(metered: World) -> None:
+    world = metered
+    running(world, spec=PRICED)
+    spend(world, 7_900_000)
+    world.pass_time(seconds=20)
+    spend(world, 8_000_000)
+    assert [event["reason"] for event in world.api.all(kinds.EVENT) if event["action"] == "WithinLimits"] == [
+        "LimitNear"
+    ]
+    for used in (10_000_000, 10_000_001, 12_000_000):
+        world.pass_time(seconds=20)
+        spend(world, used)
+    assert world.condition("WithinLimits")[:2] == ("False", "CostExceeded")
+    assert len(events(world, "LimitSpent")) == 1
+    (policy,) = world.api.all(kinds.POLICY)
+    assert policy["status"]["usage"]["cost"] == "12.00"
+
+
+def test_a_silent_ledger_is_said_to_be_unknown_after_a_while_and_what_was_spent_stays(metered: World) -> None:
+    world = metered
+    running(world, spec=PRICED)
+    spend(world, 1_000_000)
+    world.pass_time(seconds=40)
+    spend(world, None)
+    assert world.condition("WithinLimits")[:2] == ("True", "WithinLimits"), "no flapping"
+    world.pass_time(seconds=10)
+    spend(world, None)
+    assert world.condition("WithinLimits")[:2] == ("Unknown", "NoUsage")
+    (policy,) = world.api.all(kinds.POLICY)
+    assert policy["status"]["usage"]["cost"] == "1.00"

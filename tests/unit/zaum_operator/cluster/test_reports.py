@@ -3,6 +3,7 @@
 import asyncio
 import json
 import ssl
+import urllib.parse
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -200,12 +201,12 @@ class Called:
         self.ca, self.token = directory / "ca.crt", directory / "token"
         self.token.write_text("good\n")
 
-    def ask(self, serve: Serve, address: str = "127.0.0.1") -> bytes:
+    def ask(self, serve: Serve, address: str = "127.0.0.1", asked: reports_call.Asked = reports_call.REPORTS) -> bytes:
         async def run() -> bytes:
             server = await asyncio.start_server(serve, address, 0, ssl=self.server)
             async with server:
                 port = server.sockets[0].getsockname()[1]
-                return await reports_call.ask(address, port, self.ca, self.token)
+                return await reports_call.ask(address, port, self.ca, self.token, asked)
 
         return asyncio.run(run())
 
@@ -264,10 +265,32 @@ def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
         Called(tmp_path).ask(answering(b"", "302 Found", "Location: https://127.0.0.1:1/"))
 
 
-def test_an_answer_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "BODY_MAX", 100_000)
+def test_an_answer_has_a_bound(tmp_path: Path) -> None:
+    assert reports_call.REPORTS.most == reports.BODY_MAX
     with pytest.raises(reports_call.CallError, match="more than 100000 bytes"):
-        Called(tmp_path).ask(endless)
+        Called(tmp_path).ask(endless, asked=reports_call.Asked(most=100_000))
+
+
+def test_the_ledger_is_asked_by_its_own_name_and_path(tmp_path: Path) -> None:
+    path = f"{contract.PATH_LEDGER_USAGE}?after=agents%2Fother"
+    asked = reports_call.Asked(path, contract.LEDGER_TLS_NAME)
+    heads: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    assert Called(tmp_path, name=contract.LEDGER_TLS_NAME).ask(serve, asked=asked) == b"{}"
+    query = heads[0].split(" ")[1].partition("?")[2]
+    assert urllib.parse.parse_qs(query) == {"after": ["agents/other"]}
+
+
+def test_i04_an_authorizer_is_no_ledger(tmp_path: Path) -> None:
+    asked = reports_call.Asked(contract.PATH_LEDGER_USAGE, contract.LEDGER_TLS_NAME)
+    with pytest.raises(reports_call.CallError):
+        Called(tmp_path).ask(answering(b"{}"), asked=asked)
 
 
 def test_one_that_says_nothing_has_three_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

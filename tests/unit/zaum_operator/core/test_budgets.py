@@ -50,6 +50,17 @@ def test_the_condition_says_which_limit_is_spent(said: documents.PolicyUsage | N
     assert world(said=said).condition("WithinLimits")[:2] == found
 
 
+def test_pods_that_run_and_say_nothing_of_what_they_spend_are_no_proof_that_no_limit_is_spent() -> None:
+    made = world(said=replace(kept(), pods=0))
+    assert made.condition("WithinLimits")[:2] == ("True", "WithinLimits"), "while no pod is there it is proof enough"
+    made.run_pods()
+    made.settle()
+    assert made.condition("WithinLimits")[:2] == ("Unknown", "NoUsage")
+    made.books = replace(kept(cost=1_000_000), pods=0)
+    made.settle()
+    assert made.condition("WithinLimits")[:2] == ("False", "CostExceeded"), "what is spent stays spent"
+
+
 def test_every_spent_limit_is_named_with_its_amount_and_none_of_what_moves() -> None:
     text = world(said=kept(rate=61, cost=1_200_000)).condition("WithinLimits")[2]
     assert text == "Spent: policy:cost/day of 1.00, policy:requests/minute of 60."
