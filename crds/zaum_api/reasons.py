@@ -279,7 +279,8 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
         Who.AUTHOR,
         "The cost is limited, by default too, and nobody says what the models that the message names cost: requests for"
         " them are denied.",
-        "State the provider's price in the route's prices, or have it added to the installation's table.",
+        "Write what the provider asks for a million tokens, in US dollars, into the route's prices ({model, input,"
+        " output}), or have it added to the chart's value prices.",
     ),
     Reason.LEDGER_MISSING: Explanation(
         (_DEGRADED, _UNCOUNTED),

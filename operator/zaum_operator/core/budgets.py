@@ -110,10 +110,12 @@ def unpriced(plan: Plan) -> Iterator[tuple[Reason, str]]:
     """Yield the routes on which models are denied because nobody says what they cost."""
     for item in plan.effective.unpriced if plan.effective else ():
         which = f"models {', '.join(item.models[:_NAMED])}" if item.models else "models"
+        entry = f'{{model: {item.models[0] if item.models else "..."}, input: "...", output: "..."}}'
         yield (
             Reason.PRICE_MISSING,
-            f"Route {item.route} denies {which}, because the cost is limited and no price is known: state it in the"
-            " route's prices or in the installation's table.",
+            f"Route {item.route} denies {which}, because the cost is limited and no price is known. Write what the"
+            f" provider asks for a million tokens, in US dollars, into the route: prices: [{entry}]; or have the entry"
+            f" added to the chart's value prices.{item.api}.",
         )
 
 

@@ -44,6 +44,7 @@ class Unpriced:
 
     route: str
     models: tuple[str, ...]
+    api: str
 
 
 def resolve(
@@ -87,7 +88,7 @@ def unpriced(
         known = {price.model for price in (*route.prices, *table_of(tables, route.api))}
         missing = tuple(sorted(set(route.models) - known))
         if missing or not known:
-            lacking.append(Unpriced(route.name, missing))
+            lacking.append(Unpriced(route.name, missing, route.api))
     return tuple(lacking)
 
 

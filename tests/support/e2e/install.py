@@ -8,9 +8,10 @@ from typing import Final
 
 from tests.cluster import addresses, cluster
 from tests.cluster.images import loading, recipes
+from tests.cluster.world import llm
 from tests.support.e2e import storage
 from tests.support.e2e.api import Api, condition
-from zaum_api import contract
+from zaum_api import contract, documents
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 NAMESPACE: Final = "zaum-system"
@@ -22,6 +23,12 @@ CHART: Final = str(ROOT / "charts/zaum")
 TAKING: Final = ("--take-ownership", "--server-side=true", "--force-conflicts")
 """What tests edited by hand, and CRDs from elsewhere on a cluster that was kept, belong to the release again."""
 CANARIES: Final = (f"{addresses.OUTLAW_IPV4}:443", f"[{addresses.OUTLAW_IPV6}]:443")
+PRICES: Final = tuple(
+    f"prices.{api}[{number}].{part}={text}"
+    for api in documents.PRICED_APIS
+    for number, name in enumerate(llm.MODELS)
+    for part, text in (("model", name), ("input", "2.00"), ("output", "8.00"))
+)
 INSTALLED: Final = "ZAUM_E2E_INSTALLED"
 """Set in the environment: the chart is installed already and must be left as it is, also where something is missing."""
 
@@ -33,7 +40,7 @@ class InstallError(Exception):
 def install(api: Api, refs: dict[str, str], *more: str) -> None:
     """Install or upgrade the chart with these images and more values, and wait until every component is available.
 
-    Where there is a world, routes trust its authority, and its outlaw is the canary.
+    Where there is a world, routes trust its authority, its outlaw is the canary, and its models have prices.
     """
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     api.apply(
@@ -44,6 +51,7 @@ def install(api: Api, refs: dict[str, str], *more: str) -> None:
     if authority.exists():
         values.append(f"routes.extraCAs={authority.read_text()}")
         values.append(f"enforcement.canaries={{{','.join(CANARIES)}}}")
+        values += PRICES
     before = api.find("configmaps", NAMESPACE, "zaum-routes")
     helm("upgrade", "--install", RELEASE, CHART, "--namespace", NAMESPACE, *TAKING, *sets(values))
     if before and before["data"] != api.get("configmaps", NAMESPACE, "zaum-routes")["data"]:

@@ -127,6 +127,8 @@ def test_a_model_without_a_price_is_said_to_be_denied() -> None:
     status, reason, text = world(specs.provider(models=["small-1", "other"])).condition("Degraded")
     assert (status, reason) == ("True", "PriceMissing")
     assert "Route model denies models other" in text
+    assert 'prices: [{model: other, input: "...", output: "..."}]' in text
+    assert "the chart's value prices.OpenAI" in text
     assert world().condition("Degraded")[0] == "False", "the control"
 
 
