@@ -26,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
         options.termination_log,
         options.heartbeat_millis,
         cage.node_addresses(os.environ.get(contract.ENV_NODE_ADDRESSES, "")),
+        options.ledger_token,
+        _ordinal(os.environ.get(contract.ENV_ORDINAL, "")),
     )
     config = files.ConfigFile(settings.config, settings.digest)
     loop = uvloop.new_event_loop()
@@ -55,6 +57,9 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--digest", type=Path, default=Path(contract.CONFIG_DIGEST_PATH), help="its promised digest")
     parser.add_argument("--token", type=Path, default=Path(contract.TOKEN_PATH), help="the token for the gateway")
     parser.add_argument(
+        "--ledger-token", type=Path, default=Path(contract.LEDGER_TOKEN_PATH), help="the token for the ledger"
+    )
+    parser.add_argument(
         "--credentials", type=Path, default=Path(contract.CREDENTIALS_DIR), help="the folder with the routes' keys"
     )
     parser.add_argument("--routes-port", type=int, default=contract.ROUTES_PORT, help="on loopback; 0 takes any")
@@ -68,6 +73,11 @@ def _options() -> argparse.ArgumentParser:
         "--heartbeat-millis", type=int, default=supervisor.HEARTBEAT_MILLIS, help="how finely lateness is measured"
     )
     return parser
+
+
+def _ordinal(said: str) -> int:
+    """Read the pod's ordinal. One that is no number has a floor of nothing, which is the least that there is."""
+    return int(said) if said.isdecimal() and said.isascii() and len(said) < 3 else (99 if said else 0)
 
 
 def _fail(problem: str) -> int:

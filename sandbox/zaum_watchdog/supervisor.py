@@ -23,6 +23,7 @@ from zaum_watchdog.shell import (
     gateway,
     heartbeat,
     hop,
+    ledger,
     liveness,
     log,
     probe,
@@ -53,6 +54,9 @@ class Settings:
     heartbeat_millis: int
     nodes: tuple[str, ...] = ()
     """Addresses of the pod's own node, for the cage test."""
+    ledger_token: Path = Path(contract.LEDGER_TOKEN_PATH)
+    ordinal: int = 0
+    """Which of its policy's pods this is."""
 
 
 class Supervisor:
@@ -66,12 +70,13 @@ class Supervisor:
         self._config = config
         self._token = files.TokenFile(settings.token)
         self._token.poll()
-        self.watch = watch.Watch(loop, first, self._token, out, settings.termination_log)
+        self.watch = watch.Watch(loop, first, self._token, out, settings.termination_log, ordinal=settings.ordinal)
         self._reactor = reactor.Reactor(loop)
         dialler = gateway.Dialler(self._reactor)
         self.hop = hop.Hop(self.watch, dialler)
         self.hop.prepare()
         self.routes = routes.Routes(self.watch, self.hop, settings.credentials)
+        self._ledger = ledger.Ledger(self.watch, self.hop, files.TokenFile(settings.ledger_token, b"Authorization"))
         self._reports = reports.Reports(self.watch, dialler, self._report)
         self._cage = cage.Cage(self.watch, self.hop, settings.nodes, self._reports.soon)
         self._table = processes.ProcessTable(settings.agent_uid)
@@ -115,6 +120,7 @@ class Supervisor:
         for tunnel in [*self.watch.connections]:
             tunnel.cut(None)
         self.routes.cut(None)
+        await self._ledger.close()
         for task in watching:
             if task.done():
                 task.result()
@@ -138,6 +144,7 @@ class Supervisor:
         for connection in [*self.watch.connections]:
             connection.expire(now)
         self.routes.expire(now)
+        self.watch.enforce(now)
         self._board.expire(now)
         await self._detect()
 
@@ -149,6 +156,7 @@ class Supervisor:
             self.watch.adopt(changed)
             await asyncio.sleep(0)
             self.hop.prepare()
+        self._ledger.tick()
         self.routes.poll()
         self._cage.tick()
         if self._config.problem != self._problem:
@@ -193,6 +201,7 @@ class Supervisor:
             "problem": problem,
             "cage": "proven" if self.watch.cage.proven else "notProven",
             "reports": "failing" if self._reports.failing else "ok",
+            "ledger": "failing" if self._ledger.problem else "ok",
         }
         status, reason = (200, "OK") if self.watch.cage.started else (503, "Not Proven")
         return probe.Answer(status, reason, "application/json", json.dumps(state).encode("ascii") + b"\n")

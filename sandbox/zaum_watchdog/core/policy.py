@@ -127,13 +127,11 @@ def admit(
     latched: contract.Breach | None,
     now: int,
     unproven: Refusal | None = None,
-    connections: int | None = None,
 ) -> Admitted | Refusal:
     """Decide one request: latch, proof, head, host, connections, rate, in this order.
 
     `unproven` refuses for want of the proof that the policy requires. The rate is asked last, because asking spends it:
     what is refused for another reason costs the agent none of it. Without a `meter` it is asked elsewhere, after this.
-    `connections`: this pod's share of them, where that is another number than the policy's.
     """
     if latched is not None:
         return latched_refusal(latched)
@@ -148,7 +146,7 @@ def admit(
         return Refusal(decision.rule, decision.message, decision.allowed_by, name, port)
     if not decision.allowed:
         return _over_room(policy, target, tunnels) or Admitted(target, decision.rule)
-    refused = over_limit(policy, target, meter=meter, tunnels=tunnels, now=now, connections=connections)
+    refused = over_limit(policy, target, meter=meter, tunnels=tunnels, now=now)
     if refused is None:
         return Admitted(target)
     return _over_room(policy, target, tunnels) or Admitted(target, refused.rule) if policy.reports else refused
@@ -164,7 +162,6 @@ def admit_routed(
     latched: contract.Breach | None,
     now: int,
     unproven: Refusal | None = None,
-    connections: int | None = None,
 ) -> routes.Asked | Refusal:
     """Decide one request on a route, in order: latch, proof, route, method and path, credential, connections, rate.
 
@@ -181,7 +178,7 @@ def admit_routed(
     if problem:
         return routes.no_credential(asked.route, problem)
     target = asked.route.authority
-    refused = over_limit(policy, target, meter=meter, tunnels=tunnels, now=now, connections=connections)
+    refused = over_limit(policy, target, meter=meter, tunnels=tunnels, now=now)
     if refused is None or not policy.reports:
         return refused or asked
     return _over_room(policy, target, tunnels) or dataclasses.replace(asked, would_deny=refused.rule)
@@ -194,11 +191,10 @@ def over_limit(
     meter: rate.Meter | None,
     tunnels: int,
     now: int,
-    connections: int | None = None,
 ) -> Refusal | None:
-    """Refuse what is over the pod's connections or rate; what is not has spent one request of the rate."""
+    """Refuse what is over the policy's connections or rate; what is not has spent one request of the rate."""
     name, port = target.host.name, target.port
-    if tunnels >= (policy.config.connections if connections is None else connections):
+    if tunnels >= policy.config.connections:
         return _over_connections(policy, name, port)
     wait = meter.take(now) if meter is not None else 0
     return _over_rate(policy, name, port, wait) if wait else None

@@ -30,6 +30,8 @@ class Why(IntFlag):
     """What came is still being read."""
     ROOM = 32
     """There is no memory for what would come."""
+    LIMITED = 64
+    """What came may not pass yet."""
 
 
 class Brake:

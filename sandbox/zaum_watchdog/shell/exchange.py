@@ -152,6 +152,11 @@ class Exchange(parties.User):
         if len(self._held) >= HELD_MAX:
             self._agent.brake.pull(brake.Why.HELD)
 
+    def limited(self, refused: refusals.Refusal) -> None:
+        """Take it that no more bytes may pass, and that the connection is gone."""
+        self._connection = None
+        self._wrong(refused)
+
     def _wrong(self, refused: refusals.Refusal) -> None:
         if self.answering:
             self.fail(refused.rule)

@@ -56,10 +56,11 @@ class ConfigFile:
 
 
 class TokenFile:
-    """The pod-bound token; `header` is the whole Proxy-Authorization line, empty while there is no usable token."""
+    """A pod-bound token; `header` is the whole header line with it, empty while there is no usable token."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: bytes = b"Proxy-Authorization") -> None:
         self._path = path
+        self._name = name
         self._seen: Identity | None = None
         self.header = b""
 
@@ -73,7 +74,7 @@ class TokenFile:
             token = self._path.read_bytes().strip()
         usable = 0 < len(token) <= 16384 and token.isascii() and token.translate(None, b"\r\n\0 \t") == token
         self._seen = seen
-        self.header = b"Proxy-Authorization: Bearer " + token + b"\r\n" if usable else b""
+        self.header = self._name + b": Bearer " + token + b"\r\n" if usable else b""
 
 
 def identity(path: Path) -> Identity | None:

@@ -18,6 +18,11 @@ class Owner(Protocol):
     transport: wire.Wire
     down: int
     held_down: bytes
+    choked: bool
+    """What comes down is handed over, to pass when it may."""
+
+    def come_down(self, data: bytes) -> None:
+        """Take what came down."""
 
     def ask(self, over: asyncio.Transport) -> bytes:
         """Give the head that asks for the tunnel on this connection."""
@@ -64,6 +69,9 @@ class GatewaySide(gateway.Upstream):
         if agent is None:
             return
         if agent.phase is _SPLICED:
+            if agent.choked:
+                agent.come_down(data)
+                return
             agent.down += len(data)
             agent.transport.write(data)
         elif agent.phase is _HELLO:

@@ -15,7 +15,7 @@ from zaum_api import contract, documents
 from zaum_egress import hosts
 from zaum_watchdog.core import gateway_answer, session
 from zaum_watchdog.core.phases import SECOND
-from zaum_watchdog.shell import clock, gateway, session_call, watch, wire
+from zaum_watchdog.shell import clock, gateway, limits, session_call, watch, wire
 
 Transport = asyncio.Transport | wire.Wire
 """With TLS, or without."""
@@ -38,6 +38,11 @@ class Hop:
         self._calls: set[session_call.SessionCall] = set()
         # Unique is all that a nonce has to be: a start of its own for each process, and a number.
         self._nonces = (f"{start}{number:x}" for start in (os.urandom(8).hex() + "-",) for number in itertools.count())
+
+    @property
+    def limits(self) -> limits.Limits:
+        """Give what bounds the bytes that go this way."""
+        return self._watch.limits
 
     @property
     def usable(self) -> bool:

@@ -7,9 +7,9 @@ connections (all before v4) is not metered here: `on` is False, everything is gr
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from zaum_api import contract, documents
 from zaum_egress import hosts
@@ -39,20 +39,38 @@ class _Waiting:
     last: reservations.Refused
 
 
+class Flow(Protocol):
+    """What holds reserved bytes; see `shell.flow`."""
+
+    def rest(self, now: int) -> None:
+        """Give back what is not used."""
+
+
 class Limits:
     """Holds the books; one for the whole process."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, first: policy.Policy, *, ordinal: int) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, first: policy.Policy, *, ordinal: int, connections: Callable[[], int]
+    ) -> None:
+        """Take which of its policy's pods this is, and what counts the connections that are open."""
         self._loop = loop
         self._policy = first
-        self._ordinal = ordinal
+        self.ordinal = ordinal
         self._numbers = itertools.count(1)
         self._waiting: dict[int, _Waiting] = {}
         self._retrying = False
+        self._lent = 0
         self._heard = False
+        self._ids: dict[str, documents.Meter] = {}
+        self._place: shares.Place | None = None
+        self._connections = connections
+        self.flows: set[Flow] = set()
+        """Those that hold a piece."""
         self.books: reservations.Books | None = None
         self.ask_ledger: Callable[[], None] = lambda: None
         """Called when an answer of the ledger is waited for."""
+        self.unanswered = False
+        """The ledger has not answered the last time."""
         self.tokens = 0
         self.cost = 0
         """What was settled since the start, in tokens and in micro-dollars: whoever settles adds to them."""
@@ -72,15 +90,38 @@ class Limits:
     def amounts(self, host: str, *, route: str = "", tokens: int = 0, cost: int = 0) -> dict[str, int]:
         """Give what one request to a host, by a route or none, uses by meter: itself, tokens, micro-dollars.
 
-        It counts for the policy, for its route, and for each entry of the hosts that names its host.
+        It counts for the policy, for its route, and for each entry of the hosts that names its host. A place among the
+        connections is in it, which is only looked at: it is held for as long as the watch counts it.
         """
         if self.books is None:
             return {}
         scopes = [documents.POLICY, *([f"route/{route}"] if route else ()), *_hosts(host)]
-        uses = ((_REQUESTS, 1), (_TOKENS_MINUTE, tokens), (_TOKENS_DAY, tokens), (_COST, cost))
+        uses = ((_REQUESTS, 1), (_CONNECTIONS, 1), (_TOKENS_MINUTE, tokens), (_TOKENS_DAY, tokens), (_COST, cost))
         return {
             name: amount for scope in scopes for kind, amount in uses if amount and (name := scope + kind) in self._ids
         }
+
+    def byte_meters(self, host: str, kind: documents.Kind) -> tuple[str, ...]:
+        """Name the meters of one way's bytes to or from a host."""
+        if self.books is None:
+            return ()
+        word = f":{kind.value}/{documents.Window.HOUR.value}"
+        return tuple(name for scope in (documents.POLICY, *_hosts(host)) if (name := scope + word) in self._ids)
+
+    def piece(self, names: Iterable[str], size: int) -> int:
+        """Give how much of some meters may be asked for at once: a size, but no more than there ever is; at least 1."""
+        return max(1, min([size, *(self._ids[name].limit for name in names)]))
+
+    def take(self, call: int, names: tuple[str, ...], size: int, *, until: int) -> int:
+        """Reserve at once up to a size of each of some budgets, of what this pod holds; give how much it is."""
+        if self.books is None:
+            return size
+        now = clock.monotonic()
+        size = min([size, *(self.books.available(name, now) for name in names)])
+        if size <= 0:
+            return 0
+        found = self.books.reserve(call, dict.fromkeys(names, size), now=now, until=until)
+        return size if isinstance(found, reservations.Reservation) else 0
 
     def limited(self, *, route: str) -> bool:
         """Say whether tokens or cost are limited for what goes by a route."""
@@ -144,17 +185,19 @@ class Limits:
         """Follow a document."""
         config, now = changed.config, clock.monotonic()
         self._policy = changed
-        place = shares.Place(config.limits.replicas, self._ordinal)
+        place = shares.Place(config.limits.replicas, self.ordinal)
         if config.limits == documents.Limits() and config.ledger is None:
-            self.books, self._ids = None, frozenset[str]()
-        elif self.books is None:
+            self.books, self._ids, self._place = None, {}, None
+            self.retry()
+            return
+        meters = {meter.id: meter for meter in config.meters}
+        if self.books is None:
             self.books = reservations.Books(config.meters, place, now)
-        else:
+        elif (meters, place) != (self._ids, self._place):
             self.books.retune(config.meters, place, now)
-        if self.books is not None:
-            self._ids = frozenset(meter.id for meter in config.meters)
-            if config.ledger is None:
-                self.books.alone(now)
+        self._ids, self._place = meters, place
+        if config.ledger is None:
+            self.books.alone(now)
         self.retry()
 
     def hear(self, synced: documents.Synced, *, returned: tuple[str, ...], sent: int) -> None:
@@ -196,18 +239,45 @@ class Limits:
 
     def _over(self, call: int) -> None:
         waiting = self._waiting[call]
+        found = self._try(call, waiting.amounts, waiting.until)  # A rate may have come back by itself.
         self.give_up(call)
-        waiting.answered(self._refusal(waiting.last, waiting.at))
+        waiting.answered(None if found is None else self._refusal(found, waiting.at))
 
     def _try(self, call: int, amounts: Mapping[str, int], until: int) -> reservations.Refused | None:
         if self.books is None:
             return None
-        found = self.books.reserve(call, amounts, now=clock.monotonic(), until=until)
-        return found if isinstance(found, reservations.Refused) else None
+        now = clock.monotonic()
+        self.count()
+        found = self.books.reserve(call, amounts, now=now, until=until)
+        if isinstance(found, reservations.Reservation):
+            return None
+        if found.meter.shared_by_shares and self._policy.config.limits.replicas > 1 and now >= self._lent:
+            self._lent = now + SECOND
+            self.ask_ledger()  # Other pods may not need theirs.
+        return found
+
+    def count(self) -> None:
+        """Say in the books how many connections are open."""
+        for places in self.books.places.values() if self.books is not None else ():
+            places.held = self._connections()
+
+    def excess(self, now: int) -> int:
+        """Give how many connections are open beyond this pod's share: of what was lent and is no more."""
+        if self.books is None or self._policy.reports:
+            return 0
+        held = self._connections()
+        return max((held - places.bounds.amount.at(now) for places in self.books.places.values()), default=0)
+
+    def expire(self, now: int) -> None:
+        """Charge what is past its deadline, and give back what is not used."""
+        for held in [*self.flows]:
+            held.rest(now)
+        if self.books is not None:
+            self.books.expire(now)
 
     def _may_wait(self, refused: reservations.Refused) -> bool:
         """Say whether the ledger's next answer may change it: it lends, or says what pods before this one have left."""
-        if self._policy.config.ledger is None:
+        if self._policy.config.ledger is None or (self.unanswered and self._policy.reports):
             return False
         return refused.leased or (refused.meter.shared_by_shares and not self._heard and refused.meter.limit > 0)
 
@@ -224,6 +294,7 @@ class Limits:
         )
 
 
+_CONNECTIONS: Final = ":connections/now"
 _REQUESTS: Final = ":requests/minute"
 _TOKENS_MINUTE: Final = ":tokens/minute"
 _TOKENS_DAY: Final = ":tokens/day"

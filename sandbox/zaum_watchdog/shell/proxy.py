@@ -3,11 +3,11 @@
 import asyncio
 from typing import Final
 
-from zaum_api import contract
+from zaum_api import contract, documents
 from zaum_egress import client_hello, hosts
 from zaum_watchdog.core import answers, gateway_answer, heads, phases, policy, records
 from zaum_watchdog.core.phases import SECOND, Phase
-from zaum_watchdog.shell import clock, gateway_side, hop, llhttp, watch, wire
+from zaum_watchdog.shell import clock, flow, gateway_side, hop, llhttp, watch, wire
 
 RETRY_SECONDS: Final = (0.05, 0.5)
 """Pauses before a CONNECT that the gateway did not answer is tried once more, and once again."""
@@ -18,19 +18,25 @@ class AgentSide(asyncio.Protocol):
     """One connection of the agent, from its first byte to its last."""
 
     __slots__ = (
+        "_call",
+        "_full",
         "_held",
         "_hello",
         "_hop",
+        "_in",
+        "_lost",
         "_moved",
+        "_out",
         "_since",
-        "_started",
         "_tries",
         "_watch",
         "authority",
+        "choked",
         "counted",
         "down",
         "held_down",
         "phase",
+        "started",
         "transport",
         "up",
         "upstream",
@@ -42,9 +48,15 @@ class AgentSide(asyncio.Protocol):
         self._hop = way
         self._held = b""
         self._hello: client_hello.Reader | None = None
-        self._since = self._started = clock.monotonic()
+        self._since = self.started = clock.monotonic()
         self._moved = 0
         self._tries = 0
+        self._call = 0
+        """Waits for the ledger under this number; 0: it does not wait."""
+        self._out: flow.Flow | None = None
+        self._in: flow.Flow | None = None
+        self._full = self._lost = False
+        self.choked = False
         self.phase = Phase.HEAD
         self.authority: hosts.Authority | None = None
         self.would_deny: contract.Rule | None = None
@@ -75,7 +87,7 @@ class AgentSide(asyncio.Protocol):
             self.upstream.transport.write(data)  # type: ignore[union-attr]  # set before SPLICED, for ever
         elif phase is _HELLO:
             self._check(data)
-        elif phase is _HEAD:
+        elif phase is _HEAD and not self._call:
             self._collect(data)
         elif phase is not _ENDED:
             self._held += data
@@ -88,12 +100,14 @@ class AgentSide(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Stop reading from the other side until this one has taken what is queued."""
+        self._full = True
         if self.upstream is not None:
             self.upstream.pause()
 
     def resume_writing(self) -> None:
         """Read from the other side again."""
-        if self.upstream is not None:
+        self._full = False
+        if self.upstream is not None and not self.held_down:
             self.upstream.resume()
 
     def eof_received(self) -> None:
@@ -125,7 +139,11 @@ class AgentSide(asyncio.Protocol):
         if end > heads.HEAD_MAX or head is None:
             self._refuse(_malformed("the head is no HTTP/1.1"))
             return
-        admitted = self._watch.admit(head)
+        self._call = call = self._watch.limits.number()
+        self._watch.admit(head, call, self._decided)
+
+    def _decided(self, admitted: policy.Admitted | policy.Refusal) -> None:
+        self._call = 0
         if isinstance(admitted, policy.Refusal):
             self._refuse(admitted)
         else:
@@ -217,16 +235,93 @@ class AgentSide(asyncio.Protocol):
         first = self._hello.raw
         self._hello = None
         self._enter(Phase.SPLICED)
-        self.up += len(first)
-        self.upstream.transport.write(first)
         self._watch.allowed(host, port, self.would_deny)
         far = self.upstream.transport
         if isinstance(far, wire.Wire):
             self.transport.sink, far.sink = far, self.transport
+        if self._watch.limits.on:
+            self._limit(first)
+            return
+        self.up += len(first)
+        far.write(first)
         if self.held_down:
             self.down += len(self.held_down)
             self.transport.write(self.held_down)
             self.held_down = b""
+
+    # Bytes that are limited.
+
+    def _limit(self, first: bytes) -> None:
+        """Let bytes pass no further than they are reserved from here on, those included that have come."""
+        assert self.authority is not None
+        assert self.upstream is not None
+        ours, at, far = self._watch.limits, self.authority, self.upstream.transport
+        self._out = flow.Flow(ours, at, documents.Kind.BYTES_OUT, self._spent)
+        self._in = flow.Flow(ours, at, documents.Kind.BYTES_IN, self._spent)
+        self.transport.gate = self._out
+        if isinstance(far, wire.Wire):
+            far.gate = self._in
+        else:
+            self.choked = True
+        self._held = first
+        self._go_up()
+        if self.phase is _SPLICED and self.held_down:
+            self._go_down()
+
+    def _go_up(self) -> None:
+        """Send what is held, before anything else is read."""
+        gate, far = self._out, self.upstream
+        while self._held and gate is not None and far is not None and self.phase is _SPLICED:
+            room = gate.room(len(self._held))
+            if not room:
+                self.transport.pause_reading()
+                gate.wait(self._go_on_up)
+                return
+            piece, self._held = self._held[:room], self._held[room:]
+            gate.used(room)
+            self.up += room
+            far.transport.write(piece)
+
+    def _go_on_up(self) -> None:
+        self._go_up()
+        if not self._held and self.phase is _SPLICED and not self._lost:
+            self.transport.resume_reading()
+
+    def come_down(self, data: bytes) -> None:
+        """Take what came by a connection that reads without asking."""
+        waits = bool(self.held_down)
+        self.held_down += data
+        if not waits:
+            self._go_down()
+
+    def _go_down(self) -> None:
+        """Hand down what is held, and read on only behind it."""
+        gate = self._in
+        while self.held_down and gate is not None and self.phase is _SPLICED:
+            room = gate.room(len(self.held_down))
+            if not room:
+                if self.upstream is not None:
+                    self.upstream.pause()
+                gate.wait(self._go_down)
+                return
+            piece, self.held_down = self.held_down[:room], self.held_down[room:]
+            gate.used(room)
+            self.down += room
+            self.transport.write(piece)
+        if self.phase is not _SPLICED:
+            return
+        if self._lost:
+            self._end_lost()
+        elif self.upstream is not None and not self._full:
+            self.upstream.resume()
+
+    def _spent(self, refused: policy.Refusal) -> None:
+        """End for want of bytes; in the mode Report only count it."""
+        if not self._watch.limits.reported(refused):
+            self.cut(refused.rule)
+        elif self.would_deny is None:
+            self.would_deny = refused.rule
+            self._watch.would_deny[refused.rule] += 1
 
     # Ends.
 
@@ -252,7 +347,7 @@ class AgentSide(asyncio.Protocol):
 
     def _expire_tunnel(self, now: int) -> None:
         limits, moved = self._watch.policy.config.tunnels, self.up + self.down
-        if now - self._started > limits.max_seconds * SECOND:
+        if now - self.started > limits.max_seconds * SECOND:
             self.cut(contract.Rule.EXPIRED)
         elif moved != self._moved:
             self._moved, self._since = moved, now
@@ -272,9 +367,15 @@ class AgentSide(asyncio.Protocol):
         if self.phase is Phase.ASKED:
             if not self._again():
                 self._decline(contract.Rule.GATEWAY_UNAVAILABLE, "the gateway hung up without an answer")
+        elif self.phase is _SPLICED and self.held_down:
+            self._lost = True  # All of it is here, and waits for its turn.
+            self.transport.pause_reading()
         elif self.phase is not Phase.ENDED:
-            self._finish(None)
-            self.transport.close()
+            self._end_lost()
+
+    def _end_lost(self) -> None:
+        self._finish(None)
+        self.transport.close()
 
     def _decline(self, rule: contract.Rule, message: str) -> None:
         assert self.authority is not None
@@ -314,6 +415,13 @@ class AgentSide(asyncio.Protocol):
 
     def _finish(self, rule: contract.Rule | None) -> None:
         """Give back the place among the tunnels and write the tunnel's record; once."""
+        if self._call:
+            self._watch.limits.give_up(self._call)
+            self._call = 0
+        for way in (self._out, self._in):
+            if way is not None:
+                way.close()
+        self._out = self._in = None
         if self.counted:
             self.counted = False
             self._watch.tunnels -= 1
@@ -325,7 +433,7 @@ class AgentSide(asyncio.Protocol):
 
     def _record_closed(self, rule: contract.Rule | None) -> None:
         assert self.authority is not None
-        wall, millis = clock.wall(), (clock.monotonic() - self._started) // 1_000_000
+        wall, millis = clock.wall(), (clock.monotonic() - self.started) // 1_000_000
         line = self._watch.writer.closed(
             wall, self.authority.host.name, self.authority.port, up=self.up, down=self.down, millis=millis, rule=rule
         )

@@ -34,6 +34,12 @@ class End(Protocol):
     def stopped(self) -> bool:
         """Say whether nothing is to be read now: paused, or closing."""
 
+    def room(self, most: int) -> int:
+        """Give how many bytes may be taken from this connection now."""
+
+    def starve(self) -> None:
+        """Read on when some may be taken."""
+
     def moved(self, count: int) -> None:
         """Count bytes that were taken from this connection."""
 
@@ -106,9 +112,13 @@ class Pump:
             source = self._source
             if source is None or source.stopped or (self.held and not self._push()):
                 return
+            most = source.room(PIPE_BYTES)
+            if not most:
+                source.starve()
+                return
             try:
                 # Into an empty pipe, so EAGAIN says that the source has nothing, and not that the pipe is full.
-                taken = os.splice(source.descriptor, self._pipe[1], PIPE_BYTES, flags=_FLAGS)
+                taken = os.splice(source.descriptor, self._pipe[1], most, flags=_FLAGS)
             except BlockingIOError:
                 return
             except OSError:

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final, Protocol
 
-from zaum_api import contract
-from zaum_watchdog.core import gateway_answer, routes
-from zaum_watchdog.shell import brake, clock, gateway, hop, tls
+from zaum_api import contract, documents
+from zaum_watchdog.core import gateway_answer, refusals, routes
+from zaum_watchdog.shell import brake, clock, flow, gateway, hop, tls
 
 TURN_NS: Final = 300_000
 """How long records are decrypted and passed on before others get their turn: one may hold a single byte."""
@@ -57,6 +57,9 @@ class User(Protocol):
     def go_on(self) -> None:
         """Send again."""
 
+    def limited(self, refused: refusals.Refusal) -> None:
+        """Take it that no more bytes may pass; the connection is gone."""
+
     def soon(self, then: Callable[[], None]) -> None:
         """Call after others had their turn."""
 
@@ -65,8 +68,8 @@ class Connection(gateway.Upstream):
     """See the module. Without a user it is idle, and whatever happens to it then ends it."""
 
     __slots__ = (
-        "_hop", "_lost", "_raw", "_resumed", "_tls", "born", "brake", "context", "remembered", "route", "sealed",
-        "stage", "transport", "until", "user",
+        "_free", "_hop", "_in", "_lost", "_out", "_queued", "_raw", "_resumed", "_tls", "_waiting", "born", "brake",
+        "context", "remembered", "route", "sealed", "stage", "transport", "until", "user",
     )  # fmt: skip
 
     def __init__(
@@ -76,7 +79,16 @@ class Connection(gateway.Upstream):
         user: User,
         context: ssl.SSLContext | None,
         resumed: ssl.SSLSession | None,
+        *,
+        free: bool = False,
     ) -> None:
+        """Take whose it is; `free`: its bytes are the watchdog's own, and count for no limit."""
+        self._free = free
+        self._out: flow.Flow | None = None
+        self._in: flow.Flow | None = None
+        self._queued = b""
+        self._waiting = b""
+        """What is to go up, and what came down, and may not yet."""
         self._hop = way
         self._lost = False
         self._raw = b""
@@ -125,15 +137,21 @@ class Connection(gateway.Upstream):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
-        match self.stage:
-            case Stage.READY:
-                self._open(data)
-            case Stage.ASKED:
-                self._answered(data)
-            case Stage.SHAKING:
-                self._shake(data)
-            case Stage.DIALLED | Stage.GONE:
-                pass
+        if self.stage is Stage.ASKED:
+            self._answered(data)
+        elif self._in is None:
+            self._take(data)
+        elif self._waiting:
+            self._waiting += data
+        else:
+            self._waiting = data
+            self._go_down()
+
+    def _take(self, data: bytes) -> None:
+        if self.stage is Stage.READY:
+            self._open(data)
+        elif self.stage is Stage.SHAKING:
+            self._shake(data)
 
     def pause_writing(self) -> None:
         """Tell the user to wait."""
@@ -151,9 +169,13 @@ class Connection(gateway.Upstream):
     def connection_lost(self, _: Exception | None) -> None:
         """Take the end of this connection."""
         stage = self.stage
-        if stage is Stage.READY and self.sealed:
-            self._lost = True  # All that came is here, and is still being decrypted.
-        elif stage is Stage.READY:
+        if (stage is Stage.READY and self.sealed) or (stage in {Stage.SHAKING, Stage.READY} and self._waiting):
+            self._lost = True  # All that came is here, and is still being decrypted, or waits for its turn.
+        else:
+            self._over(stage)
+
+    def _over(self, stage: Stage) -> None:
+        if stage is Stage.READY:
             self._end(clean=self._tls is None or self._tls.ended)
         elif stage is Stage.ASKED and not self._raw:
             self._fail(contract.Rule.GATEWAY_UNAVAILABLE, "the gateway hung up without an answer", again=True)
@@ -174,21 +196,82 @@ class Connection(gateway.Upstream):
             if user is not None:
                 user.declined(answer, again=again)
             return
+        ours, at = self._hop.limits, self.route.authority
+        if ours.on and not self._free:
+            self._out = flow.Flow(ours, at, documents.Kind.BYTES_OUT, self._spent)
+            self._in = flow.Flow(ours, at, documents.Kind.BYTES_IN, self._spent)
         if self._tls is None:
-            self._ready(answer.early)
+            self._ready(b"")
         else:
             self.stage = Stage.SHAKING
-            self._shake(answer.early)
+            self._shake(b"")
+        if answer.early:
+            self.data_received(answer.early)
+
+    # Bytes that are limited.
+
+    def _write(self, data: bytes) -> None:
+        """Send what may pass now, and the rest when it may."""
+        if self._out is None:
+            self.transport.write(data)
+        elif self._queued:
+            self._queued += data
+        else:
+            self._queued = data
+            self._go_up()
+
+    def _go_up(self) -> None:
+        gate = self._out
+        while self._queued and gate is not None and self.stage is not Stage.GONE:
+            room = gate.room(len(self._queued))
+            if not room:
+                if self.user is not None:
+                    self.user.stop()
+                gate.wait(self._go_on_up)
+                return
+            piece, self._queued = self._queued[:room], self._queued[room:]
+            gate.used(room)
+            self.transport.write(piece)
+
+    def _go_on_up(self) -> None:
+        self._go_up()
+        if not self._queued and self.user is not None:
+            self.user.go_on()
+
+    def _go_down(self) -> None:
+        """Take what may pass of what came, and read on only behind it."""
+        gate = self._in
+        while self._waiting and gate is not None and self.stage is not Stage.GONE:
+            room = gate.room(len(self._waiting))
+            if not room:
+                self.brake.pull(brake.Why.LIMITED)
+                gate.wait(self._go_down)
+                return
+            piece, self._waiting = self._waiting[:room], self._waiting[room:]
+            gate.used(room)
+            self._take(piece)
+        if self.stage is Stage.GONE:
+            return
+        self.brake.release(brake.Why.LIMITED)
+        if self._lost and not self.sealed:
+            self._over(self.stage)
+
+    def _spent(self, refused: refusals.Refusal) -> None:
+        """End for want of bytes. In the mode Report they pass, and the request was counted already."""
+        if not self._hop.limits.reported(refused):
+            user = self._gone()
+            if user is not None:
+                user.limited(refused)
 
     def _shake(self, data: bytes) -> None:
         assert self._tls is not None
         try:
             done = self._tls.shake(data)
         except tls.Broken as broken:
-            self.transport.write(self._tls.pending())
+            self._write(self._tls.pending())
             self._fail(contract.Rule.UPSTREAM_TLS, f"the upstream {self.route.config.host}: {broken}", again=False)
             return
-        self.transport.write(self._tls.pending())
+        self._write(self._tls.pending())
         if done:
             self._ready(b"")
 
@@ -225,8 +308,8 @@ class Connection(gateway.Upstream):
             return
         reply = session.pending()
         if reply:
-            self.transport.write(reply)  # A change of keys is answered (RFC 8446 §4.6.3).
-        if self.stage is Stage.READY and (session.ended or (self._lost and not self.sealed)):
+            self._write(reply)  # A change of keys is answered (RFC 8446 §4.6.3).
+        if self.stage is Stage.READY and (session.ended or (self._lost and not self.sealed and not self._waiting)):
             self._end(clean=session.ended)
 
     def _decrypt_on(self) -> None:
@@ -246,7 +329,7 @@ class Connection(gateway.Upstream):
     def send(self, data: bytes) -> None:
         """Send."""
         if self.stage is Stage.READY:
-            self.transport.write(data if self._tls is None else self._tls.seal(data))
+            self._write(data if self._tls is None else self._tls.seal(data))
 
     def close(self) -> None:
         """End it; nothing is told to the user any more."""
@@ -265,6 +348,10 @@ class Connection(gateway.Upstream):
     def _gone(self) -> User | None:
         user, self.user = self.user, None
         self.stage = Stage.GONE
+        for way in (self._out, self._in):
+            if way is not None:
+                way.close()
+        self._queued = self._waiting = b""
         if self.transport is not None:
             self.transport.close()
         return user

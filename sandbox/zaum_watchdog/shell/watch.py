@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
 from zaum_api import contract, documents
 from zaum_egress import hosts
 from zaum_watchdog.core import answers, cage, heads, metrics, policy, rate, records, reporting, verdict
-from zaum_watchdog.shell import clock, files, last_word, limits, log
+from zaum_watchdog.shell import clock, files, flow, last_word, limits, log
 
 DENIED_MAX: Final = 100_001
 """Denials that are remembered between two ticks: one more than the largest threshold of the detector."""
@@ -18,6 +19,8 @@ class Tunnel(Protocol):
     """What the watch has to know of a connection of the agent."""
 
     authority: hosts.Authority | None
+    counted: bool
+    started: int
     up: int
     down: int
 
@@ -38,6 +41,9 @@ class Follower(Protocol):
         """End everything at once."""
 
 
+Answered = Callable[[policy.Admitted | policy.Refusal], None]
+
+
 class Watch:
     """The state of the running watchdog. Connections report to it, ask it, and are cut by it."""
 
@@ -56,12 +62,12 @@ class Watch:
         self.policy = first
         self.token = token
         self.out = out
+        self.tunnels = 0
         self._meter = rate.Meter(first.config.requests)
-        self.limits = limits.Limits(loop, first, ordinal=ordinal)
+        self.limits = limits.Limits(loop, first, ordinal=ordinal, connections=lambda: self.tunnels)
         self.verdict = verdict.Verdict()
         self.connections: set[Tunnel] = set()
         self.followers: list[Follower] = []
-        self.tunnels = 0
         self.cage = cage.Standing().begun(first.config.cage)
         self.decisions: Counter[contract.Rule] = Counter()
         self.would_deny: Counter[contract.Rule] = Counter()
@@ -81,8 +87,28 @@ class Watch:
         """Refuse for want of the proof that the policy requires; None where there is one, or none is required."""
         return self.cage.refusal(self.policy.config.cage)
 
-    def admit(self, head: heads.Head) -> policy.Admitted | policy.Refusal:
-        """Decide a request by the policy in force."""
+    def admit(self, head: heads.Head, call: int, answered: Answered) -> None:
+        """Decide a request by the policy in force, and tell `answered` once; later where it waits for the ledger.
+
+        `call`: of `limits.number`; by it the request can give up while it waits.
+        """
+        admitted = self.decided(head)
+        if isinstance(admitted, policy.Refusal) or admitted.would_deny is not None or not self.limits.on:
+            answered(admitted)
+        else:
+            _Admission(self, head, call, admitted, answered).reserve(flow.PIECE)
+
+    def enforce(self, now: int) -> None:
+        """Take back what calls have left behind, and close the connections that were lent and are no more."""
+        self.limits.expire(now)
+        excess = self.limits.excess(now)
+        if excess:
+            open_ = [tunnel for tunnel in self.connections if tunnel.authority is not None and tunnel.counted]
+            for tunnel in sorted(open_, key=lambda tunnel: tunnel.started)[-excess:]:
+                tunnel.cut(contract.Rule.CONNECTIONS)
+
+    def decided(self, head: heads.Head) -> policy.Admitted | policy.Refusal:
+        """Decide a request by the policy in force, but for what `limits` says of it."""
         return policy.admit(
             self.policy,
             head,
@@ -173,20 +199,34 @@ class Watch:
 
     def report(self, *, problem: str, missing: tuple[str, ...]) -> documents.Report:
         """Say what stands here now; `problem` is why a newer document was refused."""
-        denied = sum(
-            count
-            for rule, count in self.decisions.items()
-            if rule is not contract.Rule.ALLOWED and rule not in policy.OUTAGES
-        )
         return documents.Report(
             config=self.policy.digest,
             problem=problem[: reporting.PROBLEM_MAX],
             tested=self.cage.tested,
             escapes=self.cage.escapes,
             requests=self.requests,
-            denied=denied,
+            denied=self._denied(),
             would_deny=self.would_deny.total(),
             missing=missing[: reporting.MISSING_MAX],
+        )
+
+    def _denied(self) -> int:
+        return sum(
+            count
+            for rule, count in self.decisions.items()
+            if rule is not contract.Rule.ALLOWED and rule not in policy.OUTAGES
+        )
+
+    def counters(self) -> documents.Counters:
+        """Say what has been done since the start."""
+        return documents.Counters(
+            requests=self.requests,
+            denied=self._denied(),
+            would_deny=self.would_deny.total(),
+            tokens=self.limits.tokens,
+            cost=self.limits.cost,
+            bytes_out=self.bytes_out + sum(tunnel.up for tunnel in self.connections),
+            bytes_in=self.bytes_in + sum(tunnel.down for tunnel in self.connections),
         )
 
     def health(self, *, failing: bool, problem: str) -> None:
@@ -236,3 +276,50 @@ class Watch:
                 report_failing=report_failing,
             )
         )
+
+
+class _Admission:
+    """A tunnel that is admitted if its policy's limits have room for it, and for the first of its bytes."""
+
+    __slots__ = ("_admitted", "_answered", "_call", "_head", "_size", "_waits", "_watch")
+
+    def __init__(
+        self, shared: Watch, head: heads.Head, call: int, admitted: policy.Admitted, answered: Answered
+    ) -> None:
+        self._watch = shared
+        self._head = head
+        self._call = call
+        self._admitted = admitted
+        self._answered = answered
+        self._size = 0
+        self._waits = False
+
+    def reserve(self, size: int) -> None:
+        """Ask for a request, a place among the connections, and so many bytes both ways."""
+        ours, at = self._watch.limits, self._admitted.authority
+        self._size = size
+        amounts = ours.amounts(at.host.name)
+        for kind in (documents.Kind.BYTES_OUT, documents.Kind.BYTES_IN):
+            names = ours.byte_meters(at.host.name, kind)
+            amounts |= dict.fromkeys(names, ours.piece(names, size))
+        ours.reserve(self._call, amounts, self._heard, at=at)
+        self._waits = True
+
+    def _heard(self, refused: policy.Refusal | None) -> None:
+        ours, admitted = self._watch.limits, self._admitted
+        if refused is None:
+            # The request is spent. Bytes are reserved again as they pass: a tunnel that is being dialled holds none.
+            bytes_ = (documents.Kind.BYTES_OUT, documents.Kind.BYTES_IN)
+            held = [name for kind in bytes_ for name in ours.byte_meters(admitted.authority.host.name, kind)]
+            ours.settle(self._call, dict.fromkeys(held, 0))
+            # What it waited for may have taken long enough for everything else to change.
+            self._answered(self._watch.decided(self._head) if self._waits else admitted)
+        elif refused.rule in _BYTES and self._size > flow.LEAST:
+            self.reserve(flow.LEAST)  # There may be somewhat less left.
+        elif ours.reported(refused):
+            self._answered(admitted._replace(would_deny=refused.rule))
+        else:
+            self._answered(refused)
+
+
+_BYTES: Final = frozenset({contract.Rule.BYTES_OUT_PER_HOUR, contract.Rule.BYTES_IN_PER_HOUR})

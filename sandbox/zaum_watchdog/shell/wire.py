@@ -11,10 +11,12 @@ import select
 import struct
 import sys
 import termios
+from collections.abc import Callable
 from socket import (
     IPPROTO_TCP,
     MSG_DONTWAIT,
     MSG_NOSIGNAL,
+    MSG_PEEK,
     SHUT_WR,
     SO_ERROR,
     SO_LINGER,
@@ -26,6 +28,7 @@ from typing import Final, Protocol
 
 from zaum_watchdog.shell import splice
 
+PEEK: Final = MSG_DONTWAIT | MSG_PEEK
 READ_MAX: Final = 64 * 1024
 READS_AT_ONCE: Final = 4
 """How often one connection is read before others get their turn."""
@@ -59,6 +62,19 @@ class Owner(Protocol):
         """Tell the wire's protocol that it is lost, soon."""
 
 
+class Gate(Protocol):
+    """What bytes pass before they are read; see `shell.flow`."""
+
+    def room(self, most: int) -> int:
+        """Give how many may be read now."""
+
+    def used(self, count: int) -> None:
+        """Count what was read."""
+
+    def wait(self, then: Callable[[], None]) -> None:
+        """Call when there is room again."""
+
+
 class Wire:
     """One TCP connection, as much of an `asyncio.Transport` as the proxy uses."""
 
@@ -76,6 +92,7 @@ class Wire:
         "descriptor",
         "events",
         "feed",
+        "gate",
         "peer",
         "protocol",
         "pump",
@@ -100,6 +117,8 @@ class Wire:
         self.protocol = protocol
         self.sink: Wire | None = None
         """Where all bytes of this connection go as they are: then a bulk transfer is moved inside the kernel."""
+        self.gate: Gate | None = None
+        """Bounds what is read; None: nothing does."""
         self.pump: splice.Pump | None = None
         self.feed: splice.Pump | None = None
         """What moves bytes from here, and what moves bytes to here, while that is so."""
@@ -130,8 +149,12 @@ class Wire:
             if self._paused or self._closing:
                 self._unread = True
                 return
+            gate, most = self.gate, READ_MAX
+            if gate is not None and not (most := gate.room(READ_MAX)):
+                self.starve()
+                return
             try:
-                data = self._receive(READ_MAX, MSG_DONTWAIT)
+                data = self._receive(most, MSG_DONTWAIT)
             except BlockingIOError:
                 return
             except OSError:
@@ -141,13 +164,35 @@ class Wire:
                 self.protocol.eof_received()
                 self.close()
                 return
+            if gate is not None:
+                gate.used(len(data))
             self.protocol.data_received(data)
-            if not ending and len(data) < READ_MAX:
+            if not ending and len(data) < most:
                 return
-            if len(data) < READ_MAX:
+            if len(data) < most:
                 full = False
         self._bulk = full
         self._reactor.loop.call_soon(self._read)
+
+    def room(self, most: int) -> int:
+        """Give how many bytes may be taken from here now."""
+        return most if self.gate is None else self.gate.room(most)
+
+    def starve(self) -> None:
+        """Read on when there is room, if there is anything to be read; the end of it needs none."""
+        gate = self.gate
+        try:
+            ended = not self._receive(1, PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._drop_and_tell()
+            return
+        if ended:
+            self.ended()
+        elif gate is not None:
+            self._unread = True
+            gate.wait(self.read_on)
 
     def _begin_pump(self) -> None:
         """Leave the copying to the kernel from here on, once nothing that was copied waits."""
@@ -210,6 +255,8 @@ class Wire:
 
     def moved(self, count: int) -> None:
         """Count bytes that a pump took."""
+        if self.gate is not None:
+            self.gate.used(count)
         self.protocol.moved(count)  # type: ignore[attr-defined]  # who names a sink has it
 
     def read_on(self) -> None:
@@ -309,7 +356,7 @@ class Wire:
         if self.descriptor >= 0:
             self._closing = True
             self._unsent = b""
-            self.sink = None
+            self.sink = self.gate = None
             if self.pump is not None:
                 self.pump.source_lost()
             if self.feed is not None:

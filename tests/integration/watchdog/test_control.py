@@ -50,7 +50,7 @@ WIDER = documents.HostRule("new.example.com")
     ("raw", "problem"),
     [
         (b"{", "is not JSON"),
-        (b'{"version":"v4"}', "version: is 'v4'"),
+        (b'{"version":"v9"}', "version: is 'v9'"),
         (b'{"version":"v2","surprise":1}', "namespace: is missing"),
         (None, "does not match the digest"),
     ],
@@ -320,7 +320,7 @@ def test_a_squatted_port_is_an_error_and_not_shared(
 
 
 def test_the_probe_port_answers_what_it_should_and_nothing_else(watchdog: rig.Watchdog) -> None:
-    said = {"status": "ok", "problem": "", "cage": "notProven", "reports": "ok"}
+    said = {"status": "ok", "problem": "", "cage": "notProven", "reports": "ok", "ledger": "ok"}
     assert watchdog.probe("/healthz").json == said
     assert watchdog.probe("/agent/live").body == b"OK\n"
     assert watchdog.probe("/agent/ready").status == 200

@@ -148,6 +148,9 @@ class Books:
             meter = self._meters.get(name)
             if meter is None:
                 continue
+            if name in self.places and amount > self.places[name].left(now):
+                self.places[name].refuse(now)
+                return Refused(meter, self.places[name].left(now), SECOND)
             if name in self._requests and self._requests[name].wait(now):
                 return Refused(meter, 0, self._requests[name].wait(now))
             if name in self._minutes and amount > self._minutes[name].room(now):
@@ -169,8 +172,12 @@ class Books:
             return Refused(meter, max(0, free + remaining), at - now)
         return Refused(meter, max(0, free), leased=True)
 
+    def available(self, name: str, now: int) -> int:
+        """Give what could be reserved of a budget at once by one who does not wait."""
+        return self._slices[name].free(now) - self._before(0, name) if name in self._slices else 0
+
     def _before(self, call: int, name: str) -> int:
-        """Add up what those want who wait and came before: nobody overtakes them."""
+        """Add up what those want who wait and came before: nobody overtakes them. No call is 0."""
         wanted = 0
         for waiting, amounts in self._waiting.items():
             if waiting == call:
@@ -225,6 +232,20 @@ class Books:
             wants=tuple(documents.Want(name, min(most, self._meters[name].limit)) for name, most in wants if most),
             demand=tuple(part.demand(name, now) for name, part in sorted(self._shared().items())),
         )
+
+    def low(self, now: int) -> bool:
+        """Say whether more of a budget should be asked for ahead of need."""
+        return any(
+            held.low(now) and now >= self._none_left.get(name, (0, now))[1] for name, held in self._slices.items()
+        )
+
+    def close(self, now: int) -> Report:
+        """Say the last word: what is not settled is charged whole, and everything is given back."""
+        for call in [*self._live]:
+            self.settle(call, {}, now)
+        returned = tuple(lease for held in self._slices.values() for lease in held.close())
+        last = self.report(now)
+        return Report(last.spent, returned, (), last.demand)
 
     def _lacking(self, name: str, now: int) -> int:
         wanted = sum(amounts.get(name, 0) for amounts in self._waiting.values())

@@ -129,6 +129,16 @@ class Slices:
             held.leaving = held.leaving or (over and not held.reserved)
         return [held.id for held in self._held.values() if held.leaving]
 
+    def close(self) -> list[str]:
+        """Give everything back, whatever is reserved of it."""
+        for held in self._held.values():
+            held.leaving = True
+        return [*self._held]
+
+    def low(self, now: int) -> bool:
+        """Say whether less is free than the next second will use, as things go."""
+        return self._recent * SECOND // max(now - self._reported, SECOND) > self.free(now)
+
     def left(self, leases: Iterable[str]) -> None:
         """Forget leases: the ledger has heard that they are given back."""
         for lease in leases:
