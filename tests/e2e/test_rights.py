@@ -20,6 +20,7 @@ OURS = {
     contract.CA_SECRET,
     contract.GATEWAY_TLS_SECRET,
     contract.AUTHORIZER_TLS_SECRET,
+    contract.LEDGER_TLS_SECRET,
     contract.SESSION_SECRET,
 }
 """The Secrets that the chart names and the operator fills."""
@@ -84,7 +85,7 @@ def being_deleted(seen: Object) -> bool:
 
 @pytest.mark.alone
 @pytest.mark.node
-@pytest.mark.parametrize("account", ["operator", "authorizer"])
+@pytest.mark.parametrize("account", ["operator", "authorizer", "ledger"])
 def test_every_verb_that_is_granted_is_used(agents: Agents, api: Api, account: str) -> None:
     # What this run has not caused yet: a life from creation to deletion, with every kind of child and a change.
     where = agents.namespace
@@ -121,7 +122,7 @@ def test_every_verb_that_is_granted_is_used(agents: Agents, api: Api, account: s
 
 
 def test_i15_nobody_of_ours_may_read_secrets_or_use_wildcards(api: Api) -> None:
-    for account in ("operator", "authorizer", "gateway", "uninstall"):
+    for account in ("operator", "authorizer", "gateway", "ledger", "uninstall"):
         rights = granted(api, account)
         assert not any("*" in right for right in rights)
         on_secrets = {verb for _, resource, verb in rights if resource.partition("/")[0] == "secrets"}
