@@ -4,7 +4,8 @@ What the agent sends goes up as it comes, and what the upstream sends goes down 
 than the other one takes. Nothing is stored but what the next byte decides.
 """
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from zaum_api import contract
@@ -16,16 +17,17 @@ from zaum_watchdog.core import (
     refusals,
     relaying,
     requests,
+    responses,
     routes,
 )  # fmt: skip
 from zaum_watchdog.core.exchanges import Phase
-from zaum_watchdog.shell import brake, clock, credentials, parties, upstream
+from zaum_watchdog.shell import brake, clock, credentials, parties, redacting, upstream
 
 HELD_MAX: Final = 64 * 1024
 """Bytes of a request that wait for its connection, or for the request before it."""
 TRIES: Final = 3
 """Connections that are dialled for one request, as long as nobody has heard of it."""
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _RULE: Final = contract.Rule
 
 
@@ -33,9 +35,31 @@ class Exchange(parties.User):
     """See the module."""
 
     __slots__ = (
-        "_agent", "_asking", "_connection", "_credential", "_held", "_later_down", "_later_up", "_over", "_pooled",
-        "_relaying", "_sent", "_shared", "_told", "_tries", "asked", "begun", "done", "recorded", "started",
+        "_again",
+        "_agent",
+        "_asking",
+        "_connection",
+        "_credential",
+        "_held",
+        "_later_down",
+        "_later_up",
+        "_lining_up",
+        "_number",
+        "_over",
+        "_pooled",
+        "_redacted",
+        "_relaying",
+        "_sent",
+        "_shared",
+        "_told",
+        "_tries",
+        "asked",
+        "begun",
+        "done",
+        "recorded",
+        "started",
     )  # fmt: skip
+    _HOLDS = False
 
     def __init__(
         self,
@@ -43,22 +67,30 @@ class Exchange(parties.User):
         shared: parties.Shared,
         asked: routes.Asked,
         credential: credentials.Credential | None,
+        redacted: redacting.Redacted | None = None,
     ) -> None:
         self._agent = agent
         self._shared = shared
         self.asked = asked
         self._credential = credential
         self.started = clock.monotonic()
-        self._asking = asking.Asking(asked)
+        self._asking = asking.Asking(asked, held=self._HOLDS)
         self._held = b""
         self._later_up = b""
         self._later_down = b""
+        self._again = False
+        """What came of the answer is still being taken apart."""
+        self._lining_up = False
+        self._number = 0
+        self._redacted = redacted
         self._connection: upstream.Connection | None = None
         self._over: bool | None = None
         self._pooled = False
         self._sent = False
         self._relaying = relaying.Relaying(
-            asked.request.method, credential.searched if credential is not None else None
+            asked.request.method,
+            credential.searched if credential is not None else None,
+            relaying.Dress(self._lines, self._filter),
         )
         self._told = False
         self._tries = 0
@@ -93,12 +125,67 @@ class Exchange(parties.User):
         """Give the upstream's status, 0 before it has answered."""
         return self._relaying.answer.status if self._relaying.answer is not None else 0
 
+    @property
+    def moved(self) -> int:
+        """Count all bytes that have moved, which say that it goes on."""
+        return self.up + self.down
+
+    @property
+    def more(self) -> str:
+        """Give what the record says beyond what all records say."""
+        return self._redacted.record() if self._redacted is not None else ""
+
+    def overdue(self, _waited: int) -> refusals.Refusal | None:
+        """Refuse what has waited so long (ns) before it left, where less patience is due than the phase's."""
+        return None
+
     def begin(self) -> None:
-        """Find a connection, and send."""
+        """Have the request counted, find a connection, and send."""
         if self.done:
             return
         self.begun = True
         self._shared.begun()
+        self._admit()
+
+    def _admit(self) -> None:
+        limits = self._shared.limits
+        if limits.on:
+            at = self.asked.route
+            self._reserve(limits.amounts(at.authority.host.name, route=at.name))
+        else:
+            self._leave()
+
+    # What it uses of limits.
+
+    def _reserve(self, amounts: Mapping[str, int], until: int = 0) -> None:
+        self._number = self._shared.limits.number()
+        self._lining_up = True
+        at = self.asked.route.authority
+        self._shared.limits.reserve(self._number, amounts, self._reserved, at=at, until=until)
+        if self._lining_up and self._agent.phase is not Phase.READING:
+            self._agent.enter(Phase.READING)
+
+    def _reserved(self, refused: refusals.Refusal | None) -> None:
+        self._lining_up = False
+        if refused is None:
+            self._settle_requests()
+        elif self._shared.limits.reported(refused):
+            self._would_deny(refused.rule)
+        else:
+            self.refuse(refused)
+            return
+        self._leave()
+
+    def _settle_requests(self) -> None:
+        """Hold nothing while it goes on: a request is spent when it is reserved."""
+        self._shared.limits.settle(self._number)
+
+    def _would_deny(self, rule: contract.Rule) -> None:
+        self.asked = dataclasses.replace(self.asked, would_deny=self.asked.would_deny or rule)
+
+    # The way up.
+
+    def _leave(self) -> None:
         self._agent.enter(Phase.DIALLING)
         kept = self._shared.kept(self.asked.route)
         if kept is not None:
@@ -132,9 +219,13 @@ class Exchange(parties.User):
             self._later_up = passed.later
             self._agent.brake.pull(brake.Why.LATER)
             self._agent.soon(self._again_up)
-        if passed.done and self._sent and self._relaying.answer is None:
-            self._agent.enter(Phase.THINKING)
+        if passed.done:
+            self._all_came()
         return passed.rest
+
+    def _all_came(self) -> None:
+        if self._sent and self._relaying.answer is None:
+            self._agent.enter(Phase.THINKING)
 
     def _again_up(self) -> None:
         if not self.done:
@@ -181,7 +272,7 @@ class Exchange(parties.User):
         if self.body_done:
             self._agent.enter(Phase.THINKING)
         elif self.asked.request.expects and not self.up:
-            self._agent.write(_CONTINUE)
+            self._agent.write(CONTINUE)
 
     def declined(self, answer: gateway_answer.Declined, *, again: bool) -> None:
         """Pass the gateway's refusal on, unless it may think again."""
@@ -204,7 +295,7 @@ class Exchange(parties.User):
         """Take a piece of the answer."""
         if self.done:
             return
-        if self._later_down:
+        if self._again:
             self._later_down += data
         else:
             self._take(data)
@@ -212,12 +303,12 @@ class Exchange(parties.User):
     def ended(self, *, clean: bool) -> None:
         """Take the end of the upstream's connection: of the answer too, where it ends so."""
         self._connection = None
-        if self._later_down:
+        if self._again:
             self._over = clean  # All of it is here, and is still being taken apart.
             return
         last = self._relaying.ended(clean=clean)
         if last is not None:
-            self._complete(last)
+            self._taken(last)
         elif self._relaying.answer is None:
             self._died()
         else:
@@ -264,12 +355,19 @@ class Exchange(parties.User):
     def _take(self, data: bytes) -> None:
         begun = self._relaying.answer is not None
         passed = self._relaying.feed(data, keep=self.keep)
+        answer = self._relaying.answer
+        if not begun and answer is not None:
+            self._agent.enter(Phase.ANSWERED)
+            self._answered(answer)
+        self._taken(passed)
+
+    def _taken(self, passed: relaying.Passed) -> None:
         if passed.rule is not None:
+            self._observe(passed.content)
             self._bad(passed.rule, passed.problem)
             return
-        if not begun and self._relaying.answer is not None:
-            self._agent.enter(Phase.ANSWERED)
-        if passed.later:
+        if passed.later or passed.behind:
+            self._again = True
             self._later_down = passed.later
             if self._connection is not None:
                 self._connection.brake.pull(brake.Why.LATER)
@@ -278,15 +376,28 @@ class Exchange(parties.User):
             self._complete(passed)
         else:
             self._tell(passed.data)
+            self._observe(passed.content)
+
+    def _answered(self, answer: responses.Answer) -> None:
+        """Take the answer's head."""
+
+    def _observe(self, content: list[bytes]) -> None:
+        """Take the answer's content, which the agent has got by now."""
+
+    def _lines(self) -> Iterable[bytes]:
+        return self._shared.lines(self.asked.route)
+
+    def _filter(self, answer: responses.Answer) -> relaying.Filter | None:
+        return self._redacted.answer(answer) if self._redacted is not None else None
 
     def _again_down(self) -> None:
         if self.done:
             return
-        later, self._later_down = self._later_down, b""
+        later, self._later_down, self._again = self._later_down, b"", False
         if self._connection is not None:
             self._connection.brake.release(brake.Why.LATER)
         self._take(later)
-        if self._over is not None and not self._later_down and not self.done:
+        if self._over is not None and not self._again and not self.done:
             self.ended(clean=self._over)
 
     def _tell(self, data: bytes) -> None:
@@ -298,15 +409,25 @@ class Exchange(parties.User):
         answer = self._relaying.answer
         assert answer is not None
         self._tell(passed.data)
+        self._observe(passed.content)
+        self._whole()
         connection, self._connection = self._connection, None
-        if connection is not None and answer.keep and self.body_done and not passed.rest:
-            connection.brake.release(brake.Why.OTHER_SIDE | brake.Why.LATER)
+        if connection is not None and answer.keep and self.body_done and self._all_sent and not passed.rest:
+            connection.brake.release(brake.Why.OTHER_SIDE | brake.Why.LATER | brake.Why.READING)
             self._shared.keep(connection, nanoseconds=exchanges.keep_for(answer.keep_seconds))
         elif connection is not None:
             connection.close()
         keep = self.keep
         self._finish(None, answer.status)
         self._agent.over(keep=keep)
+
+    @property
+    def _all_sent(self) -> bool:
+        """Say whether nothing of the request waits here, where all of it has come."""
+        return True
+
+    def _whole(self) -> None:
+        """Take word that the answer is complete."""
 
     def _bad(self, rule: contract.Rule, problem: str) -> None:
         if self._told:
@@ -339,6 +460,8 @@ class Exchange(parties.User):
         if self.done:
             return
         self.done = True
+        if self._lining_up:
+            self._shared.limits.give_up(self._number)
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -1,18 +1,20 @@
 """Whom an exchange on a route deals with: the agent's side, and what all exchanges share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from zaum_api import contract
 from zaum_watchdog.core import gateway_answer, refusals, routes
 from zaum_watchdog.core.exchanges import Phase
-from zaum_watchdog.shell import brake, upstream
+from zaum_watchdog.core.metering import terms
+from zaum_watchdog.shell import brake, limits, room, upstream
 
 
 class Agent(Protocol):
     """The agent's side of the exchange."""
 
     brake: brake.Brake
+    phase: Phase
 
     def enter(self, phase: Phase) -> None:
         """Say where the exchange stands."""
@@ -67,9 +69,23 @@ class Exchange(Protocol):
     def down(self) -> int:
         """Count the content that the agent has got, in bytes."""
 
+    @property
+    def more(self) -> str:
+        """Give what the record says beyond what all records say."""
+
 
 class Shared(Protocol):
-    """What all exchanges share: connections to upstreams, and the books."""
+    """What all exchanges share: connections to upstreams, limits, and the books."""
+
+    limits: limits.Limits
+    room: room.Room
+    """For bodies that are held."""
+
+    def terms(self, route: routes.Route) -> terms.Terms | None:
+        """Give what is metered on a route by now."""
+
+    def lines(self, route: routes.Route) -> Iterable[bytes]:
+        """Write the headers that tell how the limits of a route stand."""
 
     def kept(self, route: routes.Route) -> upstream.Connection | None:
         """Give an idle one."""

@@ -11,12 +11,15 @@ from zaum_watchdog.shell import brake, clock, exchange, llhttp, parties, wire
 
 _SAYS: Final[dict[Phase, tuple[contract.Rule, str]]] = {
     Phase.HEAD: (contract.Rule.REQUEST_MALFORMED, "the head was not complete in time"),
+    Phase.READING: (contract.Rule.REQUEST_MALFORMED, "the body was not complete in time"),
     Phase.DIALLING: (contract.Rule.GATEWAY_UNAVAILABLE, "the upstream could not be reached in time"),
     Phase.ASKING: (contract.Rule.REQUEST_MALFORMED, "the body was not complete in time"),
     Phase.THINKING: (contract.Rule.UPSTREAM_UNAVAILABLE, "the upstream has not answered in time"),
 }
 """What is answered when a phase has lasted too long."""
 _NOTHING: Final = "", "", ""
+_MOVING: Final = frozenset({Phase.READING, Phase.ASKING, Phase.ANSWERED})
+_ALL: Final = brake.Why.HELD | brake.Why.OTHER_SIDE | brake.Why.LATER | brake.Why.READING | brake.Why.ROOM
 
 
 class Shared(parties.Shared, Protocol):
@@ -163,7 +166,7 @@ class RouteSide(asyncio.Protocol):
             return
         self.enter(Phase.IDLE)
         self._moved = 0
-        self.brake.release(brake.Why.HELD | brake.Why.OTHER_SIDE | brake.Why.LATER)
+        self.brake.release(_ALL)
         if self._held:
             self._shared.soon(self._next)
 
@@ -185,10 +188,15 @@ class RouteSide(asyncio.Protocol):
     def expire(self, now: int) -> None:
         """End the connection if its phase has lasted too long, or the agent takes nothing for too long."""
         going = self._exchange
-        if going is not None and self.phase in {Phase.ASKING, Phase.ANSWERED}:
-            moved = going.up + going.down
-            if moved != self._moved and not (self.phase is Phase.ASKING and now - going.started > exchanges.TOTAL):
+        if going is not None and self.phase in _MOVING:
+            moved = going.moved
+            if moved != self._moved and (self.phase is Phase.ANSWERED or now - going.started <= exchanges.TOTAL):
                 self._moved, self._since = moved, now
+        if going is not None and self.phase is Phase.READING:
+            refused = going.overdue(now - self._since)
+            if refused is not None:
+                going.refuse(refused)
+                return
         if self._blocked and now - self._blocked > exchanges.UNTAKEN:
             self._reset(None)
         elif self.phase is Phase.ENDED and self._untaken(now):
@@ -260,7 +268,7 @@ class RouteSide(asyncio.Protocol):
         self._held = b""
         self.enter(Phase.ENDED)
         self.transport.write_eof()
-        self.brake.release(brake.Why.HELD | brake.Why.OTHER_SIDE | brake.Why.LATER)
+        self.brake.release(_ALL)
 
     def _reset(self, rule: contract.Rule | None) -> None:
         self._drop(rule)

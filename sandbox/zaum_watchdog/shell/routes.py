@@ -1,5 +1,6 @@
 """All routes of this pod: their listener's connections, the ways to their upstreams, their keys, and the books."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,13 +15,18 @@ from zaum_watchdog.core import (
 )  # fmt: skip
 from zaum_watchdog.core import routes as decisions
 from zaum_watchdog.core.exchanges import SECOND
+from zaum_watchdog.core.metering import endpoints, ratelimit, terms
 from zaum_watchdog.shell import (
     clock,
     credentials,
     exchange,
+    held,
     hop,
+    metered,
     parties,
     pool,
+    redacting,
+    room,
     route_side,
     trust,
     upstream,
@@ -38,7 +44,11 @@ class Routes:
         self._trust = trust.Trust(shared.loop)
         self._credentials = credentials.Credentials(directory)
         self._sides: set[route_side.RouteSide] = set()
+        self._redaction = redacting.Redaction()
+        self._terms: dict[str, terms.Terms] = {}
         self._untrusted = ""
+        self.limits = shared.limits
+        self.room = room.Room()
         shared.followers.append(self)
         self.adopt(shared.policy)
 
@@ -61,6 +71,9 @@ class Routes:
     def adopt(self, changed: policy.Policy) -> None:
         """Follow a document: what it forbids is cut, what it changes is dialled anew."""
         known = changed.routed
+        self._terms = terms.table(changed.config)
+        if any(route.config.redact is not None and route.config.redact.active for route in known.values()):
+            self._redaction.prepare()
         for side in [*self._sides]:
             if side.asked is not None and not decisions.stands(known, side.asked):
                 side.cut(contract.Rule.CONFIG_REMOVED)
@@ -122,7 +135,38 @@ class Routes:
         )
         if isinstance(asked, refusals.Refusal):
             return asked
-        return exchange.Exchange(side, self, asked, self._credentials.of(asked.route))
+        return self._made(side, asked)
+
+    def _made(self, side: route_side.RouteSide, asked: decisions.Asked) -> exchange.Exchange | refusals.Refusal:
+        """Decide whether the request has to be read before it leaves."""
+        credential, redacted = self._credentials.of(asked.route), self._redaction.of(asked.route)
+        at = self._terms.get(asked.route.name)
+        endpoint = terms.begin(at, asked) if at is not None else endpoints.Other.FREE
+        if isinstance(endpoint, refusals.Refusal):
+            return endpoint
+        if endpoint is endpoints.Other.UNPRICED and asked.would_deny is None:
+            asked = dataclasses.replace(asked, would_deny=contract.Rule.UNPRICED)
+        if isinstance(endpoint, endpoints.Endpoint) and at is not None:
+            return held.Held(side, self, asked, credential, redacted, call=metered.Call(endpoint, at))
+        if redacted is None or not asked.request.length or not redacted.reads_requests:
+            return exchange.Exchange(side, self, asked, credential, redacted)
+        return redacting.coded(asked) or held.Held(side, self, asked, credential, redacted, call=None)
+
+    def terms(self, route: decisions.Route) -> terms.Terms | None:
+        """Give what is metered on a route by now."""
+        return self._terms.get(route.name)
+
+    def lines(self, route: decisions.Route) -> list[bytes]:
+        """Write the headers that tell how the limits of a route stand; none where it has no terms."""
+        if route.name not in self._terms:
+            return []
+        states = self.limits.states(route.authority.host.name, route=route.name)
+        found = (
+            (ratelimit.HEADER_POLICY, ratelimit.policies(states)),
+            (ratelimit.HEADER_LIMIT, ratelimit.limits(states)),
+            (ratelimit.HEADER_WARNING, ratelimit.warning(states)),
+        )
+        return [f"{name}: {value}".encode("ascii") for name, value in found if value]
 
     # Connections to upstreams.
 
@@ -196,6 +240,7 @@ class Routes:
             down=ended.down,
             millis=(clock.monotonic() - ended.started) // 1_000_000,
             rule=rule,
+            more=ended.more,
         )
         shared.out.write(line)
 
@@ -213,7 +258,13 @@ class Routes:
             )  # fmt: skip
             shared.out.write(line)
         config = shared.policy.config
-        return answers.refusal(refused, namespace=config.namespace, name=config.policy, text=text, bare=bare)
+        # A route's name, or the path of a request on none.
+        at = shared.policy.routed.get(named[0] or named[2][1:].partition("/")[0])
+        return answers.refusal(
+            refused, namespace=config.namespace, name=config.policy, text=text, bare=bare,
+            api=at.config.api if at is not None else "",
+            lines=[line.decode("ascii") for line in self.lines(at)] if at is not None else (),
+        )  # fmt: skip
 
     def relay(self, answer: gateway_answer.Declined, asked: decisions.Asked, *, recorded: bool) -> bytes:
         """Write the answer of a refusal by the gateway, and its record where the request has none yet."""

@@ -165,7 +165,7 @@ class Gateway:
             return
         with socket.create_connection(("127.0.0.1", self._echo.server.port), WAIT) as outside:
             near.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            _relay(near, outside)
+            relay(near, outside)
 
 
 class Signed:
@@ -223,7 +223,7 @@ def refusal(rule: contract.Rule, status: int = 403) -> bytes:
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
-def _relay(near: socket.socket, outside: socket.socket) -> None:
+def relay(near: socket.socket, outside: socket.socket) -> None:
     """Carry bytes both ways from one thread, because a TLS socket is not to be used from two."""
     while True:
         pending = isinstance(near, ssl.SSLSocket) and near.pending()

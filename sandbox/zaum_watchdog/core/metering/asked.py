@@ -119,13 +119,17 @@ class Asked:
 class Reading:
     """One request's body, as it arrives. `models`: those that may be asked, empty for any.
 
-    `priced`: tokens or cost are limited, so that nothing may be in it that cannot be priced.
+    `priced`: tokens or cost are limited, so that nothing may be in it that cannot be priced. `keep`: the pieces of
+    what is refused are kept, too.
     """
 
-    __slots__ = ("_decoder", "_endpoint", "_models", "_walker", "pieces", "refused", "size")
+    __slots__ = ("_decoder", "_endpoint", "_keep", "_models", "_walker", "pieces", "refused", "size")
 
-    def __init__(self, endpoint: Endpoint, *, models: frozenset[str] = frozenset(), priced: bool = True) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, models: frozenset[str] = frozenset(), priced: bool = True, keep: bool = False
+    ) -> None:
         self._endpoint = endpoint
+        self._keep = keep
         self._models = models
         self._walker = walking.Walker(_rooted(_SHAPES[endpoint] if priced else _MODEL_ALONE))
         self._decoder = codecs.getincrementaldecoder("utf-8")()
@@ -137,18 +141,28 @@ class Reading:
     def feed(self, data: bytes, at: int = 0) -> int:
         """Look at `data` from `at` on; give the place up to which it was: the rest is to be fed again."""
         if self.refused is not None:
+            if self._keep:
+                self._hold(data[at:])
             return len(data)
         until = self._walker.feed(data, at)
         piece = data[at:until]
+        self._hold(piece)
+        self._decode(piece, final=False)
+        if self._walker.problem is not None and self.refused is None:
+            self._refuse(self._walker.problem)
+        return len(data) if self._over else until
+
+    @property
+    def _over(self) -> bool:
+        """Say whether nothing more is to be looked at, or kept."""
+        return self.refused is not None and not self._keep
+
+    def _hold(self, piece: bytes) -> None:
         self.size += len(piece)
         if self.pieces and len(self.pieces[-1]) + len(piece) <= JOINED_MAX:
             self.pieces[-1] += piece
         else:
             self.pieces.append(piece)
-        self._decode(piece, final=False)
-        if self._walker.problem is not None and self.refused is None:
-            self._refuse(self._walker.problem)
-        return until if self.refused is None else len(data)
 
     def end(self) -> Asked | Refused:
         """Take the body's end."""
@@ -168,7 +182,8 @@ class Reading:
     def _refuse(self, problem: places.Problem) -> None:
         rule = contract.Rule.UNPRICED if problem.placed else contract.Rule.REQUEST_MALFORMED
         self.refused = Refused(rule, problem.field, problem.text)
-        self.pieces.clear()
+        if not self._keep:
+            self.pieces.clear()
 
     def _asked(self) -> Asked | Refused:
         model = self._model()

@@ -1,0 +1,295 @@
+"""An exchange of which nothing leaves before all of its request was read: what it asks for, and what is in it.
+
+read -> redacted, if the route redacts -> understood, if a model is asked -> reserved -> sent
+
+The body waits in memory that all such exchanges share (`room`). It is sent no faster than the upstream takes it.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+from zaum_api import contract
+from zaum_watchdog.core import exchanges, refusals, requests, responses, routes
+from zaum_watchdog.core.exchanges import Phase
+from zaum_watchdog.core.metering import asked as reading
+from zaum_watchdog.core.metering import terms
+from zaum_watchdog.shell import brake, clock, credentials, exchange, metered, parties, redacting
+
+TURN_NS: Final = 300_000
+"""How long is read before others get their turn."""
+BATCH: Final = 64 * 1024
+"""Bytes that are sent at once."""
+_RULE: Final = contract.Rule
+
+
+class Held(exchange.Exchange):
+    """See the module."""
+
+    __slots__ = (
+        "_amounts", "_at", "_by", "_by_over", "_call", "_clean", "_length", "_pieces", "_poured", "_reading", "_roomy",
+        "_stopped", "_turning", "_unread", "_whole_answer",
+    )  # fmt: skip
+    _HOLDS = True
+
+    def __init__(
+        self,
+        agent: parties.Agent,
+        shared: parties.Shared,
+        asked: routes.Asked,
+        credential: credentials.Credential | None,
+        redacted: redacting.Redacted | None,
+        *,
+        call: metered.Call | None,
+    ) -> None:
+        super().__init__(agent, shared, asked, credential, redacted)
+        self._by = redacted.request(asked.request.headers) if redacted is not None else None
+        self._by_over = self._by is None
+        self._call = call
+        self._unread: deque[bytes] = deque()
+        self._clean: deque[bytes] = deque()
+        self._at = 0
+        self._pieces: deque[bytes] = deque()
+        self._length = 0
+        self._poured = 0
+        self._amounts: dict[str, int] = {}
+        self._roomy = self._turning = self._stopped = self._whole_answer = False
+        self._reading = True
+
+    @property
+    def moved(self) -> int:
+        """Count all bytes that have moved."""
+        return self.up + self.down + self._poured
+
+    @property
+    def more(self) -> str:
+        """Give what the record says of the call, and of what was redacted."""
+        return (self._call.record() if self._call is not None else "") + super().more
+
+    # In.
+
+    def _admit(self) -> None:
+        self._agent.enter(Phase.READING)
+        request = self.asked.request
+        size = routes.BODY_MAX if request.length == requests.CHUNKED else request.length
+        if self._shared.room.take(self, size):
+            self.admitted()
+        else:
+            self._agent.brake.pull(brake.Why.ROOM)
+
+    def admitted(self) -> None:
+        """Read: there is room."""
+        if self.done:
+            return
+        self._roomy = True
+        self._agent.brake.release(brake.Why.ROOM)
+        if self.asked.request.expects and not self.up:
+            self._agent.write(exchange.CONTINUE)
+        self._read()
+
+    def overdue(self, waited: int) -> refusals.Refusal | None:
+        """Refuse what waits for room too long."""
+        if self._roomy or waited <= exchanges.PATIENCE[Phase.HEAD]:
+            return None
+        at = self.asked.route.authority
+        text = "so many bodies are held to be read that there is no memory for another one"
+        return refusals.Refusal(
+            _RULE.BODIES, text, "fewer requests at the same time", at.host.name, at.port, exchanges.SECOND
+        )
+
+    def _send(self, data: bytes) -> None:
+        if data:
+            self._unread.append(data)
+        if self._roomy and not self._turning:
+            self._read()
+
+    def _all_came(self) -> None:
+        """Go by `_read`, which sees that it came."""
+
+    def _read(self) -> None:
+        self._turning = False
+        until = clock.monotonic() + TURN_NS
+        while self._reading and self._step():
+            if clock.monotonic() > until and not self.done:
+                self._turning = True
+                self._agent.brake.pull(brake.Why.READING)
+                self._agent.soon(self._read)
+                return
+        self._agent.brake.release(brake.Why.READING)
+        if self._reading and self.body_done:
+            self._reading = False
+            self._understood()
+
+    def _step(self) -> bool:
+        """Do one bounded piece of work; say whether there was one."""
+        if self.done:
+            self._reading = False
+            return False
+        if self._clean:
+            self._understand(self._clean[0])
+            return True
+        by = self._by
+        if by is None:
+            return self._take_clean(self._unread.popleft() if self._unread else None)
+        if by.behind:
+            return self._take_clean(by.feed(b""))
+        if self._unread:
+            return self._take_clean(by.feed(self._unread.popleft()))
+        if self.body_done and not self._by_over:
+            self._by_over = True
+            return self._take_clean(by.end())
+        return False
+
+    def _take_clean(self, data: bytes | None) -> bool:
+        denied = redacting.denial(self._by) if self._by is not None else ""
+        if denied:
+            self._reading = False
+            at = self.asked.route.authority
+            would = f"spec.egress.routes[name={self.asked.route.name}].redact.request with another action"
+            self.refuse(refusals.Refusal(_RULE.REDACTED, f"of the body: {denied}", would, at.host.name, at.port))
+        elif data:
+            self._clean.append(data)
+        return data is not None
+
+    def _understand(self, data: bytes) -> None:
+        call = self._call
+        if call is None:
+            if self._pieces and len(self._pieces[-1]) + len(data) <= reading.JOINED_MAX:
+                self._pieces[-1] += data
+            else:
+                self._pieces.append(data)
+            self._clean.popleft()
+            return
+        self._at = call.feed(data, self._at)
+        if call.refused is not None:
+            self._reading = False
+            self.refuse(terms.refused(self.asked, call.refused))
+        elif self._at >= len(data):
+            self._clean.popleft()
+            self._at = 0
+
+    # Limits.
+
+    def _understood(self) -> None:
+        if self._call is None:
+            super()._admit()
+        else:
+            self._ask_for(self._call)
+
+    def _ask_for(self, call: metered.Call) -> None:
+        found = call.judge(self._shared.terms(self.asked.route))
+        if isinstance(found, reading.Refused):
+            if call.tolerates(found):
+                self._would_deny(found.rule)
+                self._leave()
+            else:
+                self.refuse(terms.refused(self.asked, found))
+            return
+        limits, route = self._shared.limits, self.asked.route
+        self._amounts = limits.amounts(
+            route.authority.host.name, route=route.name, tokens=found.most.tokens, cost=found.most.cost
+        )
+        self._reserve(self._amounts, clock.monotonic() + metered.LASTS)
+
+    def _reserved(self, refused: refusals.Refusal | None) -> None:
+        if refused is not None and self._call is not None and self._call.shorten(refused):
+            self._lining_up = False
+            self._ask_for(self._call)
+        else:
+            super()._reserved(refused)
+
+    def _settle_requests(self) -> None:
+        if self._call is None:
+            super()._settle_requests()
+
+    def _settle(self, call: metered.Call) -> None:
+        if self._lining_up:
+            return
+        charge = call.settle(left=self._sent, status=self.status, whole=self._whole_answer)
+        limits, route = self._shared.limits, self.asked.route
+        used = limits.amounts(route.authority.host.name, route=route.name, tokens=charge.tokens, cost=charge.cost)
+        limits.settle(self._number, dict.fromkeys(self._amounts, 0) | used)
+        limits.tokens += charge.tokens
+        limits.cost += charge.cost
+
+    # Out.
+
+    def _leave(self) -> None:
+        if self._call is not None:
+            self._pieces = deque(self._call.body())
+        self._length = sum(map(len, self._pieces))
+        self._shared.room.shrink(self, self._length)
+        super()._leave()
+
+    def ready(self) -> None:
+        """Send what there is of the request; from here on it has left."""
+        connection = self._connection
+        assert connection is not None
+        credential = self._credential.value if self._credential is not None else b""
+        self._agent.enter(Phase.ASKING)
+        self._sent = True
+        if not self.recorded:
+            self.recorded = True
+            self._shared.allowed(self.asked)
+        self._pour(routes.head(self.asked, credential, length=self._length))
+
+    def _pour(self, first: bytes = b"") -> None:
+        while (self._pieces or first) and not self._stopped and self._connection is not None:
+            batch, size = [first], 0
+            while self._pieces and size < BATCH:
+                batch.append(self._pieces.popleft())
+                size += len(batch[-1])
+            first = b""
+            self._poured += size
+            self._connection.send(b"".join(batch))
+        if self.done:
+            return
+        self._shared.room.shrink(self, self._length - self._poured)
+        if not self._pieces and self._agent.phase is Phase.ASKING:
+            self._agent.enter(Phase.THINKING)
+
+    def stop(self) -> None:
+        """Send no more until told to go on."""
+        self._stopped = True
+
+    def go_on(self) -> None:
+        """Send again."""
+        self._stopped = False
+        if self._sent:
+            self._pour()
+
+    @property
+    def _all_sent(self) -> bool:
+        return not self._pieces and not self._stopped
+
+    # The answer.
+
+    def _answered(self, answer: responses.Answer) -> None:
+        if self._call is not None:
+            self._call.begun(answer)
+
+    def _observe(self, content: Iterable[bytes]) -> None:
+        if self._call is None or not self._call.observe([*content], clock.monotonic() + TURN_NS):
+            return
+        if self._connection is not None:
+            self._connection.brake.pull(brake.Why.READING)
+        self._agent.soon(self._observe_on)
+
+    def _observe_on(self) -> None:
+        if not self.done:
+            if self._connection is not None:
+                self._connection.brake.release(brake.Why.READING)
+            self._observe(())
+
+    def _whole(self) -> None:
+        self._whole_answer = True
+
+    def _finish(self, rule: contract.Rule | None, status: int) -> None:
+        if self.done:
+            return
+        self._shared.room.leave(self)
+        if self._call is not None:
+            self._settle(self._call)
+        super()._finish(rule, status)
+        for held in (self._unread, self._clean, self._pieces):
+            held.clear()
