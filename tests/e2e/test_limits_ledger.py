@@ -1,4 +1,4 @@
-"""I07 with the ledger: budgets of all pods, over restarts and re-creation, told by status, conditions, events and CLI."""
+"""I07 with the ledger: budgets of all pods, over restarts and a new policy, and what the owner is told of them."""
 
 import json
 import secrets
