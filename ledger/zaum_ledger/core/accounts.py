@@ -225,7 +225,8 @@ def _heard(account: Account, session: Session, said: Sync) -> Account:
         if meter := meters.get(lease):
             held[meter] = held[meter].returned(lease)
     recent = slices.remembered(session.recent, spent, account.time - session.heard)
-    after = session.spoke(said, recent, account.time)
+    known = (one.plan for one in account.sessions.values())
+    after = session.spoke(said, recent, known, account.time)
     counters = sessions.more(account.counters, session.counters, said.counters)
     account = _with_session(replace(account, books=held, counters=counters), said.session, after)
     account = _lent(account, after, said, room=documents.LEASES_MAX - len(meters))
@@ -254,27 +255,69 @@ def _lent(account: Account, session: Session, said: Sync, *, room: int) -> Accou
 
 
 def _shared(account: Account, session: Session, *, fresh: bool) -> Account:
-    """Let a pod promise and borrow, where there is another one to lend to or borrow from."""
+    """Let a pod promise and borrow, where there is another one to lend to or borrow from.
+
+    While not all follow one plan, nobody promises more than is lent already, and nobody borrows.
+    """
     if session.plan.replicas < 2 and not account.lendings:
         return account
-    lendings = dict(account.lendings)
+    lendings, others = dict(account.lendings), _other_plans(account, session)
     for _, meter in session.plan.shared:
         rules = shares.terms(meter)
-        for key, side in _sides(session, meter, fresh=fresh):
+        for key, side in _sides(session, meter, others, fresh=fresh):
             lendings[key] = shares.turn(lendings.get(key, Lending()), side, rules, account.time)
     return replace(account, lendings={key: lending for key, lending in lendings.items() if not lending.empty})
 
 
-def _sides(session: Session, meter: documents.Meter, *, fresh: bool) -> Iterator[tuple[str, shares.Side]]:
+def _other_plans(account: Account, session: Session) -> tuple[Plan, ...]:
+    """Give the plans that pods of other ordinals follow, or followed within the last minute, and this one does not."""
+    plans = {
+        id(plan): plan for one in account.live() if one.ordinal != session.ordinal for plan in one.plans(account.time)
+    }
+    return tuple(plan for plan in plans.values() if plan is not session.plan and plan != session.plan)
+
+
+def _floors(session: Session, meter: documents.Meter) -> tuple[int, int]:
+    """Give a pod's floors of a meter's limit and burst."""
+    return (
+        shares.floor(meter.limit, session.plan.replicas, session.ordinal),
+        shares.floor(meter.burst, session.plan.replicas, session.ordinal),
+    )
+
+
+def _least(session: Session, meter: documents.Meter, others: tuple[Plan, ...]) -> tuple[int, int]:
+    """Give the least floors that any plan gives which pods follow.
+
+    Those of all ordinals are together within every limit, while pods follow a changed plan one by one.
+    """
+    limit, burst = _floors(session, meter)
+    for plan in others:
+        if (other := plan.by_id.get(meter.id)) is not None:
+            limit = min(limit, shares.floor(other.limit, plan.replicas, session.ordinal))
+            burst = min(burst, shares.floor(other.burst, plan.replicas, session.ordinal))
+    return limit, burst
+
+
+def _differ(session: Session, meter: documents.Meter, others: tuple[Plan, ...]) -> bool:
+    """Say whether pods divide a meter in different ways."""
+    return any(
+        meter.id in plan.by_id and (plan.replicas, plan.by_id[meter.id]) != (session.plan.replicas, meter)
+        for plan in others
+    )
+
+
+def _sides(
+    session: Session, meter: documents.Meter, others: tuple[Plan, ...], *, fresh: bool
+) -> Iterator[tuple[str, shares.Side]]:
     """Give how this pod stands to a meter's rate and to its burst."""
-    ordinal, replicas = session.ordinal, session.plan.replicas
-    part = shares.floor(meter.limit, replicas, ordinal)
+    ordinal = session.ordinal
+    part, burst = _least(session, meter, others)
+    fresh = fresh or _differ(session, meter, others)
     # Who does not say what it uses is taken to use what it has.
     demand = session.demand.get(meter.id, documents.Demand(meter.id, part, part * 3 // 4))
     yield meter.id, shares.amount_side(ordinal, part, demand, fresh=fresh)
     if meter.burst:
-        part = shares.floor(meter.burst, replicas, ordinal)
-        yield meter.id + BURST, shares.burst_side(ordinal, part, demand, fresh=fresh)
+        yield meter.id + BURST, shares.burst_side(ordinal, burst, demand, fresh=fresh)
 
 
 def _answer(account: Account, said: Sync) -> Synced:
@@ -315,19 +358,22 @@ def _refused(account: Account, session: Session, want: documents.Want) -> docume
 
 def _shares(account: Account, session: Session, *, carried: bool) -> Iterator[documents.Share]:
     """Give this pod's parts where they are not its floors; in a first answer all, with what may be spent already."""
+    others = _other_plans(account, session)
     for name, meter in session.plan.shared:
-        replicas = session.plan.replicas
-        floors = [shares.floor(limit, replicas, session.ordinal) for limit in (meter.limit, meter.burst)]
+        floors = _floors(session, meter)
         spent = floors[0] if carried and meter.window is not documents.Window.NOW else 0
         parts = [
             shares.part(account.lendings.get(key, Lending()), session.ordinal, floor, account.time)
             for key, floor in zip((name, name + BURST), floors, strict=True)
         ]
+        if _differ(session, meter, others):
+            least = _least(session, meter, others)
+            parts = [shares.lowered(*both) for both in zip(parts, floors, least, strict=True)]
         if spent or any(part is not None for part in parts):
             yield _share(name, floors, parts, spent)
 
 
-def _share(name: str, floors: list[int], parts: list[shares.Part | None], spent: int) -> documents.Share:
+def _share(name: str, floors: tuple[int, int], parts: list[shares.Part | None], spent: int) -> documents.Share:
     """Join rate and burst: where one is less than the floor, nothing is more, and it lasts as long as the longer."""
     pairs = list(zip(parts, floors, strict=True))
     lowered = [part.seconds for part, floor in pairs if part is not None and part.amount < floor]

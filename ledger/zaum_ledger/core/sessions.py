@@ -1,16 +1,18 @@
 """Who speaks to the ledger: sessions, and what their configuration says."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
 from zaum_api.documents import Counters, Demand, Meter, Sync, synced
-from zaum_ledger.core.windows import SECOND
+from zaum_ledger.core.windows import MINUTE, SECOND
 
 _DRIFT: Final = 5 * SECOND
 LIFE: Final = synced.LEASE_SECONDS * SECOND + _DRIFT
 """How long after its last Sync a session may still spend; its watchdog counts from the sending, and is earlier."""
+SETTLED: Final = MINUTE + _DRIFT
+"""After that nothing of a minute is left that was spent by a plan before."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Session:
     """One watchdog since it opened the session. `heard`: when it spoke last; `sequence`: what it said last.
 
     `recent`: by meter about what it spent in the last ten seconds. `silent`: its leases have been charged whole.
+    `former`: the plans that it followed before, and until when each matters.
     """
 
     pod: str
@@ -54,17 +57,26 @@ class Session:
     demand: Mapping[str, Demand] = field(default_factory=dict)
     recent: Mapping[str, int] = field(default_factory=dict)
     silent: bool = False
+    former: tuple[tuple[Plan, int], ...] = ()
 
     @property
     def until(self) -> int:
         """Give the moment after which it spends nothing of what it holds."""
         return self.heard + LIFE
 
-    def spoke(self, said: Sync, recent: Mapping[str, int], now: int) -> "Session":
+    def plans(self, now: int) -> Iterator[Plan]:
+        """Give the plans by which it may have spent something that still counts in a minute."""
+        yield self.plan
+        yield from (one for one, until in self.former if until > now)
+
+    def spoke(self, said: Sync, recent: Mapping[str, int], known: Iterable[Plan], now: int) -> "Session":
         """Take down what a new Sync says."""
+        new = plan(said, (self.plan, *known))
+        former = tuple((one, until) for one, until in self.former if until > now)
         return replace(
             self,
-            plan=plan(said, (self.plan,)),
+            plan=new,
+            former=former if new is self.plan else (*former, (self.plan, now + SETTLED)),
             heard=now,
             sequence=said.sequence,
             counters=said.counters,

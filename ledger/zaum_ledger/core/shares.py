@@ -18,11 +18,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from zaum_api.documents import Demand, Kind, Meter
+from zaum_api.documents import synced as documents_synced
 from zaum_ledger.core.windows import MINUTE, SECOND
 
 LOAN: Final = 15 * SECOND
 _PROMISED: Final = 35 * SECOND
 """Beyond the hold: a loan, and two Syncs until the promise is known to have been heard."""
+UNSETTLED: Final = documents_synced.SHARE_SECONDS_MAX
+"""Seconds for which a pod keeps to the least of several plans, unless it is told otherwise before."""
 _HUNGRY: Final = 30 * SECOND
 """How long pods are asked for promises after somebody could not get enough."""
 _DRIFT: Final = 5 * SECOND
@@ -186,6 +189,13 @@ def part(lending: Lending, ordinal: int, floor_: int, now: int) -> Part | None:
         return None
     taken = [(left, amount) for left, amount in usable if 2 * left >= longest and left >= SECOND]
     return Part(floor_ + sum(amount for _, amount in taken), min(left for left, _ in taken) // SECOND)
+
+
+def lowered(part_: Part | None, floor_: int, least: int) -> Part | None:
+    """Give what is left of a part while the floor is only `least`: no loan counts, and every promise does."""
+    if part_ is None or part_.amount >= floor_:
+        return Part(least, UNSETTLED) if least < floor_ else None
+    return Part(max(0, part_.amount - (floor_ - least)), max(part_.seconds, UNSETTLED))
 
 
 def _acknowledged(lending: Lending, side: Side, rules: Terms) -> Lending:

@@ -27,7 +27,8 @@ def dump(account: Account) -> bytes:
     """Write the canonical form."""
     plans = [account.plan] if account.plan else []
     for _, session in sorted(account.sessions.items()):
-        plans += [] if session.plan in plans else [session.plan]
+        for plan in (session.plan, *(former for former, _ in session.former)):
+            plans += [] if plan in plans else [plan]
     return reading.canonical(
         {
             "version": VERSION,
@@ -98,6 +99,7 @@ def _session(session: Session, plans: list[Plan]) -> dict[str, Any]:
         "demand": {item.meter: [item.used, item.asked] for item in session.demand.values()},
         "recent": dict(session.recent),
         "silent": session.silent,
+        "former": [[plans.index(plan), until] for plan, until in session.former],
     }
 
 
@@ -115,9 +117,18 @@ def _read_session(value: object, place: str, plans: tuple[Plan, ...]) -> Session
         demand={meter: Demand(meter, *said) for meter, said in demand.items()},
         recent=fields.one("recent", _mapping(_number)),
         silent=fields.truth("silent"),
+        former=tuple(
+            (_planned(plans, number, place), until) for number, until in fields.items("former", _numbers(2), most=_MANY)
+        ),
     )
     fields.end()
     return session
+
+
+def _planned(plans: tuple[Plan, ...], number: int, place: str) -> Plan:
+    if number >= len(plans):
+        raise DocumentError(f"{place}.former", "names a plan that is not there")
+    return plans[number]
 
 
 def _book(book: Book) -> dict[str, Any]:

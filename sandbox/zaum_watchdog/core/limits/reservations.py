@@ -5,7 +5,7 @@ the call waits in line, and its turn comes when a lease does. Every reservation 
 word of what was used is charged whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,13 +72,21 @@ class Report:
 class Books:
     """All meters of this pod. Amounts of meters that it does not have are not limited."""
 
-    __slots__ = ("_live", "_meters", "_minutes", "_none_left", "_requests", "_slices", "_used", "_waiting", "places")
+    __slots__ = (
+        "_live", "_meters", "_minutes", "_none_left", "_requests", "_retired", "_said", "_slices", "_tuned", "_used",
+        "_waiting", "places",
+    )  # fmt: skip
 
     def __init__(self, meters: Iterable[documents.Meter], place: Place, now: int) -> None:
         self._meters: dict[str, documents.Meter] = {}
         self._requests: dict[str, shares.Requests] = {}
         self._minutes: dict[str, shares.Minute] = {}
         self._slices: dict[str, slices.Slices] = {}
+        self._retired: dict[str, slices.Slices] = {}
+        """Of meters that the document names no more: their leases are the ledger's to have back."""
+        self._tuned = 0
+        self._said = 0
+        """Of the tunings, which one the last report spoke of."""
         self.places: dict[str, shares.Places] = {}
         """Connections, which are held for as long as they live."""
         self._live: dict[int, Reservation] = {}
@@ -86,19 +94,24 @@ class Books:
         self._none_left: dict[str, tuple[int, int]] = {}
         self._used: dict[str, tuple[int, int]] = {}
         self.retune(meters, place, now)
+        self._said = self._tuned
 
     def retune(self, meters: Iterable[documents.Meter], place: Place, now: int) -> None:
         """Follow a changed document. Of a meter that stays, what is spent is spent."""
+        self._tuned += 1
         self._meters = {meter.id: meter for meter in meters}
-        for kept in (self._requests, self._minutes, self._slices, self.places):
+        for kept in (self._requests, self._minutes, self.places):
             for name in [name for name in kept if name not in self._meters]:
                 del kept[name]
+        for name in [name for name in self._slices if name not in self._meters]:
+            self._retired[name] = self._slices.pop(name)
         for name, meter in self._meters.items():
             self._tune(name, meter, place, now)
 
     def _tune(self, name: str, meter: documents.Meter, place: Place, now: int) -> None:
         if not meter.shared_by_shares:
-            self._slices.setdefault(name, slices.Slices(now))
+            if name not in self._slices:
+                self._slices[name] = self._retired.pop(name) if name in self._retired else slices.Slices(now)
         elif name in self._shared():
             self._shared()[name].retune(meter, place, now)
         elif meter.kind is documents.Kind.REQUESTS:
@@ -207,9 +220,10 @@ class Books:
             if name in self._minutes:
                 self._minutes[name].settle(amount, used.get(name, amount), now)
         for name, parts in reservation.parts.items():
-            if name in self._slices:
+            held = self._slices.get(name) or self._retired.get(name)
+            if held is not None:
                 whole = sum(part.amount for part in parts)
-                self._slices[name].charge(parts, used.get(name, whole), now)
+                held.charge(parts, used.get(name, whole), now)
         return True
 
     def expire(self, now: int) -> list[int]:
@@ -223,11 +237,13 @@ class Books:
 
     def report(self, now: int) -> Report:
         """Say what the next Sync is to say. What it gives back stays until the answer is heard."""
+        self._said = self._tuned
         wanted = {name for amounts in self._waiting.values() for name in amounts}
         returned = [held.leave(now, idle=name not in wanted) for name, held in self._slices.items()]
+        returned += [held.leave(now, idle=True, after=0) for held in self._retired.values()]
         wants = [(name, held.want(self._lacking(name, now), now)) for name, held in self._slices.items()]
         return Report(
-            spent=tuple(spent for held in self._slices.values() for spent in held.spent()),
+            spent=tuple(spent for held in self._all() for spent in held.spent()),
             returned=tuple(lease for leases in returned for lease in leases),
             wants=tuple(documents.Want(name, min(most, self._meters[name].limit)) for name, most in wants if most),
             demand=tuple(part.demand(name, now) for name, part in sorted(self._shared().items())),
@@ -243,26 +259,31 @@ class Books:
         """Say the last word: what is not settled is charged whole, and everything is given back."""
         for call in [*self._live]:
             self.settle(call, {}, now)
-        returned = tuple(lease for held in self._slices.values() for lease in held.close())
+        returned = tuple(lease for held in self._all() for lease in held.close())
         last = self.report(now)
         return Report(last.spent, returned, (), last.demand)
+
+    def _all(self) -> Iterator[slices.Slices]:
+        yield from self._slices.values()
+        yield from self._retired.values()
 
     def _lacking(self, name: str, now: int) -> int:
         wanted = sum(amounts.get(name, 0) for amounts in self._waiting.values())
         return max(0, wanted - self._slices[name].free(now)) if wanted else 0
 
     def hear(self, synced: documents.Synced, *, returned: Iterable[str], sent: int, now: int) -> None:
-        """Follow an answer to a Sync that was sent at `sent` and gave back `returned`."""
+        """Follow an answer to what `report` said last, which was sent at `sent` and gave back `returned`."""
         given = {share.meter: share for share in synced.shares}
         for name, part in self._shared().items():
-            part.hear(given.get(name), sent=sent, heard=now)
+            part.hear(given.get(name), sent=sent, heard=now, outdated=self._said != self._tuned)
         gone = tuple(returned)
-        for held in self._slices.values():
+        for held in self._all():
             held.left(gone)
             held.renew(sent=sent, heard=now)
         for lease in synced.leases:
-            if lease.meter in self._slices:
-                self._slices[lease.meter].grant(lease, sent=sent, now=now)
+            held = self._slices.get(lease.meter) or self._retired.setdefault(lease.meter, slices.Slices(now))
+            held.grant(lease, sent=sent, now=now)
+        self._retired = {name: held for name, held in self._retired.items() if not held.empty}
         self._used = {item.meter: (item.used, now + item.seconds * SECOND) for item in synced.usage}
         self._none_left = {item.meter: (item.remaining, now + max(1, item.seconds) * SECOND) for item in synced.refused}
 
@@ -296,5 +317,6 @@ class Books:
 
     def lost(self) -> None:
         """Take word that the ledger does not know the session: what it held is charged whole, and begins anew."""
-        for held in self._slices.values():
+        for held in self._all():
             held.lost()
+        self._retired = {}

@@ -40,6 +40,11 @@ class Part:
         self.said = amount
         self.until = (sent if amount > self.floor else heard) + seconds * SECOND
 
+    def lower(self, amount: int, *, seconds: int, heard: int) -> None:
+        """Follow an answer to what is outdated: it may lower, and last longer."""
+        if amount < self.at(heard):
+            self.said, self.until = amount, max(self.until, heard + seconds * SECOND)
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -52,16 +57,22 @@ class Place:
 class Bounds:
     """What a meter's share allows: an amount, and a burst."""
 
-    __slots__ = ("amount", "burst")
+    __slots__ = ("_replicas", "amount", "burst")
 
     def __init__(self, meter: documents.Meter, place: Place, now: int) -> None:
         # A pod of several that has heard nothing: the one before it may have lent its floor to others.
         until = now + _UNHEARD if place.replicas > 1 else 0
+        self._replicas = place.replicas
         self.amount = Part(_floor(meter.limit, place), 0, until)
         self.burst = Part(_floor(meter.burst, place), 0, until)
 
-    def hear(self, share: documents.Share | None, *, sent: int, heard: int) -> None:
-        """Follow an answer; None: it does not name the meter."""
+    def hear(self, share: documents.Share | None, *, sent: int, heard: int, outdated: bool = False) -> None:
+        """Follow an answer; None: it does not name the meter. `outdated`: what was said is no longer the document's."""
+        if outdated:
+            if share is not None:
+                self.amount.lower(share.amount, seconds=share.seconds, heard=heard)
+                self.burst.lower(share.burst, seconds=share.seconds, heard=heard)
+            return
         if share is None:
             self.amount.until = self.burst.until = 0
             return
@@ -69,8 +80,9 @@ class Bounds:
         self.burst.hear(share.burst, seconds=share.seconds, sent=sent, heard=heard)
 
     def retune(self, meter: documents.Meter, place: Place, now: int) -> None:
-        """Follow a changed document: nothing grows before the ledger has heard of it, where others share it."""
-        until = now + _UNHEARD if place.replicas > 1 else 0
+        """Follow a changed document: nothing grows before the ledger has heard of it, where others share it or did."""
+        until = now + _UNHEARD if max(place.replicas, self._replicas) > 1 else 0
+        self._replicas = place.replicas
         for part, limit in ((self.amount, meter.limit), (self.burst, meter.burst)):
             kept, part.floor = part.at(now), _floor(limit, place)
             part.said, part.until = min(kept, part.floor), until
@@ -100,10 +112,10 @@ class Requests:
         self._used = Recent()
         self._asked = Recent()
 
-    def hear(self, share: documents.Share | None, *, sent: int, heard: int) -> None:
+    def hear(self, share: documents.Share | None, *, sent: int, heard: int, outdated: bool = False) -> None:
         """Follow an answer. The first one says what a pod before has spent; what it cannot have spent is there."""
         self._advance(heard)
-        self.bounds.hear(share, sent=sent, heard=heard)
+        self.bounds.hear(share, sent=sent, heard=heard, outdated=outdated)
         if self._fresh:
             self._fresh = False
             spent = (share.carried if share is not None else 0) + self._used.total(heard)
@@ -171,9 +183,9 @@ class Minute:
         self._settled = Recent()
         self._asked = Recent()
 
-    def hear(self, share: documents.Share | None, *, sent: int, heard: int) -> None:
+    def hear(self, share: documents.Share | None, *, sent: int, heard: int, outdated: bool = False) -> None:
         """Follow an answer. The first one says what a pod before has spent."""
-        self.bounds.hear(share, sent=sent, heard=heard)
+        self.bounds.hear(share, sent=sent, heard=heard, outdated=outdated)
         if self._fresh:
             self._fresh = False
             self._spent_until = 0
@@ -227,9 +239,9 @@ class Places:
         self.held = 0
         self._asked = Recent()
 
-    def hear(self, share: documents.Share | None, *, sent: int, heard: int) -> None:
+    def hear(self, share: documents.Share | None, *, sent: int, heard: int, outdated: bool = False) -> None:
         """Follow an answer. Nothing of what a pod before held is held any more."""
-        self.bounds.hear(share, sent=sent, heard=heard)
+        self.bounds.hear(share, sent=sent, heard=heard, outdated=outdated)
 
     def retune(self, meter: documents.Meter, place: Place, now: int) -> None:
         """Follow a changed document."""

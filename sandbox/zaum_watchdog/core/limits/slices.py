@@ -117,15 +117,20 @@ class Slices:
                 self.owed -= paid
                 self._recent += paid
 
+    @property
+    def empty(self) -> bool:
+        """Say whether nothing is held."""
+        return not self._held
+
     # What the ledger is told.
 
-    def leave(self, now: int, *, idle: bool) -> list[str]:
+    def leave(self, now: int, *, idle: bool, after: int = IDLE) -> list[str]:
         """Choose the leases to give back: nothing is reserved of them, and they are spent, have run out, or are `idle`.
 
-        They stay until `left`.
+        `after`: how long nothing is spent of an idle one. They stay until `left`.
         """
         for held in self._held.values():
-            over = not held.free or now >= held.until or (idle and now - held.touched >= IDLE)
+            over = not held.free or now >= held.until or (idle and now - held.touched >= after)
             held.leaving = held.leaving or (over and not held.reserved)
         return [held.id for held in self._held.values() if held.leaving]
 

@@ -304,6 +304,57 @@ def test_i07_a_new_pod_has_spent_what_the_one_before_it_may_have(away: int, serv
     )
 
 
+def amounts(answer: Synced) -> dict[str, int]:
+    return {share.meter: share.amount for share in answer.shares}
+
+
+def test_i07_pods_that_follow_a_changed_plan_one_by_one_are_together_within_the_limit() -> None:
+    books = Books()
+    old = [books.open(name, replicas=2, ordinal=ordinal) for ordinal, name in enumerate("ab")]
+    new = books.sync("c", replicas=4, ordinal=2)
+    assert amounts(new) == {RATE.id: 0, MINUTELY.id: 0, CONNECTIONS.id: 0}, "the others have all of it"
+    new = Pod(books, "c", new.session, {"replicas": 4, "ordinal": 2})
+    for pod in old:
+        pod.said["replicas"] = 4
+        assert amounts(pod.sync()) == {}, "its floor is the lesser one"
+    assert amounts(new.sync()) == {RATE.id: 0, MINUTELY.id: 0, CONNECTIONS.id: 0}, "what they spent counts for a minute"
+    books.now += 66 * SECOND
+    assert amounts(new.sync()) == {}
+
+
+def test_i07_fewer_pods_have_more_only_when_nobody_else_has_it() -> None:
+    books = Books()
+    stays, goes = (books.open(name, replicas=2, ordinal=ordinal) for ordinal, name in enumerate("ab"))
+    stays.said["replicas"] = 1
+    for _ in range(12):
+        assert amounts(stays.sync()) == {RATE.id: 30, MINUTELY.id: 50, CONNECTIONS.id: 4}
+        books.now += 10 * SECOND
+        assert goes.session in books.account.sessions
+    books.now += 10 * SECOND
+    assert amounts(stays.sync()) == {}
+
+
+def test_i07_a_promise_binds_also_who_has_a_smaller_floor_by_now() -> None:
+    books = Books()
+    idle, busy = books.open("a", replicas=2), books.open("b", replicas=2, ordinal=1)
+    demand = (Demand(RATE.id, 30, 50),)
+    for _ in range(3):
+        busy.sync(demand=demand)
+        lent = amounts(idle.sync(demand=(Demand(RATE.id, 0, 0),)))
+    assert lent[RATE.id] < 30 < amounts(busy.sync(demand=demand))[RATE.id]
+    busy.said["replicas"] = 3
+    assert RATE.id not in amounts(busy.sync(demand=demand)), "nobody borrows while plans differ"
+    assert amounts(idle.sync())[RATE.id] == max(0, lent[RATE.id] - 10)
+
+
+def test_another_generation_of_the_same_limits_changes_nothing() -> None:
+    books = Books()
+    first, second = books.open("a", replicas=2), books.open("b", replicas=2, ordinal=1)
+    first.said["generation"] = 2
+    assert first.sync().shares == ()
+    assert second.sync().shares == ()
+
+
 def test_an_idle_pod_lends_to_a_busy_one_and_the_sum_stays_the_limit() -> None:
     books = Books()
     idle, busy = books.open("a", replicas=2), books.open("b", replicas=2, ordinal=1)

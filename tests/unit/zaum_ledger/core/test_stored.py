@@ -1,6 +1,7 @@
 """An account as bytes."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,6 +26,17 @@ def test_an_account_is_read_as_it_was_written() -> None:
     assert ACCOUNT.sessions
     assert stored.parse(stored.dump(ACCOUNT)) == ACCOUNT
     assert stored.parse(stored.dump(accounts.Account())) == accounts.Account()
+
+
+def test_what_pods_followed_before_is_kept() -> None:
+    name, session = next(iter(ACCOUNT.sessions.items()))
+    before = replace(session.plan, generation=77, replicas=9)
+    changed = replace(ACCOUNT, sessions={**ACCOUNT.sessions, name: replace(session, former=((before, 5),))})
+    assert stored.parse(stored.dump(changed)) == changed
+    document = json.loads(stored.dump(changed))
+    document["sessions"][name]["former"] = [[9, 5]]
+    with pytest.raises(DocumentError, match="former"):
+        stored.parse(json.dumps(document).encode())
 
 
 def test_equal_accounts_have_equal_bytes() -> None:

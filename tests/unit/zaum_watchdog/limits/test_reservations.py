@@ -290,6 +290,45 @@ def test_a_changed_document_keeps_what_is_spent() -> None:
     assert books.settle(1, {}, 0)
 
 
+def test_leases_of_a_meter_that_the_document_names_no_more_go_back() -> None:
+    books = fresh(TPD, COST)
+    hear(books, (TPD, "t", 100), (COST, "c", 100))
+    reserve(books, 1, tpd=10, cost=10)
+    reserve(books, 2, cost=10)
+    books.settle(2, {COST.id: 4}, 0)
+    books.retune([TPD], ALONE, 0)
+    assert "c" not in books.report(0).returned, "a call holds some of it"
+    hear(books, (COST, "d", 50))
+    books.settle(1, {COST.id: 3}, 0)
+    report = books.report(0)
+    assert report.returned == ("c", "d"), "also one that was on its way"
+    assert documents.Spent("c", 7) in report.spent
+    hear(books, returned=report.returned)
+    assert [spent.lease for spent in books.report(0).spent] == ["t"]
+
+
+def test_a_meter_that_comes_back_has_what_it_held() -> None:
+    books = fresh(COST)
+    hear(books, (COST, "c", 100))
+    books.retune([], ALONE, 0)
+    books.retune([COST], ALONE, 0)
+    assert isinstance(reserve(books, cost=100), Reservation)
+
+
+def test_i07_an_answer_to_what_was_said_before_a_change_gives_nothing_more() -> None:
+    books, two = Books([TPM], Place(2, 0), 0), Place(2, 0)
+    hear(books)
+    books.report(0)
+    books.retune([Meter("route/openai", Kind.TOKENS, Window.MINUTE, 4000)], two, 0)
+    hear(books, shares=(Share(TPM.id, 3000, 0, 15),))
+    assert short(books, tpm=501).left == 500, "as before"
+    hear(books, shares=(Share(TPM.id, 100, 0, 15),))
+    assert short(books, tpm=501).left == 100, "but less is less"
+    books.report(0)
+    hear(books)
+    assert isinstance(reserve(books, tpm=2000), Reservation)
+
+
 def test_headers_say_what_is_left() -> None:
     books = fresh()
     hear(books, (COST, "a", 100), usage=(Used(COST.id, 400, 500, 3600),))

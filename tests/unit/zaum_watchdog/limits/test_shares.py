@@ -244,6 +244,15 @@ def test_a_changed_limit_of_several_pods_grows_only_when_the_ledger_has_heard_of
     assert alone.room(0) == 400
 
 
+def test_a_pod_that_is_alone_from_now_on_grows_only_when_the_ledger_has_heard_of_it() -> None:
+    places = Places(connections(8), SECOND_OF_TWO, 0)
+    places.hear(None, sent=0, heard=0)
+    places.retune(connections(8), ALONE, 0)
+    assert [places.left(0), places.left(UNHEARD)] == [4, 8]
+    places.hear(None, sent=0, heard=0)
+    assert places.left(0) == 8
+
+
 def test_a_changed_rate_keeps_what_is_spent() -> None:
     meter, places = Requests(requests(60, 10), ALONE, 0), Places(connections(4), ALONE, 0)
     meter.hear(None, sent=0, heard=0)
