@@ -117,6 +117,10 @@ CHAOS := ZAUM_INSTANCE=chaos ZAUM_STORE=json $(PY) -m tests.cluster
 fuzz: dev ## make fuzz CASES=1000000 SEED=7: odd bytes for whatever reads hosts, ClientHellos, HTTP and signatures
 	@$(PY) -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: walks
+walks: dev ## make walks STEPS=10000000 SEED=7: limits of pods and ledger through failures of all kinds, in a simulation
+	@$(PY) -m tests.limits $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: cuts
 cuts: prerequisites ## make cuts CUTS=50: how soon a live tunnel of an agent ends when its policy names the host no more
 	@$(PY) -m tests.cluster up
@@ -156,8 +160,8 @@ fix: dev ## Let ruff mend what it can
 	@$(PY) -m ruff format .
 
 .PHONY: bench
-bench: dev ## make bench BENCH=watchdog, BENCH=egress, BENCH=operator or BENCH=ledger
-	@[ -n "$(BENCH)" ] || { echo 'name one: make bench BENCH=watchdog, BENCH=egress, BENCH=operator or BENCH=ledger' >&2; exit 2; }
+bench: dev ## make bench BENCH=watchdog, BENCH=egress, BENCH=operator, BENCH=ledger or BENCH=limits
+	@[ -n "$(BENCH)" ] || { echo 'name one: make bench BENCH=watchdog, BENCH=egress, BENCH=operator, BENCH=ledger or BENCH=limits' >&2; exit 2; }
 	@$(PY) -m bench.$(BENCH)
 
 .PHONY: soak
