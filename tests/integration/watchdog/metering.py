@@ -47,7 +47,7 @@ class Provider:
     def __init__(self, api: upstream.Upstream) -> None:
         self.used: list[provider.Used] = []
         self.bodies: list[dict[str, Any]] = []
-        self.pause: Callable[[], None] = lambda: None
+        self.pause: Callable[[], object] = lambda: None
         """Called between the pieces of an answer."""
         api.answer = self._answer
 
@@ -63,13 +63,17 @@ class Provider:
         framing = "transfer-encoding: chunked" if reply.streamed else f"content-length: {_length(reply)}"
         head = f"HTTP/1.1 {reply.status} X\r\ncontent-type: {reply.content_type}\r\n{more}{framing}\r\n\r\n"
         asked.send(head.encode())
-        for piece in reply.pieces:
+        for piece in reply.pieces if reply.streamed else _halves(b"".join(reply.pieces)):
             asked.send(b"%x\r\n%b\r\n" % (len(piece), piece) if reply.streamed else piece)
             self.pause()
         if not reply.complete:
             raise EOFError
         if reply.streamed:
             asked.send(b"0\r\n\r\n")
+
+
+def _halves(whole: bytes) -> tuple[bytes, bytes]:
+    return whole[: len(whole) // 2], whole[len(whole) // 2 :]
 
 
 def _length(reply: provider.Reply) -> int:
