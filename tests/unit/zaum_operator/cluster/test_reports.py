@@ -271,10 +271,8 @@ def test_an_answer_has_a_bound(tmp_path: Path) -> None:
         Called(tmp_path).ask(endless, asked=reports_call.Asked(most=100_000))
 
 
-def test_the_ledger_is_asked_by_its_own_name_and_path(tmp_path: Path) -> None:
-    path = f"{contract.PATH_LEDGER_USAGE}?after=agents%2Fother"
-    asked = reports_call.Asked(path, contract.LEDGER_TLS_NAME)
-    heads: list[str] = []
+def listening(heads: list[str]) -> Serve:
+    """Answer anything with an empty object."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
@@ -282,15 +280,24 @@ def test_the_ledger_is_asked_by_its_own_name_and_path(tmp_path: Path) -> None:
         await writer.drain()
         writer.close()
 
-    assert Called(tmp_path, name=contract.LEDGER_TLS_NAME).ask(serve, asked=asked) == b"{}"
-    query = heads[0].split(" ")[1].partition("?")[2]
-    assert urllib.parse.parse_qs(query) == {"after": ["agents/other"]}
+    return serve
+
+
+USAGE = reports_call.Asked(f"{contract.PATH_LEDGER_USAGE}?after=agents%2Fother", contract.LEDGER_TLS_NAME)
+
+
+def test_the_ledger_is_asked_by_its_own_name_and_path(tmp_path: Path) -> None:
+    heads: list[str] = []
+    assert Called(tmp_path, name=contract.LEDGER_TLS_NAME).ask(listening(heads), asked=USAGE) == b"{}"
+    path, _, query = heads[0].split(" ")[1].partition("?")
+    assert (path, urllib.parse.parse_qs(query)) == (contract.PATH_LEDGER_USAGE, {"after": ["agents/other"]})
 
 
 def test_i04_an_authorizer_is_no_ledger(tmp_path: Path) -> None:
-    asked = reports_call.Asked(contract.PATH_LEDGER_USAGE, contract.LEDGER_TLS_NAME)
+    heads: list[str] = []
     with pytest.raises(reports_call.CallError):
-        Called(tmp_path).ask(answering(b"{}"), asked=asked)
+        Called(tmp_path).ask(listening(heads), asked=USAGE)
+    assert heads == []
 
 
 def test_one_that_says_nothing_has_three_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
