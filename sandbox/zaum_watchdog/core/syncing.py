@@ -19,7 +19,7 @@ from zaum_watchdog.core import rate
 SECOND: Final = 1_000_000_000
 PERIOD: Final = 10 * SECOND
 FIRST_PAUSE: Final = SECOND // 4
-LONGEST_PAUSE: Final = 8 * SECOND
+LONGEST_PAUSE: Final = 5 * SECOND
 SESSION_LOST: Final = 409
 REPEATED: Final = frozenset({0, 401, 403, 429, 503})
 """What says nothing of the Sync itself; 0: there was no answer."""

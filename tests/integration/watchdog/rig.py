@@ -29,6 +29,7 @@ class Files:
         self.directory = directory
         self._generation = 0
         self.credentials = directory / "credentials"
+        self.ledger_token = directory / "ledger-token"
         self.termination_log = directory / "termination-log"
         self.config, self.digest, self.token = (directory / name for name in ("config.json", "digest", "token"))
 
@@ -77,6 +78,7 @@ class Watchdog:
         arguments: tuple[str, ...] = (),
         capture: bool = False,
         nodes: str = "",
+        ordinal: int = 0,
     ) -> None:
         self.files = files
         self.started = time.monotonic()
@@ -84,6 +86,7 @@ class Watchdog:
             [
                 sys.executable, *interpreter, "-m", "zaum_watchdog", "--config", files.config, "--digest", files.digest,
                 "--token", files.token, "--credentials", files.credentials, "--routes-port", "0",
+                "--ledger-token", files.ledger_token,
                 "--proxy-port", "0", "--probe-port", "0", "--agent-uid", str(uid),
                 "--termination-log", files.termination_log, *arguments,
             ],
@@ -93,6 +96,7 @@ class Watchdog:
                 "PYTHONPATH": f"{ROOT / 'crds'}:{ROOT / 'sandbox'}",
                 "PATH": os.environ["PATH"],
                 contract.ENV_NODE_ADDRESSES: nodes,
+                contract.ENV_ORDINAL: str(ordinal),
             },
             text=True,
         )  # fmt: skip
@@ -194,8 +198,7 @@ def connect_head(target: str) -> bytes:
     return "\r\n".join((*lines, "", "")).encode()
 
 
-def read_established(dialled: socket.socket) -> None:
-    head = b""
+def read_established(dialled: socket.socket, head: bytes = b"") -> None:
     while not head.endswith(b"\r\n\r\n"):
         received = dialled.recv(1)
         assert received, head
