@@ -80,13 +80,15 @@ def _length(reply: provider.Reply) -> int:
     return sum(map(len, reply.pieces)) * (1 if reply.complete else 2)
 
 
-def call(watchdog: rig.Watchdog, kind: str, *, raw: bytes | None = None, **headers: str) -> rig.Answer | None:
+def call(
+    watchdog: rig.Watchdog, kind: str, *, raw: bytes | None = None, path: str = "", **headers: str
+) -> rig.Answer | None:
     """Ask, and read the answer to its end; None where it has none."""
     connection = http.client.HTTPConnection("127.0.0.1", watchdog.routes, timeout=world.WAIT)
     sent = {"content-type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
     with contextlib.closing(connection):
         try:
-            connection.request("POST", PATHS[kind], body(kind) if raw is None else raw, sent)
+            connection.request("POST", path or PATHS[kind], body(kind) if raw is None else raw, sent)
             response = connection.getresponse()
             head = {name.lower(): value for name, value in response.getheaders()}
             return rig.Answer(response.status, head, response.read())
