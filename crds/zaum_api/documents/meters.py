@@ -4,6 +4,7 @@ All amounts are whole numbers: requests and connections (1), bytes, tokens, and 
 dollar) for cost. Watchdog and ledger know a meter by its `id`.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +19,7 @@ METERS_MAX: Final = 1024
 REPLICAS_MAX: Final = 100
 POLICY: Final = "policy"
 """The scope of what all of a policy's pods do."""
+_ID_MAX: Final = 300
 _SCOPE: Final = re.compile(r"policy|route/[a-z]([a-z0-9-]{0,30}[a-z0-9])?|host/([*][.])?[a-z0-9_.-]{1,253}")
 
 
@@ -125,11 +127,17 @@ class Meter:
 
 def meter_id(value: object, place: str) -> str:
     """Read a meter's id: of one that there may be."""
-    scope, _, counted = value.rpartition(":") if isinstance(value, str) else ("", "", "")
-    known = any((scope.partition("/")[0], counted) == (word, f"{kind}/{window}") for word, kind, window in POSSIBLE)
-    if not isinstance(value, str) or not known or not _SCOPE.fullmatch(scope):
+    if not isinstance(value, str) or len(value) > _ID_MAX or not _names_one(value):
         raise DocumentError(place, "must be a meter's id such as route/openai:tokens/day")
     return value
+
+
+# The same ids are said every few seconds. Bounded: METERS_MAX keys of at most _ID_MAX characters.
+@functools.lru_cache(maxsize=METERS_MAX)
+def _names_one(value: str) -> bool:
+    scope, _, counted = value.rpartition(":")
+    known = any((scope.partition("/")[0], counted) == (word, f"{kind}/{window}") for word, kind, window in POSSIBLE)
+    return known and _SCOPE.fullmatch(scope) is not None
 
 
 @dataclass(frozen=True, slots=True)
