@@ -21,12 +21,12 @@ COST_DAY = (documents.POLICY, documents.Kind.COST, documents.Window.DAY)
 PRICE = documents.Price("world-1", 2_000_000, 500_000, 2_500_000, 8_000_000)
 POST = documents.Allowed(("POST",), "/*")
 OPENAI = documents.Route("openai", conftest.NAMED, 443, "/v1", (POST,), api="OpenAI", prices=(PRICE,))
-ANTHROPIC = documents.Route("anthropic", conftest.NAMED, 443, "/v1", (POST,), api="Anthropic", prices=(PRICE,))
+ANTHROPIC = documents.Route("anthropic", conftest.NAMED, 443, "", (POST,), api="Anthropic", prices=(PRICE,))
 PATHS = {
     "chat": "/openai/chat/completions",
     "responses": "/openai/responses",
     "embeddings": "/openai/embeddings",
-    "messages": "/anthropic/messages",
+    "messages": "/anthropic/v1/messages",
 }
 TEXTS: Mapping[str, dict[str, Any]] = {
     "chat": {"messages": [{"role": "user", "content": "Say it in a few words, and then once more, please."}]},
