@@ -39,6 +39,7 @@ class Planned:
     """Which pods have spoken past their watchdog."""
     usage: Usage | None = None
     books: documents.PolicyUsage | None = None
+    books_awaited: bool = False
     labels: dict[str, str] = field(default_factory=lambda: {"kubernetes.io/metadata.name": NAMESPACE})
     made: int = 0
 
@@ -84,6 +85,7 @@ class Planned:
             contacts=self.contacts,
             usage=self.usage,
             books=self.books,
+            books_awaited=self.books_awaited,
         )
 
     def plan(self, name: str = "researcher") -> Plan:

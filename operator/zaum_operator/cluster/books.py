@@ -80,11 +80,11 @@ class Books:
         await self._look()
         answer = await self._first()
         self._problems = {address: text for address, text in self._problems.items() if address in self._addresses}
-        known = self.held.known
+        word = self.held.word
         changed = self.held.take(answer, seconds=self.clock.seconds())
         self.counts.held.set(len(self.held))
-        self.counts.known.set(self.held.known)
-        if self.held.known is not known:
+        self.counts.known.set(self.held.word is books.Word.KNOWN)
+        if self.held.word is not word:
             self.everybody()
         elif changed:
             self.changed(sorted(changed))

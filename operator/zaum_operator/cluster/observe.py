@@ -49,6 +49,7 @@ async def policy(
         contacts=held.contacts(uids),
         usage=held.usage(key),
         books=spent.of(key),
+        books_awaited=spent.word is books.Word.AWAITED,
     )
 
 

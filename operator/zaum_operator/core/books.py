@@ -6,6 +6,7 @@ leaves out has spent nothing, because an account is kept until all its windows h
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Final
 
 from zaum_api import contract, documents
@@ -36,23 +37,33 @@ def addresses(pods: Iterable[Object]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+class Word(Enum):
+    """Whether the ledger's word is there."""
+
+    AWAITED = auto()
+    """It has not been heard since this process began, which is not long ago."""
+    KNOWN = auto()
+    SILENT = auto()
+
+
 @dataclass(slots=True)
 class Held:
     """What is said of each policy. Memory alone: what is lost is asked for again."""
 
     _said: dict[Key, tuple[documents.PolicyUsage, float]] = field(default_factory=dict)
     """What was handed on last, and when, by our monotonic seconds."""
+    word: Word = Word.AWAITED
     _heard: float | None = None
-    """When the ledger gave its last whole answer; None while it counts no longer."""
+    """When the ledger gave its last whole answer, or was asked first."""
 
     def take(self, answer: Iterable[documents.PolicyUsage] | None, *, seconds: float) -> set[Key]:
         """Take in a whole answer, None where nobody gave one; give the policies of which something else is said now.
 
-        Where `known` changes by it, something else is said of every policy.
+        Where `word` changes by it, something else is said of every policy.
         """
         if answer is None:
             return self._silent(seconds)
-        self._heard = seconds
+        self.word, self._heard = Word.KNOWN, seconds
         newest = {Key(item.namespace, item.policy): item for item in answer}
         changed = {key for key, item in newest.items() if self._moved(key, item, seconds)}
         for key in changed:
@@ -63,8 +74,8 @@ class Held:
         return changed | gone
 
     def of(self, key: Key) -> documents.PolicyUsage | None:
-        """Give what is said of a policy; None while the ledger is silent."""
-        if self._heard is None:
+        """Give what is said of a policy; None while nothing is."""
+        if self.word is not Word.KNOWN:
             return None
         said = self._said.get(key)
         return nothing(key) if said is None else said[0]
@@ -73,19 +84,15 @@ class Held:
         """Count the policies that the ledger has an account of."""
         return len(self._said)
 
-    @property
-    def known(self) -> bool:
-        """Say whether the ledger has spoken lately."""
-        return self._heard is not None
-
     def _moved(self, key: Key, item: documents.PolicyUsage, seconds: float) -> bool:
         said = self._said.get(key)
         return said is None or (seconds - said[1] >= LEAST_SECONDS and budgets.is_a_step(said[0], item))
 
     def _silent(self, seconds: float) -> set[Key]:
-        if self._heard is None or seconds - self._heard <= UNKNOWN_AFTER:
+        self._heard = seconds if self._heard is None else self._heard
+        if self.word is Word.SILENT or seconds - self._heard <= UNKNOWN_AFTER:
             return set()
-        self._heard = None
+        self.word = Word.SILENT
         changed = set(self._said)
         self._said.clear()
         return changed

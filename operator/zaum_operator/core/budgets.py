@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from zaum_api import documents, money
-from zaum_api.conditions import Reason, Status
+from zaum_api.conditions import ConditionType, Reason, Status
 from zaum_api.documents import Kind, Window
 from zaum_operator.core import metering
 from zaum_operator.core.finding import Finding, no, yes
@@ -29,6 +29,7 @@ _REASONS: Final = {
     Kind.TOKENS: Reason.TOKENS_EXCEEDED,
     Kind.COST: Reason.COST_EXCEEDED,
 }
+_SAID: Final = frozenset({Reason.WITHIN.value, *(reason.value for reason in _REASONS.values())})
 _GRAVEST: Final = (Kind.COST, Kind.TOKENS, Kind.BYTES_OUT, Kind.BYTES_IN, Kind.REQUESTS, Kind.CONNECTIONS)
 """Which of several spent limits gives the reason: the one that takes longest to come back."""
 
@@ -85,11 +86,22 @@ def within(snapshot: Snapshot, plan: Plan) -> Finding:
         more = f" and {len(over) - _NAMED} more" if len(over) > _NAMED else ""
         return no(_REASONS[over[0].meter.kind], f"Spent: {', '.join(map(_limit, over[:_NAMED]))}{more}.")
     if snapshot.books is None:
+        if plan.ledger and snapshot.books_awaited and (before := _before(snapshot)):
+            return before
         return Finding(Status.UNKNOWN, Reason.NO_USAGE, "The ledger has not said lately what the policy has spent.")
     if not snapshot.books.pods and any(pod.ready for pod in plan.decision.keep):
         text = "Pods run, and none of them has told the ledger lately what it has spent."
         return Finding(Status.UNKNOWN, Reason.NO_USAGE, text)
     return yes(Reason.WITHIN, "No limit is spent.")
+
+
+def _before(snapshot: Snapshot) -> Finding | None:
+    """Give what the status says already: an operator that has just begun knows no better."""
+    status = (snapshot.policy or {}).get("status") or {}
+    for item in status.get("conditions") or ():
+        if item.get("type") == ConditionType.WITHIN_LIMITS.value and item.get("reason") in _SAID:
+            return Finding(Status(item["status"]), Reason(item["reason"]), str(item.get("message", "")))
+    return None
 
 
 def lacking(plan: Plan) -> str:

@@ -105,6 +105,8 @@ class Snapshot:
     """What the policy's pods have counted, in steps. None: nothing was heard of any."""
     books: documents.PolicyUsage | None = None
     """What the ledger says that the policy has spent, in steps. None: it has said nothing lately."""
+    books_awaited: bool = False
+    """Nobody has asked it for long enough to say that it is silent."""
 
     def network_policy(self, name: str) -> Object | None:
         """Give one NetworkPolicy by name."""

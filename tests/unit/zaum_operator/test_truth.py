@@ -148,9 +148,9 @@ def spend(world: World, cost: int | None, limit: int = 10_000_000) -> set[Key]:
     spent = world.workers.reconciler.spent
     meters = () if cost is None else (documents.Used("policy:cost/day", cost, limit, 9),)
     kept = documents.PolicyUsage(NAMESPACE, KEY.name, 1, 0, meters, documents.Counters())
-    known = spent.known
+    word = spent.word
     due = spent.take(None if cost is None else [kept], seconds=world.clock.seconds())
-    if spent.known is not known:
+    if spent.word is not word:
         world.workers.queue_everything()
     world.workers.notice(tuple(due))
     world.settle()

@@ -101,11 +101,11 @@ def test_every_replica_is_asked_until_one_answers(polled: Polled, failure: Any) 
 def test_all_pages_are_read_before_any_of_it_counts(polled: Polled) -> None:
     first, second = "/v1/usage", "/v1/usage?after=agents%2Fother"
     half = {first: page("other", after="agents/other"), second: b"{}"}
-    polled.answers = {"10.0.0.1": half, "10.0.0.2": half}  # type: ignore[dict-item]
+    polled.answers = {"10.0.0.1": half, "10.0.0.2": half}
     polled.turn()
     assert polled.held.of(Key("agents", "other")) is None
     whole = half | {second: page("researcher")}
-    polled.answers = {"10.0.0.1": whole}  # type: ignore[dict-item]
+    polled.answers = {"10.0.0.1": whole}
     polled.turn()
     assert len(polled.held) == 2
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from zaum_api import documents
 from zaum_operator.core import books, budgets
-from zaum_operator.core.books import Held
+from zaum_operator.core.books import Held, Word
 from zaum_operator.core.keys import Key
 
 KEY = Key("agents", "researcher")
@@ -36,15 +36,22 @@ def test_the_ledgers_pods_that_run_are_asked_and_nobody_else() -> None:
 
 def test_before_the_ledger_has_spoken_nothing_is_known() -> None:
     held = Held()
-    assert (held.of(KEY), held.known, len(held)) == (None, False, 0)
+    assert (held.of(KEY), held.word, len(held)) == (None, Word.AWAITED, 0)
     assert held.take(None, seconds=0) == set()
     assert held.of(KEY) is None
+
+
+def test_a_ledger_that_never_answers_is_awaited_for_forty_five_seconds() -> None:
+    held = Held()
+    for seconds, word in ((100, Word.AWAITED), (145, Word.AWAITED), (145.1, Word.SILENT), (200, Word.SILENT)):
+        held.take(None, seconds=seconds)
+        assert held.word is word
 
 
 def test_what_it_says_is_handed_on_and_a_policy_it_leaves_out_has_spent_nothing() -> None:
     held = Held()
     assert held.take([kept(5)], seconds=0) == {KEY}
-    assert (held.of(KEY), held.known, len(held)) == (kept(5), True, 1)
+    assert (held.of(KEY), held.word, len(held)) == (kept(5), Word.KNOWN, 1)
     assert held.of(Key("agents", "other")) == books.nothing(Key("agents", "other"))
 
 
@@ -85,7 +92,7 @@ def test_a_silent_ledgers_word_counts_for_forty_five_seconds() -> None:
     assert held.take(None, seconds=45) == set()
     assert held.of(KEY) == kept(5)
     assert held.take(None, seconds=45.1) == {KEY}
-    assert (held.of(KEY), held.known) == (None, False)
+    assert (held.of(KEY), held.word) == (None, Word.SILENT)
     assert held.take(None, seconds=60) == set(), "said once"
     assert held.take([kept(6)], seconds=61) == {KEY}, "at once when it speaks again"
 

@@ -61,6 +61,23 @@ def test_pods_that_run_and_say_nothing_of_what_they_spend_are_no_proof_that_no_l
     assert made.condition("WithinLimits")[:2] == ("False", "CostExceeded"), "what is spent stays spent"
 
 
+@pytest.mark.parametrize("said", [kept(), kept(cost=1_000_000)])
+def test_an_operator_that_has_just_begun_says_what_was_said_before(said: documents.PolicyUsage) -> None:
+    made = world(said=said)
+    before = made.condition("WithinLimits")
+    assert before[0] != "Unknown"
+    made.books, made.books_awaited = None, True
+    assert made.settle() == []
+    made.site = replace(made.site, ledger=False)
+    made.settle()
+    assert made.condition("WithinLimits")[0] == "Unknown", (
+        "where there is no ledger any more, nobody waits for its word"
+    )
+    made.site = replace(made.site, ledger=True)
+    made.settle()
+    assert made.condition("WithinLimits")[:2] == ("Unknown", "NoUsage"), "what was not known before is not known now"
+
+
 def test_every_spent_limit_is_named_with_its_amount_and_none_of_what_moves() -> None:
     text = world(said=kept(rate=61, cost=1_200_000)).condition("WithinLimits")[2]
     assert text == "Spent: policy:cost/day of 1.00, policy:requests/minute of 60."
