@@ -45,7 +45,7 @@ DEFAULTS = {
 def test_the_policies_are_some_and_every_model_has_its_price(manifest: Any) -> None:
     read = policies.AgentPolicy.model_validate(manifest)
     assert read.spec.egress is not None
-    (route,) = read.spec.egress.routes or ()
+    (route,) = list(read.spec.egress.routes or ())
     assert {price.model for price in route.prices or ()} == set(route.models or ())
 
 
