@@ -5,7 +5,6 @@ Nothing waits for the ledger but the calls that it lends to: they have patience 
 """
 
 import asyncio
-import random
 from typing import Final
 
 from zaum_api import documents, reading
@@ -128,7 +127,7 @@ class Ledger:
                 self._follow_answer(synced, now)
                 return
             answer = ledger_answer.BROKEN
-        lost = state.refused(answer.status, answer.retry_after, now, random.random())  # noqa: S311 - jitter
+        lost = state.refused(answer.status, answer.retry_after, now, ledger_line.dice())
         self._say(problem or f"it answers {answer.status}: {_words(answer.body)}")
         if lost:
             self._watch.limits.lost()
@@ -137,7 +136,7 @@ class Ledger:
     def _follow_answer(self, synced: documents.Synced, now: int) -> None:
         state = self._syncing
         returned, sent = state.returned, state.sent
-        state.heard(synced.session, now, random.random())  # noqa: S311 - jitter
+        state.heard(synced.session, now, ledger_line.dice())
         self._say("")
         self._watch.limits.hear(synced, returned=returned, sent=sent)
         if self._orders is not None:

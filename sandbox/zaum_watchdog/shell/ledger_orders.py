@@ -1,7 +1,6 @@
 """Wait for the ledger's orders: one poll after another, for as long as there is a session."""
 
 import asyncio
-import random
 from typing import Final
 
 from zaum_api import documents, reading
@@ -62,7 +61,7 @@ class Orders:
         self._failures = 0 if answer.status == _OK else self._failures + 1
         if answer.status == _SESSION_LOST:
             self._session = ""  # The next Sync finds another one.
-        pause = min(LEAST_PAUSE * 2 ** min(self._failures, 5), LONGEST_PAUSE) * (0.5 + random.random() / 2)  # noqa: S311
+        pause = min(LEAST_PAUSE * 2 ** min(self._failures, 5), LONGEST_PAUSE) * (0.5 + ledger_line.dice() / 2)
         if not self._failures and clock.monotonic() - self._asked > SECOND:
             pause = 0.0
         self._timer = self._watch.loop.call_later(max(pause, answer.retry_after), self._poll)

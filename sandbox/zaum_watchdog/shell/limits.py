@@ -91,15 +91,17 @@ class Limits:
         """Give what one request to a host, by a route or none, uses by meter: itself, tokens, micro-dollars.
 
         It counts for the policy, for its route, and for each entry of the hosts that names its host. A place among the
-        connections is in it, which is only looked at: it is held for as long as the watch counts it.
+        connections is in it, which is only looked at: it is held for as long as the watch counts it. A request on a
+        route is counted there before it asks, a tunnel after.
         """
         if self.books is None:
             return {}
         scopes = [documents.POLICY, *([f"route/{route}"] if route else ()), *_hosts(host)]
-        uses = ((_REQUESTS, 1), (_CONNECTIONS, 1), (_TOKENS_MINUTE, tokens), (_TOKENS_DAY, tokens), (_COST, cost))
-        return {
+        uses = ((_REQUESTS, 1), (_TOKENS_MINUTE, tokens), (_TOKENS_DAY, tokens), (_COST, cost))
+        found = {
             name: amount for scope in scopes for kind, amount in uses if amount and (name := scope + kind) in self._ids
         }
+        return found | {documents.POLICY + _CONNECTIONS: 0 if route else 1}
 
     def byte_meters(self, host: str, kind: documents.Kind) -> tuple[str, ...]:
         """Name the meters of one way's bytes to or from a host."""

@@ -79,6 +79,11 @@ class RouteSide(asyncio.Protocol):
         """Give the request that goes on, if one does."""
         return self._exchange.asked if self._exchange is not None else None
 
+    @property
+    def began(self) -> int:
+        """Give when the request that goes on began (ns), 0 where none does."""
+        return self._exchange.started if self._exchange is not None else 0
+
     # What the event loop calls.
 
     def connection_made(self, transport: wire.Wire) -> None:  # type: ignore[override]  # always one

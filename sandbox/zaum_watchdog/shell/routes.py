@@ -102,6 +102,12 @@ class Routes:
             side.cut(rule)
         self._pool.clear()
 
+    def shed(self, count: int) -> None:
+        """End the newest requests: more go on than this pod has connections."""
+        going = [side for side in self._sides if side.asked is not None]
+        for side in sorted(going, key=lambda side: side.began)[-count:]:
+            side.cut(contract.Rule.CONNECTIONS)
+
     # What a connection asks.
 
     def joined(self, side: route_side.RouteSide) -> refusals.Refusal | None:

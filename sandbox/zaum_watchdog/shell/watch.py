@@ -40,6 +40,9 @@ class Follower(Protocol):
     def cut(self, rule: contract.Rule | None) -> None:
         """End everything at once."""
 
+    def shed(self, count: int) -> None:
+        """End the newest of what counts as a connection: there are too many."""
+
 
 Answered = Callable[[policy.Admitted | policy.Refusal], None]
 
@@ -103,9 +106,12 @@ class Watch:
         self.limits.expire(now)
         excess = self.limits.excess(now)
         if excess:
-            open_ = [tunnel for tunnel in self.connections if tunnel.authority is not None and tunnel.counted]
-            for tunnel in sorted(open_, key=lambda tunnel: tunnel.started)[-excess:]:
+            counted = [tunnel for tunnel in self.connections if tunnel.counted]
+            newest = sorted(counted, key=lambda tunnel: tunnel.started)[-excess:]
+            for tunnel in newest:
                 tunnel.cut(contract.Rule.CONNECTIONS)
+            for follower in self.followers if excess > len(newest) else ():
+                follower.shed(excess - len(newest))
 
     def decided(self, head: heads.Head) -> policy.Admitted | policy.Refusal:
         """Decide a request by the policy in force, but for what `limits` says of it."""

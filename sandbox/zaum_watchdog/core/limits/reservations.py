@@ -161,7 +161,7 @@ class Books:
             meter = self._meters.get(name)
             if meter is None:
                 continue
-            if name in self.places and amount > self.places[name].left(now):
+            if name in self.places and not self.places[name].fit(amount, now):
                 self.places[name].refuse(now)
                 return Refused(meter, self.places[name].left(now), SECOND)
             if name in self._requests and self._requests[name].wait(now):

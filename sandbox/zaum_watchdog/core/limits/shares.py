@@ -251,6 +251,10 @@ class Places:
         """Give how many more could be had; none where a share got smaller than what is held."""
         return max(0, self.bounds.amount.at(now) - self.held)
 
+    def fit(self, more: int, now: int) -> bool:
+        """Say whether what is held, and so many more, are within the share."""
+        return self.held + more <= self.bounds.amount.at(now)
+
     def refuse(self, now: int) -> None:
         """Count that somebody got none."""
         self._asked.add(1, now)
