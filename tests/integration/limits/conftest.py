@@ -13,10 +13,10 @@ from tests.integration.watchdog import rig, world
 from tests.support import ledger
 from tests.support.authority import Authority
 from zaum_api import contract, documents
+from zaum_api.documents import Kind, Meter, Window
 
 NAMED = "api.example.com"
 TARGET = f"{NAMED}:443"
-Meter, Kind, Window = documents.Meter, documents.Kind, documents.Window
 OUT = Meter("policy", Kind.BYTES_OUT, Window.HOUR, 1_000_000)
 IN = Meter("policy", Kind.BYTES_IN, Window.HOUR, 100_000_000)
 

@@ -4,15 +4,17 @@ import contextlib
 import signal
 import ssl
 import time
+from typing import Any
 
 import pytest
 
 from tests.integration.limits import conftest
-from tests.integration.limits.conftest import IN, OUT, TARGET, Kind, Meter, Pods, Window, opened, pour, shared
+from tests.integration.limits.conftest import IN, OUT, TARGET, Pods, opened, pour, shared
 from tests.integration.watchdog import rig, world
 from tests.support import ledger
 from tests.support.authority import Authority
 from zaum_api import documents
+from zaum_api.documents import Kind, Meter, Window
 
 READY = 1.5
 """Seconds to the first answer, on a machine that does other things too."""
@@ -110,7 +112,7 @@ def test_a_bulk_transfer_within_the_limit_is_not_held_up_for_long(
     ],
 )
 def test_i07_a_limit_of_nothing_denies_all(
-    service: ledger.Process, pods: Pods, changes: dict[str, object], status: int, rule: str
+    service: ledger.Process, pods: Pods, changes: dict[str, Any], status: int, rule: str
 ) -> None:
     watchdog = ready(pods.start(**changes), 0)
     answer = watchdog.connect(TARGET)
