@@ -33,6 +33,11 @@ class Snapshot:
     cage_proven: bool
     cage_escapes: int
     report_failing: bool
+    tokens: int
+    cost: int
+    """In micro-dollars."""
+    waiting: int
+    ledger_failing: bool
 
 
 def write(now: Snapshot) -> bytes:
@@ -58,6 +63,10 @@ def write(now: Snapshot) -> bytes:
         ("latched", "gauge", "1 after a breach.", f"{now.latched:d}"),
         ("cage_proven", "gauge", "1 after a cage test that passed, until one that does not.", f"{now.cage_proven:d}"),
         ("cage_escapes", "gauge", "Targets that the last cage test reached.", f"{now.cage_escapes}"),
+        ("tokens_total", "counter", "Model tokens that were charged.", f"{now.tokens}"),
+        ("cost_dollars_total", "counter", "US dollars that were charged.", f"{now.cost / 1e6:.6f}"),
+        ("waiting_for_ledger", "gauge", "Calls that wait for the ledger to lend.", f"{now.waiting}"),
+        ("ledger_failing", "gauge", "1 while the ledger does not answer.", f"{now.ledger_failing:d}"),
         ("report_failing", "gauge", "1 while the last report was not taken.", f"{now.report_failing:d}"),
     ):
         _family(lines, name, kind, text)

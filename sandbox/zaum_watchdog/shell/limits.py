@@ -81,6 +81,11 @@ class Limits:
         """Say whether the policy in force is metered here."""
         return self.books is not None
 
+    @property
+    def waiting(self) -> int:
+        """Count the calls that wait for the ledger."""
+        return len(self._waiting)
+
     # What calls do.
 
     def number(self) -> int:

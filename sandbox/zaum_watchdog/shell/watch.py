@@ -280,6 +280,10 @@ class Watch:
                 cage_proven=self.cage.proven,
                 cage_escapes=sum(escape.reached for escape in self.cage.escapes),
                 report_failing=report_failing,
+                tokens=self.limits.tokens,
+                cost=self.limits.cost,
+                waiting=self.limits.waiting,
+                ledger_failing=self.limits.unanswered,
             )
         )
 

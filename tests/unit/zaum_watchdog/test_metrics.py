@@ -28,6 +28,10 @@ def page() -> str:
             cage_proven=True,
             cage_escapes=2,
             report_failing=True,
+            tokens=7,
+            cost=1_250_000,
+            waiting=3,
+            ledger_failing=True,
         )
     ).decode()
 
@@ -43,8 +47,14 @@ def test_what_the_mode_report_let_pass_is_counted_apart_by_the_rules_that_it_tou
     assert lines == [
         'zaum_would_deny_total{rule="egress.hosts"} 6',
         'zaum_would_deny_total{rule="egress.ports"} 0',
+        'zaum_would_deny_total{rule="limits.bytes.inPerHour"} 0',
+        'zaum_would_deny_total{rule="limits.bytes.outPerHour"} 0',
         'zaum_would_deny_total{rule="limits.connections"} 0',
+        'zaum_would_deny_total{rule="limits.cost.perDay"} 0',
+        'zaum_would_deny_total{rule="limits.ledgerUnavailable"} 0',
         'zaum_would_deny_total{rule="limits.requests.perMinute"} 0',
+        'zaum_would_deny_total{rule="limits.tokens.perDay"} 0',
+        'zaum_would_deny_total{rule="limits.tokens.perMinute"} 0',
     ]
 
 
@@ -74,3 +84,8 @@ def test_every_line_is_well_formed_and_every_family_is_described() -> None:
     names = {re.split(r"[{ ]", line)[0] for line in samples}
     assert {line.split()[2] for line in lines if line.startswith("# HELP")} == names
     assert {line.split()[2] for line in lines if line.startswith("# TYPE")} == names
+
+
+def test_the_limits_show() -> None:
+    for line in ("tokens_total 7", "cost_dollars_total 1.250000", "waiting_for_ledger 3", "ledger_failing 1"):
+        assert f"\nzaum_{line}\n" in page()
