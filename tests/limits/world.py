@@ -252,6 +252,7 @@ class World:
 
     def _adopts(self, pod: Pod, config: Config) -> None:
         if self.pods.get(pod.ordinal) is pod:
+            self._takes_late(pod)  # what was reserved by the document before is its
             pod.adopt(config, self.now)
             self._in_force()
 
