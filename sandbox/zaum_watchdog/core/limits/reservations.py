@@ -241,7 +241,10 @@ class Books:
         wanted = {name for amounts in self._waiting.values() for name in amounts}
         returned = [held.leave(now, idle=name not in wanted) for name, held in self._slices.items()]
         returned += [held.leave(now, idle=True, after=0) for held in self._retired.values()]
-        wants = [(name, held.want(self._lacking(name, now), now)) for name, held in self._slices.items()]
+        wants = [
+            (name, held.want(self._lacking(name, now), now, more=self._more_left(name, now)))
+            for name, held in self._slices.items()
+        ]
         return Report(
             spent=tuple(spent for held in self._all() for spent in held.spent()),
             returned=tuple(lease for leases in returned for lease in leases),
@@ -251,9 +254,11 @@ class Books:
 
     def low(self, now: int) -> bool:
         """Say whether more of a budget should be asked for ahead of need."""
-        return any(
-            held.low(now) and now >= self._none_left.get(name, (0, now))[1] for name, held in self._slices.items()
-        )
+        return any(held.low(now) and self._more_left(name, now) for name, held in self._slices.items())
+
+    def _more_left(self, name: str, now: int) -> bool:
+        """Say whether the ledger has not said lately that it has less than was wanted."""
+        return now >= self._none_left.get(name, (0, now))[1]
 
     def close(self, now: int) -> Report:
         """Say the last word: what is not settled is charged whole, and everything is given back."""

@@ -56,12 +56,16 @@ class Part:
 class Slices:
     """All of one meter."""
 
-    __slots__ = ("_held", "_recent", "_reported", "owed")
+    __slots__ = ("_asked", "_held", "_largest", "_peak", "_recent", "_reported", "_since", "owed")
 
     def __init__(self, now: int) -> None:
         self._held: dict[str, Held] = {}
         self._recent = 0
         self._reported = now
+        self._largest = 0
+        self._peak = 0
+        """Of what was reserved at once, since `_since`: by one call, and by all together."""
+        self._since = self._asked = now
         self.owed = 0
         """Charged beyond what was held."""
 
@@ -81,7 +85,25 @@ class Slices:
                 held.touched = now
                 parts.append(Part(held, part))
                 amount -= part
+        if now - self._since >= IDLE:
+            self._largest = self._peak = 0
+            self._since = now
+        self._asked = now
+        self._largest = max(self._largest, sum(part.amount for part in parts))
+        self._peak = max(self._peak, self._reserved)
         return tuple(parts)
+
+    @property
+    def _reserved(self) -> int:
+        return sum(held.reserved for held in self._held.values())
+
+    def _ahead(self, now: int) -> int:
+        """Say how much less is held than what the next seconds will use, or one call more will reserve."""
+        elapsed = max(now - self._reported, SECOND)
+        spent = AHEAD * SECOND * self._recent // elapsed
+        # Nothing is kept ready for calls that have ceased, or it would be given back and asked for again.
+        ready = self._peak + self._largest - self._reserved if now - self._asked < IDLE // 2 else 0
+        return max(spent, ready) - self.free(now)
 
     def charge(self, parts: Iterable[Part], amount: int, now: int) -> None:
         """End a reservation, and charge what was used: less than it, or more."""
@@ -141,8 +163,9 @@ class Slices:
         return [*self._held]
 
     def low(self, now: int) -> bool:
-        """Say whether less is free than the next second will use, as things go."""
-        return self._recent * SECOND // max(now - self._reported, SECOND) > self.free(now)
+        """Say whether so little is free that calls will soon wait, as things go."""
+        using = self._recent * SECOND // max(now - self._reported, SECOND) > self.free(now)
+        return using or (self._largest > 0 and self._ahead(now) > self._largest // 2)
 
     def left(self, leases: Iterable[str]) -> None:
         """Forget leases: the ledger has heard that they are given back."""
@@ -153,10 +176,12 @@ class Slices:
         """Say what is spent of each lease so far."""
         return [documents.Spent(held.id, held.spent) for held in self._held.values()]
 
-    def want(self, short: int, now: int) -> int:
-        """Say how much more is needed: what waiting calls lack, what is owed, or what the next seconds will use."""
-        elapsed = max(now - self._reported, SECOND)
-        ahead = AHEAD * SECOND * self._recent // elapsed - self.free(now)
+    def want(self, short: int, now: int, *, more: bool = True) -> int:
+        """Say how much more is needed: what waiting calls lack, what is owed, or what the next seconds will use.
+
+        Without `more` nothing is wanted ahead of need: where little is left, that would be refused, and the need too.
+        """
+        ahead = self._ahead(now) if more else 0
         self._recent, self._reported = 0, now
         return max(short + self.owed, ahead, 0)
 

@@ -269,7 +269,9 @@ def test_the_next_seconds_are_asked_for_ahead() -> None:
     books.report(0)
     got(books, 1, tpd=900)
     books.settle(1, {TPD.id: 900}, SECOND)
-    assert [want for want in books.report(3 * SECOND).wants if want.meter == TPD.id] == [documents.Want(TPD.id, 500)]
+    assert [want for want in books.report(3 * SECOND).wants if want.meter == TPD.id] == [
+        documents.Want(TPD.id, 900 + 900 - 100)
+    ]
 
 
 def test_meters_that_are_not_there_do_not_limit() -> None:
