@@ -125,7 +125,7 @@ def test_an_equal_quantity_in_another_spelling_is_taken_as_it_is_written(api: Ap
 def test_what_is_absent_is_shown_in_the_columns_by_its_default(api: Api, namespace_for_specs: str) -> None:
     stored = _stored(api, namespace_for_specs, specs.agent())
     printed = _kubectl("get", "ap", stored["metadata"]["name"], "-n", namespace_for_specs).splitlines()
-    assert printed[0].split() == ["NAME", "MODE", "STATE", "READY", "REASON", "REPLICAS", "AGE"]
+    assert printed[0].split() == ["NAME", "MODE", "STATE", "READY", "REASON", "REPLICAS", "COST", "AGE"]
     assert printed[1].split()[1:3] == ["Enforce", "Stopped"]
 
 

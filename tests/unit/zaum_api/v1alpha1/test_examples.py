@@ -27,6 +27,7 @@ SHOWN: Final = {
     "routes": "egress.routes",
     "service": "egress.routes",
     "report": "mode",
+    "limits": "limits",
     "ceiling": "namespaceSelector",
 }
 """What each file is there to show."""
