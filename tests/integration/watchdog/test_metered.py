@@ -361,3 +361,21 @@ def exchanged(watchdog: rig.Watchdog, raw: bytes) -> rig.Answer:
         response.begin()
         head_ = {name.lower(): value for name, value in response.getheaders()}
         return rig.Answer(response.status, head_, response.read())
+
+
+def test_the_mode_report_lets_pass_what_limits_refuse_and_counts_it(
+    start: conftest.Start, files: rig.Files, books: metering.Provider
+) -> None:
+    limits = metering.limits((*metering.TOKENS_DAY, 7_000))
+    watchdog = started(start, files, limits=limits, mode=documents.Mode.REPORT)
+    raw = metering.body("chat", max_tokens=3000)
+    for _ in range(3):
+        answer = metering.call(watchdog, "chat", raw=raw, x_say="2999")
+        assert answer is not None
+        assert answer.status == 200
+    unpriced = metering.call(watchdog, "responses", raw=metering.body("responses", background=True))
+    assert unpriced is not None
+    assert unpriced.status == 200
+    assert [used.output for used in books.used] == [2999, 2999, 2999, provider.WORDS]
+    rules = [watchdog.record("decision", status=0)["rule"] for _ in range(4)]
+    assert rules == ["egress.allowed", "limits.tokens.perDay", "limits.tokens.perDay", "limits.unpriced"]

@@ -99,3 +99,19 @@ def test_a_long_path_is_cut_in_its_record() -> None:
         WALL, route="a", method="GET", path="/" + "x" * 9999, status=0, up=0, down=0, millis=0, rule=None
     )
     assert len(json.loads(line)["path"]) == records.PATH_MAX
+
+
+def test_a_call_of_a_model_says_what_was_reserved_and_charged() -> None:
+    said = records.called(
+        'm"1', output=7, reserved_tokens=100, tokens=20, reserved_cost=9, cost=2, doubt="no usage was said"
+    )
+    assert json.loads("{" + said[1:] + "}") == {
+        "model": 'm"1', "maxOutput": 7, "reservedTokens": 100, "tokens": 20, "reservedCost": 9, "cost": 2,
+        "doubt": "no usage was said",
+    }  # fmt: skip
+
+
+def test_what_was_redacted_is_counted_by_class_and_not_repeated() -> None:
+    assert records.redacted({}, {}) == ""
+    said = records.redacted({"email": 2}, {"card": 1})
+    assert json.loads("{" + said[1:] + "}") == {"redacted": {"request": {"email": 2}, "response": {"card": 1}}}

@@ -71,3 +71,71 @@ def test_only_an_answer_that_ends_so_ends_with_its_connection() -> None:
     last = passing.ended(clean=True)
     assert last is not None
     assert (last.data, last.done, passing.down) == (b"3\r\nsk-\r\n0\r\n\r\n", True, 9)
+
+
+class Shouting:
+    """Changes content, a few bytes of it in one call."""
+
+    def __init__(self) -> None:
+        self._waits = b""
+        self.denied = ""
+
+    @property
+    def behind(self) -> bool:
+        return bool(self._waits)
+
+    def feed(self, piece: bytes) -> bytes:
+        self._waits += piece
+        taken, self._waits = self._waits[:3], self._waits[3:]
+        self.denied = "it swears" if b"$" in taken else ""
+        return taken.upper()
+
+    def end(self) -> bytes:
+        return b"!"
+
+
+def shouted(raw: bytes, cuts: list[int], *, close: bool = False) -> tuple[bytes, bytes, contract.Rule | None]:
+    """Give what the agent gets of an answer that is changed, what was seen of it, and the rule that ended it."""
+    going = relaying.Relaying("GET", None, relaying.Dress(lambda: [b"x-more: 1"], lambda _: Shouting()))
+    out, seen, at = b"", b"", 0
+    passed = relaying.Passed()
+    pieces = []
+    for cut in [*sorted({cut for cut in cuts if 0 < cut < len(raw)}), len(raw)]:
+        pieces.append(raw[at:cut])
+        at = cut
+    while pieces or passed.behind:
+        passed = going.feed(b"" if passed.behind else pieces.pop(0), keep=True)
+        out, seen = out + passed.data, seen + b"".join(passed.content)
+        if passed.rule is not None or passed.done:
+            return out, seen, passed.rule
+    assert close
+    last = going.ended(clean=True)
+    assert last is not None
+    return out + last.data, seen, last.rule
+
+
+@given(strategies.lists(strategies.integers(0, 90), max_size=6))
+def test_what_changes_content_gets_all_of_it_and_its_end(cuts: list[int]) -> None:
+    for framing, close in ((b"Content-Length: 11\r\n", False), (b"", True)):
+        raw = b"HTTP/1.1 200 OK\r\n" + framing + b"\r\nhello world"
+        out, seen, rule = shouted(raw, cuts, close=close)
+        head, _, body = out.partition(b"\r\n\r\n")
+        assert b"x-more: 1" in head
+        assert b"transfer-encoding: chunked" in head
+        parts, at = [], 0
+        while body[at:] != b"0\r\n\r\n":
+            size, _, rest = body[at:].partition(b"\r\n")
+            parts.append(rest[: int(size, 16)])
+            at += len(size) + 2 + int(size, 16) + 2
+        assert (b"".join(parts), seen, rule) == (b"HELLO WORLD!", b"hello world", None)
+
+
+def test_of_content_that_may_not_pass_nothing_more_does() -> None:
+    out, _, rule = shouted(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello $$$", [])
+    assert rule is contract.Rule.REDACTED
+    assert b"$" not in out
+
+
+def test_what_would_have_to_be_changed_is_not_passed_on_compressed() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx"
+    assert shouted(raw, [])[2] is contract.Rule.UPSTREAM_MALFORMED
