@@ -74,6 +74,8 @@ type calling struct {
 	Secure bool   `json:"secure"` // TLS to the target, whose name is not checked
 	Host   string `json:"host"`
 	Path   string `json:"path"`
+	Body   string `json:"body"`   // what is posted, as JSON; none for a GET
+	Bearer string `json:"bearer"` // the key that goes with it
 }
 
 // calls asks on connections that are kept, one order after another.
@@ -137,6 +139,11 @@ func (c calling) loop(end time.Time) ([]float64, error) {
 	}
 	reader := bufio.NewReader(dialled)
 	request := []byte("GET " + c.Path + " HTTP/1.1\r\nHost: " + c.Host + "\r\nAccept: */*\r\n\r\n")
+	ask := ask
+	if c.Body != "" {
+		request = c.post()
+		ask = posted
+	}
 	// The first one opens what is kept from then on, on every hop.
 	if err := ask(dialled, reader, request); err != nil {
 		return nil, err
@@ -157,6 +164,12 @@ func (c calling) loop(end time.Time) ([]float64, error) {
 		times = append(times, millis(began))
 	}
 	return times, nil
+}
+
+func (c calling) post() []byte {
+	return []byte(fmt.Sprintf(
+		"POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		c.Path, c.Host, c.Bearer, len(c.Body), c.Body))
 }
 
 func ask(dialled net.Conn, reader *bufio.Reader, request []byte) error {
