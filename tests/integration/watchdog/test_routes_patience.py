@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import os
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,10 @@ class Way(hop.Hop):
     @property
     def usable(self) -> bool:
         return True
+
+    @property
+    def limits(self) -> Any:
+        return types.SimpleNamespace(on=False)
 
     def dial(self, upstream: Any, failed: Any, *, secure: bool = False) -> None:
         self.dialled.append(upstream)
