@@ -2,8 +2,10 @@
 
 import os
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,6 +15,8 @@ from tests.support.e2e import admission, install
 from tests.support.e2e.agents import RESTRICTED, Agents
 from tests.support.e2e.api import Api
 from tests.support.e2e.world import World
+from zaum_api import contract
+from zaum_ledger.core import accounts, windows
 
 ALONE = "alone: changes, counts or reads what all share, so nothing else may run on the cluster meanwhile"
 NEEDS_WORLD = "needs the namespace that plays the internet, which only the local cluster has"
@@ -60,6 +64,18 @@ def installed(api: Api, images: dict[str, str]) -> None:
         install.found(api)
     else:
         install.install(api, images)
+
+
+@pytest.fixture
+def seasoned(api: Api, installed: None) -> None:
+    """A ledger that has run for so long that it knows what pods before those of the test may have spent.
+
+    Until then it lets each new pod begin with a spent minute. Nothing tells the end of that but time.
+    """
+    for pod in api.items("pods", install.NAMESPACE, labels=f"{contract.LABEL_COMPONENT}={contract.COMPONENT_LEDGER}"):
+        (state,) = [item["state"] for item in pod["status"]["containerStatuses"]]
+        began = datetime.fromisoformat(state["running"]["startedAt"])
+        time.sleep(max(0.0, accounts.QUIET / windows.SECOND - (datetime.now(UTC) - began).total_seconds()))
 
 
 @pytest.fixture

@@ -171,12 +171,14 @@ def failures(cases: Mapping[str, tuple[str, str]], outcomes: list[Object]) -> di
 
 
 @pytest.mark.world
+@pytest.mark.usefixtures("seasoned")
 def test_tools_of_the_shell_and_node_reach_what_the_policy_names(people: Agents) -> None:
     outcomes = done(people, "tools", SHELL, [command for command, _ in SHELLS.values()])
     assert failures(SHELLS, outcomes) == {}
 
 
 @pytest.mark.world
+@pytest.mark.usefixtures("seasoned")
 def test_libraries_and_sdks_reach_what_the_policy_names_streams_included(people: Agents) -> None:
     outcomes = done(people, "libraries", PYTHON, [source for source, _ in PYTHONS.values()])
     assert failures(PYTHONS, outcomes) == {}
@@ -219,6 +221,7 @@ except openai.APIStatusError as error:
 
 
 @pytest.mark.world
+@pytest.mark.usefixtures("seasoned")
 def test_sdks_reach_models_by_routes_with_nothing_but_what_zaum_sets(people: Agents, namespace: str) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "stringData": {"key": secrets.token_urlsafe(32)}}
     people.api.apply("secrets", secret | {"metadata": {"name": "model", "namespace": namespace}})

@@ -30,6 +30,7 @@ def killed(pod: Object) -> bool:
 
 
 @pytest.mark.world
+@pytest.mark.usefixtures("seasoned")
 def test_i07_requests_over_the_rate_are_answered_with_429_and_when_to_come_back(agents: Agents) -> None:
     limits = {"requests": {"perMinute": 2, "burst": 2}}
     wanted = [attempts.tunnel(addresses.WEBSITE_NAME)] * 4

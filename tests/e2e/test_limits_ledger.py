@@ -111,6 +111,7 @@ def usage(agents: Agents, name: str) -> Object:
 
 
 @pytest.mark.world
+@pytest.mark.usefixtures("seasoned")
 def test_i07_a_days_money_is_spent_once_over_pods_and_a_policy_of_the_same_name(agents: Agents, api: Api) -> None:
     credential(agents)
     limits = LENIENT | {"cost": {"perDay": "1.00"}}
@@ -132,6 +133,7 @@ def test_i07_a_days_money_is_spent_once_over_pods_and_a_policy_of_the_same_name(
 
 
 @pytest.mark.world
+@pytest.mark.usefixtures("seasoned")
 def test_what_is_spent_is_told_by_status_condition_events_and_the_command_line(agents: Agents, api: Api) -> None:
     limits = LENIENT | {"bytes": {"outPerHour": "64Ki"}}
     program = TUNNELS % {"host": addresses.WEBSITE_NAME}
@@ -153,6 +155,7 @@ def test_what_is_spent_is_told_by_status_condition_events_and_the_command_line(a
 
 @pytest.mark.alone
 @pytest.mark.world
+@pytest.mark.usefixtures("seasoned")
 def test_i07_without_the_ledger_nothing_is_spent_that_was_not_leased(agents: Agents, api: Api) -> None:
     credential(agents)
     pod = spender(agents, "orphan", limits=LENIENT | {"cost": {"perDay": "1000.00"}})
