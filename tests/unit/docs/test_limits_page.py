@@ -13,6 +13,7 @@ from zaum_api.v1alpha1 import defaults, redaction
 from zaum_api.v1alpha1 import limits as limits_api
 from zaum_api.v1alpha1 import policy as policies
 from zaum_api.v1alpha1 import prices as prices_api
+from zaum_ledger.core import accounts, windows
 from zaum_operator.core import books, budgets, prices
 from zaum_watchdog.core import answers
 from zaum_watchdog.core.limits import reservations
@@ -99,6 +100,7 @@ def test_every_class_and_action_of_redaction_is_named() -> None:
         f"steps of {budgets.STEP_PERCENT} % and at most every {books.LEAST_SECONDS:.0f} s",
         f"at {budgets.STEPS[0]} % (`LimitNear`) and at {budgets.STEPS[1]} %",
         f"`{ratelimit.HEADER_WARNING}` from {ratelimit.WARN_PERCENT} % on",
+        f"within {accounts.QUIET // windows.SECOND} s of the ledger's own start",
         f"port {contract.LEDGER_HEALTH_PORT}",
         f"`{documents.Meter(documents.POLICY, documents.Kind.COST, documents.Window.DAY, 1).id}`",
     ],
