@@ -6,7 +6,7 @@ than the other one takes. Nothing is stored but what the next byte decides.
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from zaum_api import contract
 from zaum_watchdog.core import (
@@ -21,7 +21,10 @@ from zaum_watchdog.core import (
     routes,
 )  # fmt: skip
 from zaum_watchdog.core.exchanges import Phase
-from zaum_watchdog.shell import brake, clock, credentials, parties, redacting, upstream
+from zaum_watchdog.shell import brake, clock, credentials, parties, upstream
+
+if TYPE_CHECKING:
+    from zaum_watchdog.shell import redacting
 
 HELD_MAX: Final = 64 * 1024
 """Bytes of a request that wait for its connection, or for the request before it."""
@@ -67,7 +70,7 @@ class Exchange(parties.User):
         shared: parties.Shared,
         asked: routes.Asked,
         credential: credentials.Credential | None,
-        redacted: redacting.Redacted | None = None,
+        redacted: "redacting.Redacted | None" = None,
     ) -> None:
         self._agent = agent
         self._shared = shared

@@ -7,20 +7,24 @@ The body waits in memory that all such exchanges share (`room`). It is sent no f
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from zaum_api import contract
-from zaum_watchdog.core import exchanges, refusals, requests, responses, routes
+from zaum_watchdog.core import exchanges, headers, refusals, requests, responses, routes
 from zaum_watchdog.core.exchanges import Phase
 from zaum_watchdog.core.metering import asked as reading
 from zaum_watchdog.core.metering import terms
-from zaum_watchdog.shell import brake, clock, credentials, exchange, metered, parties, redacting
+from zaum_watchdog.shell import brake, clock, credentials, exchange, metered, parties
+
+if TYPE_CHECKING:
+    from zaum_watchdog.shell import redacting
 
 TURN_NS: Final = 300_000
 """How long is read before others get their turn."""
 BATCH: Final = 64 * 1024
 """Bytes that are sent at once."""
 _RULE: Final = contract.Rule
+_CODING: Final = frozenset({b"content-encoding"})
 
 
 class Held(exchange.Exchange):
@@ -38,7 +42,7 @@ class Held(exchange.Exchange):
         shared: parties.Shared,
         asked: routes.Asked,
         credential: credentials.Credential | None,
-        redacted: redacting.Redacted | None,
+        redacted: "redacting.Redacted | None",
         *,
         call: metered.Call | None,
     ) -> None:
@@ -141,7 +145,7 @@ class Held(exchange.Exchange):
         return False
 
     def _take_clean(self, data: bytes | None) -> bool:
-        denied = redacting.denial(self._by) if self._by is not None else ""
+        denied = self._by.denied if self._by is not None else ""
         if denied:
             self._reading = False
             at = self.asked.route.authority
@@ -293,3 +297,13 @@ class Held(exchange.Exchange):
         super()._finish(rule, status)
         for held in (self._unread, self._clean, self._pieces):
             held.clear()
+
+
+def coded(asked: routes.Asked) -> refusals.Refusal | None:
+    """Refuse a body that is compressed, so that nothing can be looked for in it."""
+    found = headers.gathered(asked.request.headers, _CODING).get(b"content-encoding", [])
+    if all(value.lower() == b"identity" for value in found):
+        return None
+    at = asked.route.authority
+    text = "the body is compressed, so it cannot be searched for what the route redacts"
+    return refusals.Refusal(contract.Rule.REQUEST_TYPE, text, "no Content-Encoding", at.host.name, at.port)

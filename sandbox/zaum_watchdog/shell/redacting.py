@@ -3,38 +3,30 @@
 import os
 from typing import Final
 
-from zaum_api import contract, documents
-from zaum_watchdog.core import headers, records, refusals, responses, routes
-from zaum_watchdog.core.redaction import redactor, searching, vault
+from zaum_api import documents
+from zaum_watchdog.core import headers, records, responses, routes
+from zaum_watchdog.core.redaction import redactor, vault
 from zaum_watchdog.shell import prefilter
 
 _TYPE: Final = frozenset({b"content-type"})
-_CODING: Final = frozenset({b"content-encoding"})
 
 
 class Redaction:
-    """The names of this pod, and the prefilter from when a route redacts for the first time."""
+    """The names of this pod, and the prefilter. To be made when a route redacts, and not before."""
 
     def __init__(self) -> None:
         self._names = vault.Vault(os.urandom(32))
-        self._prefilter: searching.Prefilter | None = None
-
-    def prepare(self) -> None:
-        """Load what takes long."""
-        if self._prefilter is None:
-            self._prefilter = prefilter.load()
+        self._prefilter = prefilter.load()
 
     def of(self, route: routes.Route) -> "Redacted | None":
         """Give what redacts an exchange on a route, None where its bodies pass as they are."""
         wanted = route.config.redact
         if wanted is None or not wanted.active:
             return None
-        self.prepare()
         return Redacted(wanted, self)
 
     def redactor(self, plan: redactor.Plan, form: redactor.Format) -> redactor.Redactor:
         """Make one for a body."""
-        assert self._prefilter is not None
         return redactor.Redactor(plan, form, self._names, self._prefilter)
 
 
@@ -54,12 +46,13 @@ class Redacted:
         """Say whether anything is done to requests."""
         return self._wanted.request.active or self._wanted.restore
 
-    def request(self, found: headers.Headers) -> redactor.Redactor | None:
+    def request(self, found: headers.Headers) -> "Filter | None":
         """Give what the request's body goes through, by its headers."""
         plan = redactor.request(self._wanted)
-        if not plan.idle:
-            self._request = self._shared.redactor(plan, _form(found))
-        return self._request
+        if plan.idle:
+            return None
+        self._request = self._shared.redactor(plan, _form(found))
+        return Filter(self._request)
 
     def answer(self, answer: responses.Answer) -> "Filter | None":
         """Give what the answer's body goes through."""
@@ -91,7 +84,8 @@ class Filter:
     @property
     def denied(self) -> str:
         """Say what is in it that may not pass."""
-        return denial(self._by)
+        kind = self._by.findings.denied
+        return f"it holds a value of the class {kind.value}, which the route denies" if kind is not None else ""
 
     def feed(self, piece: bytes) -> bytes:
         """Take a piece."""
@@ -100,22 +94,6 @@ class Filter:
     def end(self) -> bytes:
         """Give all that is left."""
         return self._by.end()
-
-
-def coded(asked: routes.Asked) -> refusals.Refusal | None:
-    """Refuse a body that is compressed, so that nothing can be looked for in it."""
-    found = headers.gathered(asked.request.headers, _CODING).get(b"content-encoding", [])
-    if all(value.lower() == b"identity" for value in found):
-        return None
-    at = asked.route.authority
-    text = "the body is compressed, so it cannot be searched for what the route redacts"
-    return refusals.Refusal(contract.Rule.REQUEST_TYPE, text, "no Content-Encoding", at.host.name, at.port)
-
-
-def denial(by: redactor.Redactor) -> str:
-    """Say what is in a body for which nothing of it may pass; empty while nothing is."""
-    kind = by.findings.denied
-    return f"it holds a value of the class {kind.value}, which the route denies" if kind is not None else ""
 
 
 def _form(found: headers.Headers) -> redactor.Format:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zaum_api import contract
 from zaum_watchdog.core import (
@@ -25,13 +26,15 @@ from zaum_watchdog.shell import (
     metered,
     parties,
     pool,
-    redacting,
     room,
     route_side,
     trust,
     upstream,
     watch,
 )  # fmt: skip
+
+if TYPE_CHECKING:
+    from zaum_watchdog.shell import redacting
 
 
 class Routes:
@@ -44,7 +47,7 @@ class Routes:
         self._trust = trust.Trust(shared.loop)
         self._credentials = credentials.Credentials(directory)
         self._sides: set[route_side.RouteSide] = set()
-        self._redaction = redacting.Redaction()
+        self._redaction: redacting.Redaction | None = None
         self._terms: dict[str, terms.Terms] = {}
         self._untrusted = ""
         self.limits = shared.limits
@@ -73,7 +76,7 @@ class Routes:
         known = changed.routed
         self._terms = terms.table(changed.config)
         if any(route.config.redact is not None and route.config.redact.active for route in known.values()):
-            self._redaction.prepare()
+            self._redact()
         for side in [*self._sides]:
             if side.asked is not None and not decisions.stands(known, side.asked):
                 side.cut(contract.Rule.CONFIG_REMOVED)
@@ -81,6 +84,13 @@ class Routes:
         if any(route.config.tls for route in known.values()) and self._trust.want(changed.config.upstream_ca_pem):
             self._pool.clear()
         self.poll()
+
+    def _redact(self) -> None:
+        """Load what redacts, for the first route that does: it is heavy."""
+        if self._redaction is None:
+            from zaum_watchdog.shell import redacting  # noqa: PLC0415
+
+            self._redaction = redacting.Redaction()
 
     def poll(self) -> None:
         """Read the credentials that were rotated."""
@@ -145,7 +155,7 @@ class Routes:
 
     def _made(self, side: route_side.RouteSide, asked: decisions.Asked) -> exchange.Exchange | refusals.Refusal:
         """Decide whether the request has to be read before it leaves."""
-        credential, redacted = self._credentials.of(asked.route), self._redaction.of(asked.route)
+        credential, redacted = self._credentials.of(asked.route), self._redacted(asked.route)
         at = self._terms.get(asked.route.name)
         endpoint = terms.begin(at, asked) if at is not None else endpoints.Other.FREE
         if isinstance(endpoint, refusals.Refusal):
@@ -156,7 +166,10 @@ class Routes:
             return held.Held(side, self, asked, credential, redacted, call=metered.Call(endpoint, at))
         if redacted is None or not asked.request.length or not redacted.reads_requests:
             return exchange.Exchange(side, self, asked, credential, redacted)
-        return redacting.coded(asked) or held.Held(side, self, asked, credential, redacted, call=None)
+        return held.coded(asked) or held.Held(side, self, asked, credential, redacted, call=None)
+
+    def _redacted(self, route: decisions.Route) -> "redacting.Redacted | None":
+        return self._redaction.of(route) if self._redaction is not None else None
 
     def terms(self, route: decisions.Route) -> terms.Terms | None:
         """Give what is metered on a route by now."""
