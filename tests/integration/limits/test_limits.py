@@ -240,3 +240,15 @@ def test_i07_a_pod_that_ends_gives_back_what_it_has_not_spent(
     assert first.stop() == 0
     assert time.monotonic() - began < 2
     assert used(service, pods.api, OUT) == echo.received, "and not a byte more"
+
+
+def test_i07_an_idle_tunnel_holds_nothing(
+    service: ledger.Process, pods: Pods, authority: Authority, echo: world.Echo
+) -> None:
+    with opened(ready(pods.start(), 0), authority) as tunnel:
+        pour(tunnel, 100_000)
+        deadline = time.monotonic() + 40
+        while used(service, pods.api, OUT) != echo.received:
+            assert time.monotonic() < deadline, "what it does not use is everybody's again"
+            time.sleep(0.5)
+        assert pour(tunnel, 100_000) == 7 * 16_384, "and it goes on"
