@@ -81,8 +81,8 @@ class Figures:
         """Take the medians, ratios between neighbours."""
 
         def ratio(attribute: str, one: str, other: str) -> float:
-            pairs = ((getattr(r.pushed[one], attribute), getattr(r.pushed[other], attribute)) for r in rounds)
-            return statistics.median(mine / others for mine, others in pairs)
+            pairs = ((dataclasses.asdict(r.pushed[one]), dataclasses.asdict(r.pushed[other])) for r in rounds)
+            return statistics.median(float(mine[attribute] / others[attribute]) for mine, others in pairs)
 
         def median(name: str, at: int) -> float:
             return statistics.median(one.added[name][at] for one in rounds)

@@ -28,7 +28,7 @@ def installed(cache: Path) -> Path:
     if not ready.exists():
         print(f"  installing LiteLLM into {folder}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [folder / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         subprocess.run([*pip, "--require-hashes", "-r", REQUIREMENTS], check=True)
         ready.touch()
     return program
