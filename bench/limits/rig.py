@@ -63,8 +63,9 @@ class Way:
 class Rig:
     """All of them, until the stack is closed; LiteLLM only by `beside`."""
 
-    def __init__(self, stack: contextlib.ExitStack, folder: Path) -> None:
-        self._stack, self._folder = stack, folder
+    def __init__(self, stack: contextlib.ExitStack, folder: Path, *, minutely: bool = True) -> None:
+        """Start all; `minutely`: tokens of a minute are limited too, for which `await_minute` waits a minute."""
+        self._stack, self._folder, self._minutely = stack, folder, minutely
         self._authority = Authority(folder)
         self._certificates = [self._pem(name) for name in (HOST, NEAR, contract.GATEWAY_TLS_NAME)]
         api = ledger.FakeApi()
@@ -186,7 +187,9 @@ class Rig:
         if not metered:
             return config
         peer = documents.LedgerPeer(contract.LEDGER_TLS_NAME, contract.LEDGER_PORT, pem)
-        return dataclasses.replace(config, limits=documents.Limits(meters, 1, 1), ledger=peer)
+        return dataclasses.replace(
+            config, limits=documents.Limits(meters if self._minutely else meters[1:], 1, 1), ledger=peer
+        )
 
     def ask(self, way: Way, kind: str, *, seconds: float, concurrency: int, rate: float) -> dict[str, float]:
         """Run one load; raise when a request failed."""

@@ -34,9 +34,7 @@ Harm = Callable[[], None]
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with contextlib.ExitStack() as stack:
-        made = Rig(stack, tmp_path_factory.mktemp("hygiene"))
-        made.await_minute()
-        yield made
+        yield Rig(stack, tmp_path_factory.mktemp("hygiene"), minutely=False)
 
 
 def dial(way: Way) -> socket.socket:
