@@ -170,7 +170,9 @@ def test_the_ledgers_name_leads_to_our_service_alone_and_is_never_looked_up() ->
         assert named == {"name": ":authority", "string_match": {"exact": decisions.LEDGER}}
         assert first["route"]["cluster"] == "ledger"
         assert [route["route"]["cluster"] for route in others] == ["services", "outside"], "the control: others are"
-        assert "envoy.filters.http.ext_authz" not in first.get("typed_per_filter_config", {}), "and the authorizer is asked"
+        assert "envoy.filters.http.ext_authz" not in first.get("typed_per_filter_config", {}), (
+            "and the authorizer is asked"
+        )
     cluster = clusters()["ledger"]
     endpoint = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
     assert endpoint == {"address": f"{contract.LEDGER_SERVICE}.ns.svc.dom", "port_value": contract.LEDGER_PORT}
