@@ -21,7 +21,7 @@ from zaum_watchdog.core import (
     routes,
 )  # fmt: skip
 from zaum_watchdog.core.exchanges import Phase
-from zaum_watchdog.shell import brake, clock, credentials, parties, upstream
+from zaum_watchdog.shell import brake, clock, credentials, parties, reserving, upstream
 
 if TYPE_CHECKING:
     from zaum_watchdog.shell import redacting
@@ -46,12 +46,11 @@ class Exchange(parties.User):
         "_held",
         "_later_down",
         "_later_up",
-        "_lining_up",
-        "_number",
         "_over",
         "_pooled",
         "_redacted",
         "_relaying",
+        "_reserving",
         "_sent",
         "_shared",
         "_told",
@@ -83,11 +82,10 @@ class Exchange(parties.User):
         self._later_down = b""
         self._again = False
         """What came of the answer is still being taken apart."""
-        self._lining_up = False
-        self._number = 0
         self._redacted = redacted
         self._connection: upstream.Connection | None = None
         self._over: bool | None = None
+        self._reserving = reserving.Reserving(agent, shared.limits)
         self._pooled = False
         self._sent = False
         self._relaying = relaying.Relaying(
@@ -161,15 +159,10 @@ class Exchange(parties.User):
     # What it uses of limits.
 
     def _reserve(self, amounts: Mapping[str, int], until: int = 0) -> None:
-        self._number = self._shared.limits.number()
-        self._lining_up = True
-        at = self.asked.route.authority
-        self._shared.limits.reserve(self._number, amounts, self._reserved, at=at, until=until)
-        if self._lining_up and self._agent.phase is not Phase.READING:
-            self._agent.enter(Phase.READING)
+        self._reserving.ask(amounts, self._reserved, at=self.asked.route.authority, until=until)
 
     def _reserved(self, refused: refusals.Refusal | None) -> None:
-        self._lining_up = False
+        self._reserving.waiting = False
         if refused is None:
             self._settle_requests()
         elif self._shared.limits.reported(refused):
@@ -181,7 +174,7 @@ class Exchange(parties.User):
 
     def _settle_requests(self) -> None:
         """Hold nothing while it goes on: a request is spent when it is reserved."""
-        self._shared.limits.settle(self._number)
+        self._reserving.settle()
 
     def _would_deny(self, rule: contract.Rule) -> None:
         self.asked = dataclasses.replace(self.asked, would_deny=self.asked.would_deny or rule)
@@ -463,8 +456,7 @@ class Exchange(parties.User):
         if self.done:
             return
         self.done = True
-        if self._lining_up:
-            self._shared.limits.give_up(self._number)
+        self._reserving.give_up()
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -197,7 +197,7 @@ class Held(exchange.Exchange):
 
     def _reserved(self, refused: refusals.Refusal | None) -> None:
         if refused is not None and self._call is not None and self._call.shorten(refused):
-            self._lining_up = False
+            self._reserving.waiting = False
             self._ask_for(self._call)
         else:
             super()._reserved(refused)
@@ -207,12 +207,12 @@ class Held(exchange.Exchange):
             super()._settle_requests()
 
     def _settle(self, call: metered.Call) -> None:
-        if self._lining_up:
+        if self._reserving.waiting:
             return
         charge = call.settle(left=self._sent, status=self.status, whole=self._whole_answer)
         limits, route = self._shared.limits, self.asked.route
         used = limits.amounts(route.authority.host.name, route=route.name, tokens=charge.tokens, cost=charge.cost)
-        limits.settle(self._number, dict.fromkeys(self._amounts, 0) | used)
+        self._reserving.settle(dict.fromkeys(self._amounts, 0) | used)
         limits.tokens += charge.tokens
         limits.cost += charge.cost
 

@@ -3,11 +3,11 @@
 import asyncio
 from typing import Final
 
-from zaum_api import contract, documents
+from zaum_api import contract
 from zaum_egress import client_hello, hosts
 from zaum_watchdog.core import answers, gateway_answer, heads, phases, policy, records
 from zaum_watchdog.core.phases import SECOND, Phase
-from zaum_watchdog.shell import clock, flow, gateway_side, hop, llhttp, watch, wire
+from zaum_watchdog.shell import clock, gates, gateway_side, hop, llhttp, watch, wire
 
 RETRY_SECONDS: Final = (0.05, 0.5)
 """Pauses before a CONNECT that the gateway did not answer is tried once more, and once again."""
@@ -19,14 +19,11 @@ class AgentSide(asyncio.Protocol):
 
     __slots__ = (
         "_call",
-        "_full",
+        "_gates",
         "_held",
         "_hello",
         "_hop",
-        "_in",
-        "_lost",
         "_moved",
-        "_out",
         "_since",
         "_tries",
         "_watch",
@@ -34,6 +31,7 @@ class AgentSide(asyncio.Protocol):
         "choked",
         "counted",
         "down",
+        "full",
         "held_down",
         "phase",
         "started",
@@ -53,9 +51,8 @@ class AgentSide(asyncio.Protocol):
         self._tries = 0
         self._call = 0
         """Waits for the ledger under this number; 0: it does not wait."""
-        self._out: flow.Flow | None = None
-        self._in: flow.Flow | None = None
-        self._full = self._lost = False
+        self._gates: gates.Gates | None = None
+        self.full = False
         self.choked = False
         self.phase = Phase.HEAD
         self.authority: hosts.Authority | None = None
@@ -100,13 +97,13 @@ class AgentSide(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Stop reading from the other side until this one has taken what is queued."""
-        self._full = True
+        self.full = True
         if self.upstream is not None:
             self.upstream.pause()
 
     def resume_writing(self) -> None:
         """Read from the other side again."""
-        self._full = False
+        self.full = False
         if self.upstream is not None and not self.held_down:
             self.upstream.resume()
 
@@ -255,65 +252,14 @@ class AgentSide(asyncio.Protocol):
         """Let bytes pass no further than they are reserved from here on, those included that have come."""
         assert self.authority is not None
         assert self.upstream is not None
-        ours, at, far = self._watch.limits, self.authority, self.upstream.transport
-        self._out = flow.Flow(ours, at, documents.Kind.BYTES_OUT, self._spent)
-        self._in = flow.Flow(ours, at, documents.Kind.BYTES_IN, self._spent)
-        self.transport.gate = self._out
-        if isinstance(far, wire.Wire):
-            far.gate = self._in
-        else:
-            self.choked = True
-        self._held = first
-        self._go_up()
-        if self.phase is _SPLICED and self.held_down:
-            self._go_down()
-
-    def _go_up(self) -> None:
-        """Send what is held, before anything else is read."""
-        gate, far = self._out, self.upstream
-        while self._held and gate is not None and far is not None and self.phase is _SPLICED:
-            room = gate.room(len(self._held))
-            if not room:
-                self.transport.pause_reading()
-                gate.wait(self._go_on_up)
-                return
-            piece, self._held = self._held[:room], self._held[room:]
-            gate.used(room)
-            self.up += room
-            far.transport.write(piece)
-
-    def _go_on_up(self) -> None:
-        self._go_up()
-        if not self._held and self.phase is _SPLICED and not self._lost:
-            self.transport.resume_reading()
+        self.choked = not isinstance(self.upstream.transport, wire.Wire)
+        self._gates = opened = gates.Gates(self, self._watch.limits, self.authority, self._spent)
+        opened.open(first)
 
     def come_down(self, data: bytes) -> None:
         """Take what came by a connection that reads without asking."""
-        waits = bool(self.held_down)
-        self.held_down += data
-        if not waits:
-            self._go_down()
-
-    def _go_down(self) -> None:
-        """Hand down what is held, and read on only behind it."""
-        gate = self._in
-        while self.held_down and gate is not None and self.phase is _SPLICED:
-            room = gate.room(len(self.held_down))
-            if not room:
-                if self.upstream is not None:
-                    self.upstream.pause()
-                gate.wait(self._go_down)
-                return
-            piece, self.held_down = self.held_down[:room], self.held_down[room:]
-            gate.used(room)
-            self.down += room
-            self.transport.write(piece)
-        if self.phase is not _SPLICED:
-            return
-        if self._lost:
-            self._end_lost()
-        elif self.upstream is not None and not self._full:
-            self.upstream.resume()
+        if self._gates is not None:
+            self._gates.come_down(data)
 
     def _spent(self, refused: policy.Refusal) -> None:
         """End for want of bytes; in the mode Report only count it."""
@@ -367,13 +313,13 @@ class AgentSide(asyncio.Protocol):
         if self.phase is Phase.ASKED:
             if not self._again():
                 self._decline(contract.Rule.GATEWAY_UNAVAILABLE, "the gateway hung up without an answer")
-        elif self.phase is _SPLICED and self.held_down:
-            self._lost = True  # All of it is here, and waits for its turn.
-            self.transport.pause_reading()
+        elif self.phase is _SPLICED and self._gates is not None and self.held_down:
+            self._gates.lose()
         elif self.phase is not Phase.ENDED:
-            self._end_lost()
+            self.end_lost()
 
-    def _end_lost(self) -> None:
+    def end_lost(self) -> None:
+        """End as the gateway's side has ended."""
         self._finish(None)
         self.transport.close()
 
@@ -418,10 +364,9 @@ class AgentSide(asyncio.Protocol):
         if self._call:
             self._watch.limits.give_up(self._call)
             self._call = 0
-        for way in (self._out, self._in):
-            if way is not None:
-                way.close()
-        self._out = self._in = None
+        if self._gates is not None:
+            self._gates.close()
+            self._gates = None
         if self.counted:
             self.counted = False
             self._watch.tunnels -= 1
