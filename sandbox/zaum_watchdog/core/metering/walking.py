@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from zaum_watchdog.core.metering import whole
 from zaum_watchdog.core.metering.places import NOTHING, UNREAD, Place, Problem, Seen
 
 SLICE: Final = 16 * 1024
@@ -41,6 +42,7 @@ _NUMBERS: Final = re.compile(rb"(?:[ \t\n\r]*+,[ \t\n\r]*+" + _NUMBER + rb")*+")
 _STRING, _OPENING, _SCALAR = 1, 2, 3
 _CLOSER: Final = {b"{": 125, b"[": 93}
 _OBJECT: Final = 125
+_LAST: Final = frozenset({b"}", b"\n"})
 _PASSED_OVER: Final = Problem("", "")
 
 
@@ -92,6 +94,8 @@ class Walker:
         """Look at `data` from `at` on; give the place up to which it was: the rest is to be fed again."""
         if self.problem is not None:
             return len(data)
+        if not at and not self._base and not self._buffer and self._read_whole(data):
+            return len(data)
         taken = data[at : at + SLICE]
         self._base += self._at
         self._buffer = self._buffer[self._at :] + taken
@@ -104,6 +108,19 @@ class Walker:
         left = len(self._buffer) - self._at
         self._buffer = self._buffer[: self._at]
         return at + len(taken) - left
+
+    def _read_whole(self, data: bytes) -> bool:
+        """Read a small document that came in one piece, without steps, if it is surely fine."""
+        if data[-1:] not in _LAST or self._step != self._opening:
+            return False
+        found = whole.read(self._root, data)
+        if found is None:
+            return False
+        self.values, self.tallies = found
+        self._base = len(data)
+        self.done = True
+        self._step = self._trailing
+        return True
 
     @property
     def passed_over(self) -> bool:

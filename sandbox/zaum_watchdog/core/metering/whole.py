@@ -1,0 +1,206 @@
+"""Read a small document that is all there in one go: what `walking` finds in it, for a fraction of its steps.
+
+Only what is surely fine is read here. Whatever is not, or may not be, gives None, and `walking` says what is wrong:
+no verdict is this module's own. What nobody looks into is left to the parser of `json`, which is strict but for what
+the hooks below refuse; as latin-1 it has a character for each byte.
+"""
+
+import json
+import re
+from collections import Counter
+from typing import Final, Never
+
+from zaum_watchdog.core.metering.places import NOTHING, UNREAD, Place, Seen
+
+BYTES_MAX: Final = 16 * 1024
+TOKENS_MAX: Final = 512
+"""Commas and brackets, also those within strings: so that it takes no longer than others may wait."""
+DEPTH_MAX: Final = 64
+KEY_MAX: Final = 64
+"""Characters of a name. Written with escapes it has no more than 12 bytes for each."""
+SPACE_MAX: Final = 128
+SCALAR_MAX: Final = 64
+KEPT_MAX: Final = 512
+
+_SPACES: Final = rb"[ \t\n\r]*+"
+_CHARACTERS: Final = rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*+'
+_PLAIN: Final = (
+    rb'("' + _CHARACTERS + rb'"|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null)' + _SPACES
+)
+_MEMBER: Final = re.compile(
+    _SPACES + rb'"([^"\\\x00-\x1f]{0,64}+)"[ \t\n\r]{0,128}+:' + _SPACES + rb"(?:" + _PLAIN + rb"([,}])|([{\[]))"
+)
+_ITEM: Final = re.compile(_SPACES + rb"(?:" + _PLAIN + rb"([,\]])|([{\[]))")
+_AFTER: Final = re.compile(_SPACES + rb"([,}\]])")
+_NOTHING_IN_IT: Final = re.compile(_SPACES + rb"([}\]])")
+_SPACE: Final = re.compile(_SPACES)
+_WIDE: Final = re.compile(rb"[ \t\n\r]{%d}" % SPACE_MAX)
+_QUOTE: Final = 34
+_BRACE: Final = 123
+_COMMA: Final = 44
+
+
+class _UnsureError(ValueError):
+    """It may not be fine."""
+
+
+def _members(pairs: list[tuple[str, object]]) -> None:
+    for key, _ in pairs:
+        if len(key) > KEY_MAX:
+            raise _UnsureError
+
+
+def _number(text: str) -> None:
+    if len(text) > SCALAR_MAX:
+        raise _UnsureError
+
+
+def _constant(_: str) -> Never:
+    raise _UnsureError
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_members, parse_int=_number, parse_float=_number, parse_constant=_constant
+)
+
+
+def read(root: Place, data: bytes) -> "tuple[dict[str, Seen], Counter[str]] | None":
+    """Give the values that are wanted and the tallies; None: let `walking` read it."""
+    brackets = data.count(b"{") + data.count(b"[")
+    if len(data) > BYTES_MAX or brackets + data.count(b",") > TOKENS_MAX or _WIDE.search(data) is not None:
+        return None
+    reading = _Reading(data, brackets <= DEPTH_MAX)
+    try:
+        end = reading.document(root)
+    except (_UnsureError, json.JSONDecodeError, RecursionError):
+        return None
+    return (reading.values, reading.tallies) if _SPACE.fullmatch(data, end) is not None else None
+
+
+class _Reading:
+    __slots__ = ("_data", "_shallow", "_text", "tallies", "values")
+
+    def __init__(self, data: bytes, shallow: bool) -> None:
+        self._data = data
+        self._shallow = shallow
+        """There are too few brackets to nest too deep."""
+        self._text = ""
+        self.values: dict[str, Seen] = {}
+        self.tallies: Counter[str] = Counter()
+
+    def document(self, root: Place) -> int:
+        start = _SPACE.match(self._data).end()  # type: ignore[union-attr]  # it matches nothing too
+        if self._data[start : start + 1] != b"{":
+            raise _UnsureError
+        return self._open(start, root, "", 1)
+
+    def _open(self, start: int, place: Place, path: str, depth: int) -> int:
+        """Read an object or list, and give its end."""
+        if place is UNREAD:
+            return self._skip(start, depth)
+        if place.refused or depth > DEPTH_MAX:
+            raise _UnsureError
+        if self._data[start] == _BRACE:
+            if place.members is None:
+                raise _UnsureError
+            end = self._object(start + 1, place, path, depth)
+        else:
+            if place.items is None:
+                raise _UnsureError
+            end = self._list(start + 1, place.items, f"{path}[]", depth)
+        if place.kept:
+            self.values[path] = Seen(self._data[start : start + 1], start, end)
+        return end
+
+    def _object(self, at: int, place: Place, path: str, depth: int) -> int:
+        data, members, other = self._data, place.members or {}, place.other or UNREAD
+        seen: dict[bytes, Seen] = {}
+        none = _NOTHING_IN_IT.match(data, at)
+        closed = none is not None and none[1] == b"}"
+        if closed and none is not None:
+            at = none.end()
+        while not closed:
+            found = _MEMBER.match(data, at)
+            if found is None:
+                raise _UnsureError
+            key, raw, mark, bracket = found.groups()
+            if key in seen:
+                raise _UnsureError
+            inner = members.get(key) or other
+            at = found.end()
+            if bracket is None:
+                seen[key] = NOTHING if inner is UNREAD and raw[0] == _QUOTE else self._take(found, inner, path, key)
+            else:
+                start = at - 1
+                seen[key] = NOTHING if inner is UNREAD else Seen(bracket, start, 0)
+                at = self._open(start, inner, _joined(path, key), depth + 1)
+                mark, at = self._after(at)
+            closed = mark == b"}"
+            if not closed and mark != b",":
+                raise _UnsureError
+        if place.check is not None and place.check(seen, self.tallies):
+            raise _UnsureError
+        return at
+
+    def _list(self, at: int, place: Place, path: str, depth: int) -> int:
+        data = self._data
+        none = _NOTHING_IN_IT.match(data, at)
+        if none is not None:
+            if none[1] != b"]":
+                raise _UnsureError
+            return none.end()
+        while True:
+            found = _ITEM.match(data, at)
+            if found is None:
+                raise _UnsureError
+            mark: bytes | None = found[2]
+            at = found.end()
+            if mark is None:
+                at = self._open(at - 1, place, path, depth + 1)
+                mark, at = self._after(at)
+            else:
+                self._judged(found[1], found.start(1), place, path)
+            if mark == b"]":
+                return at
+            if mark != b",":
+                raise _UnsureError
+
+    def _after(self, at: int) -> tuple[bytes, int]:
+        found = _AFTER.match(self._data, at)
+        if found is None:
+            raise _UnsureError
+        return found[1], found.end()
+
+    def _take(self, found: re.Match[bytes], place: Place, path: str, key: bytes) -> Seen:
+        name = _joined(path, key) if place.kept else ""
+        return self._judged(found[2], found.start(2), place, name)
+
+    def _judged(self, raw: bytes, start: int, place: Place, path: str) -> Seen:
+        """Take a value that is no object and no list."""
+        if raw[0] != _QUOTE and len(raw) > SCALAR_MAX:
+            raise _UnsureError
+        if place is UNREAD:
+            return NOTHING
+        seen = Seen(raw if len(raw) <= KEPT_MAX else raw[:KEPT_MAX], start, start + len(raw))
+        if place.refused and raw not in {b"null", b"false"}:
+            raise _UnsureError
+        if place.kept:
+            self.values[path] = seen
+        if place.judge is not None and place.judge(seen, self.tallies):
+            raise _UnsureError
+        return seen
+
+    def _skip(self, start: int, depth: int) -> int:
+        """Pass over what nobody looks into."""
+        self._text = self._text or self._data.decode("latin-1")
+        end = _DECODER.raw_decode(self._text, start)[1]
+        if not self._shallow:
+            brackets = self._data.count(b"{", start, end) + self._data.count(b"[", start, end)
+            if brackets > DEPTH_MAX - depth:
+                raise _UnsureError
+        return end
+
+
+def _joined(path: str, key: bytes) -> str:
+    name = key.decode("utf-8", "replace")
+    return f"{path}.{name}" if path else name

@@ -1,0 +1,149 @@
+"""A small document in one piece is read at once, and nobody can tell: the same is found, and refused."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from zaum_watchdog.core.metering import answered, anthropic_shapes, asked, openai_shapes, walking, whole
+from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Problem, Seen
+
+DEEP = Place(
+    kept=True, members={b"b": KEPT, b"list": Place(kept=True, items=Place(members={b"x": KEPT}))}, other=UNREAD
+)
+ROOTS = {
+    "chat": asked._rooted(openai_shapes.CHAT),
+    "responses": asked._rooted(openai_shapes.RESPONSES),
+    "embeddings": asked._rooted(openai_shapes.EMBEDDINGS),
+    "messages": asked._rooted(anthropic_shapes.MESSAGES),
+    "model": asked._rooted(asked._MODEL_ALONE),
+    "answer": answered._BODY,
+    "deep": Place(members={b"a": KEPT, b"in": DEEP, b"no": Place(refused="is not wanted")}, other=UNREAD),
+    "any": UNREAD,
+}
+NAMES = (  # noqa: SIM905  # they read better so
+    "model messages content type text image_url url role max_tokens max_completion_tokens n stream stream_options "
+    "include_usage tools input thinking budget_tokens usage prompt_tokens completion_tokens total_tokens message "
+    "response service_tier a b in list x no metadata user system cache_control ttl id output audio \u00e9\u4e16"
+).split()
+TEXTS = (
+    "world-1",
+    "text",
+    "user",
+    "",
+    "data:image/png;base64,AA",
+    "auto",
+    "ephemeral",
+    "1h",
+    'x"y\\',
+    "\u00e9\n\u4e16",
+    "function",
+)
+LEAVES = (
+    st.none() | st.booleans() | st.integers(-3, 10**9) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(TEXTS) | st.sampled_from(("y" * 600, "[" * 70, 10**70))
+)  # fmt: skip
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5),
+    max_leaves=24,
+)
+DOCUMENTS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=8)
+SPLINTERS = (
+    b"", b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b" ", b"\n", b"\t" * 130, b"0", b"-", b".", b"e5", b"NaN",
+    b"Infinity", b"-Infinity", b"null", b"\x00", b"\x1f", b"\x7f", b"\xff", b"\xc3", b"\xef\xbb\xbf", b"\\u00e9",
+    b"\\ud83d\\ude00", b"\\ud83d", b"\\u12", b"\\/", b'"model":1,', b'"a":1,', b'"m\\u006fdel":"x",',
+    b'"x":' + b"[" * 66,
+    b"[" * 63 + b"]" * 63, b'"' + b"k" * 1030 + b'":1,', b'"' + b"\\u006b" * 200 + b'":1,',
+    b'"k":"' + b"k" * 513 + b'",',
+    b'"z":{"q":1,"q":2},', b'"z":' + b"9" * 65 + b",", b'"z":[1,' + b"9" * 65 + b"],", b'"z":[{"k":{}}],', b"true",
+    b'"z":"' + b"v" * 510 + b'",', b'"stream_options":{},', b'"usage":{"prompt_tokens":1},', b'"no":false,',
+    b"\x0c", b"\xa0", b"\xe2\x80\xa8", b"1.", b"01", b"+1", b"1E+2", b"/**/", b'"z":[' + b"{}," * 300 + b"1],",
+)  # fmt: skip
+
+
+class Stepwise(walking.Walker):
+    """Takes every token by a step."""
+
+    __slots__ = ()
+
+    def _read_whole(self, data: bytes) -> bool:
+        return False
+
+
+Found = tuple[dict[str, Seen], Counter[str], Problem | None, bool]
+
+
+def found(walker: walking.Walker, *pieces: bytes) -> Found:
+    for piece in pieces:
+        at = 0
+        while at < len(piece):
+            at = walker.feed(piece, at)
+    walker.end()
+    if walker.problem is not None:  # What was found until then is of no use to anybody.
+        return {}, Counter(), walker.problem, walker.done
+    return walker.values, walker.tallies, None, walker.done
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> bytes:
+    """Write a document in one of the ways of writing it, and break it in some places, or in none."""
+    document: Any = draw(DOCUMENTS)
+    indent, ascii_only = draw(st.sampled_from((None, None, 2))), draw(st.booleans())
+    separators = draw(st.sampled_from(((",", ":"), (", ", ": "), (" ,", " :\r\n"))))
+    text = json.dumps(document, indent=indent, ensure_ascii=ascii_only, separators=separators).encode()
+    for _ in range(draw(st.integers(0, 3))):
+        start = draw(st.integers(0, len(text)))
+        # Where a member may begin, most of the time: there a splinter may be fine.
+        start = text.rfind(b"{", 0, start) + 1 if draw(st.booleans()) else start
+        text = text[:start] + draw(st.sampled_from(SPLINTERS)) + text[start + draw(st.sampled_from((0, 0, 1, 3))) :]
+    return text + draw(st.sampled_from((b"", b"", b"\n", b" ", b"}", b"x")))
+
+
+@settings(max_examples=400, deadline=None)
+@given(root=st.sampled_from(sorted(ROOTS)), text=texts(), behind=st.sampled_from((b"", b" ", b"}", b"\n\n", b"{}")))
+@example("deep", b'{"z":' + b"[" * 63 + b"]" * 63 + b"}", b"")
+@example("deep", b'{"z":' + b"[" * 64 + b"]" * 64 + b"}", b"")
+@example("deep", b'{"z":{"q":1,"q":2},"a":1}', b"")
+@example("deep", b'{"a":1,"a":1}', b"")
+@example("deep", b'{"a":"' + b"v" * 510 + b'"}', b"")
+@example("deep", b'{"a":"' + b"v" * 511 + b'"}', b"")
+@example("any", b'{"z":[1,' + b"9" * 65 + b"]}", b"")
+@example("any", b'{"z":{"' + b"\\ud83d\\ude00" * 84 + b'":1}}', b"")
+@example("any", b'{"z":{"' + b"\\ud83d\\ude00" * 86 + b'":1}}', b"")
+def test_i07_a_document_read_at_once_is_found_and_refused_as_it_is_step_by_step(
+    root: str, text: bytes, behind: bytes
+) -> None:
+    place = ROOTS[root]
+    assert found(walking.Walker(place), text, behind) == found(Stepwise(place), text, behind)
+
+
+@pytest.mark.parametrize(
+    ("root", "text"),
+    [
+        ("chat", b'{"model": "m", "messages": [{"role": "user", "content": "Say, [it]"}], "temperature": 0.2}'),
+        (
+            "messages",
+            b'{"model":"m","max_tokens":5,"messages":[{"role":"user","content":[{"type":"text","text":"x"}]}]}',
+        ),
+        ("answer", b'{"id":"x","choices":[{"message":{"content":"\xc3\xa9"}}],"usage":{"prompt_tokens":3}}\n'),
+    ],
+)
+def test_what_clients_and_providers_write_is_read_at_once(root: str, text: bytes) -> None:
+    assert whole.read(ROOTS[root], text) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"z":"' + b"x" * whole.BYTES_MAX + b'"}',
+        b'{"z":[' + b"1," * whole.TOKENS_MAX + b"1]}",
+        b'{"z":' + b"[" * whole.TOKENS_MAX + b"]" * whole.TOKENS_MAX + b"}",
+        b'{"z":1' + b" " * whole.SPACE_MAX + b"}",
+    ],
+)
+def test_what_would_take_long_is_left_to_the_steps(text: bytes) -> None:
+    assert whole.read(UNREAD, text) is None
