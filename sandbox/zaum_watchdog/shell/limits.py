@@ -62,6 +62,8 @@ class Limits:
         self._lent = 0
         self._heard = False
         self._ids: dict[str, documents.Meter] = {}
+        self._routed: dict[tuple[str, str], tuple[tuple[str, int], ...]] = {}
+        """What `_named` gave by host and route, of the document in force."""
         self._place: shares.Place | None = None
         self._connections = connections
         self.flows: set[Flow] = set()
@@ -101,12 +103,26 @@ class Limits:
         """
         if self.books is None:
             return {}
+        uses = 1, tokens, tokens, cost
+        found = {name: uses[kind] for name, kind in self._named(host, route) if uses[kind]}
+        found[_PLACES] = 0 if route else 1
+        return found
+
+    def _named(self, host: str, route: str) -> tuple[tuple[str, int], ...]:
+        """Name the meters of one request, each with its place among _KINDS."""
+        known = self._routed.get((host, route))
+        if known is not None:
+            return known
         scopes = [documents.POLICY, *([f"route/{route}"] if route else ()), *_hosts(host)]
-        uses = ((_REQUESTS, 1), (_TOKENS_MINUTE, tokens), (_TOKENS_DAY, tokens), (_COST, cost))
-        found = {
-            name: amount for scope in scopes for kind, amount in uses if amount and (name := scope + kind) in self._ids
-        }
-        return found | {documents.POLICY + _CONNECTIONS: 0 if route else 1}
+        found = tuple(
+            (name, place)
+            for scope in scopes
+            for place, kind in enumerate(_KINDS)
+            if (name := scope + kind) in self._ids
+        )
+        if route:  # There are few routes, but hosts without end.
+            self._routed[host, route] = found
+        return found
 
     def byte_meters(self, host: str, kind: documents.Kind) -> tuple[str, ...]:
         """Name the meters of one way's bytes to or from a host."""
@@ -182,9 +198,7 @@ class Limits:
         """Say how all meters stand that a request to a host by a route counts for, for the RateLimit headers."""
         if self.books is None:
             return []
-        scopes = (documents.POLICY, f"route/{route}", *_hosts(host))
-        kinds = _REQUESTS, _TOKENS_MINUTE, _TOKENS_DAY, _COST
-        return self.books.states([scope + kind for scope in scopes for kind in kinds], clock.monotonic())
+        return self.books.states([name for name, _ in self._named(host, route)], clock.monotonic())
 
     # What the ledger's client and the watch do.
 
@@ -192,6 +206,7 @@ class Limits:
         """Follow a document."""
         config, now = changed.config, clock.monotonic()
         self._policy = changed
+        self._routed = {}
         place = shares.Place(config.limits.replicas, self.ordinal)
         if config.limits == documents.Limits() and config.ledger is None:
             self.books, self._ids, self._place = None, {}, None
@@ -306,6 +321,8 @@ _REQUESTS: Final = ":requests/minute"
 _TOKENS_MINUTE: Final = ":tokens/minute"
 _TOKENS_DAY: Final = ":tokens/day"
 _COST: Final = ":cost/day"
+_KINDS: Final = (_REQUESTS, _TOKENS_MINUTE, _TOKENS_DAY, _COST)
+_PLACES: Final = documents.POLICY + _CONNECTIONS
 _WORDS: Final = {
     "requests": "requests",
     "connections": "connections",

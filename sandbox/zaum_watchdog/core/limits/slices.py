@@ -53,6 +53,10 @@ class Part:
     amount: int
 
 
+def _by_end(held: Held) -> int:
+    return held.until
+
+
 class Slices:
     """All of one meter."""
 
@@ -71,14 +75,20 @@ class Slices:
 
     def free(self, now: int) -> int:
         """Give what could be reserved."""
-        return sum(held.free for held in self._held.values() if held.usable(now))
+        free = 0
+        for held in self._held.values():
+            if now < held.until and not held.leaving:
+                free += held.amount - held.spent - held.reserved
+        return free
 
     def reserve(self, amount: int, now: int) -> tuple[Part, ...] | None:
         """Set an amount aside, of as many leases as it takes; None where it is not there."""
         if amount > self.free(now):
             return None
+        whole = amount
         parts: list[Part] = []
-        for held in sorted(self._held.values(), key=lambda held: held.until):
+        leases = self._held.values()
+        for held in sorted(leases, key=_by_end) if len(leases) > 1 else leases:
             if amount and held.usable(now) and held.free:
                 part = min(amount, held.free)
                 held.reserved += part
@@ -89,7 +99,7 @@ class Slices:
             self._largest = self._peak = 0
             self._since = now
         self._asked = now
-        self._largest = max(self._largest, sum(part.amount for part in parts))
+        self._largest = max(self._largest, whole)
         self._peak = max(self._peak, self._reserved)
         return tuple(parts)
 
@@ -115,7 +125,8 @@ class Slices:
             amount -= used
             self._recent += used
         self.owed += amount
-        self._pay(now)
+        if self.owed:
+            self._pay(now)
 
     def grant(self, lease: documents.Lease, *, sent: int, now: int) -> None:
         """Take a lease, which runs from when it was asked for. The same one twice is one."""

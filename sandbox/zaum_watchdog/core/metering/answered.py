@@ -45,12 +45,15 @@ class Form(Enum):
     """Compressed, or of another type."""
 
 
+_FORMS: Final = {"application/json": Form.JSON, "text/event-stream": Form.EVENTS}
+
+
 def form(content_type: str, *, coded: bool) -> Form:
     """Tell it by the answer's head; `coded`: it has a content coding."""
     kind = content_type.partition(";")[0].strip().lower()
     if coded:
         return Form.UNREADABLE
-    return {"application/json": Form.JSON, "text/event-stream": Form.EVENTS}.get(kind, Form.UNREADABLE)
+    return _FORMS.get(kind, Form.UNREADABLE)
 
 
 class Body:

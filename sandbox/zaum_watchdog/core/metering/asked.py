@@ -218,7 +218,7 @@ class Reading:
         seen = self._walker.values.get("model")
         if seen is None or seen.raw[:1] != b'"' or not seen.whole:
             return Refused(contract.Rule.REQUEST_MALFORMED, "model", "is missing, or is no name")
-        model = str(json.loads(seen.raw))
+        model = str(json.loads(seen.raw)) if b"\\" in seen.raw else seen.raw[1:-1].decode("utf-8")
         if not model.isprintable() or not 0 < len(model) <= MODEL_MAX:
             return Refused(contract.Rule.REQUEST_MALFORMED, "model", "is missing, or is no name")
         if self._models and model not in self._models:

@@ -4,6 +4,7 @@ Both are lists of structured fields (RFC 9651): a policy's name as a string, the
 requests, as the draft has it; of its other units content-bytes is one, tokens and micro-dollars are ours.
 """
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -38,17 +39,17 @@ class State:
 
 def policies(states: Iterable[State]) -> str:
     """Write the value of `RateLimit-Policy`."""
-    return ", ".join(_policy(state.meter) for state in states)
+    return ", ".join([_told(state.meter)[1] for state in states])
 
 
 def limits(states: Iterable[State]) -> str:
     """Write the value of `RateLimit`."""
-    return ", ".join(_limit(state) for state in states)
+    return ", ".join([_limit(state) for state in states])
 
 
 def warning(states: Iterable[State]) -> str:
     """Name the meters of which at least WARN_PERCENT are used, for HEADER_WARNING; empty where there is none."""
-    return ", ".join(f"{state.meter.id} {_percent(state)}%" for state in states if _percent(state) >= WARN_PERCENT)
+    return ", ".join([f"{state.meter.id} {_percent(state)}%" for state in states if _percent(state) >= WARN_PERCENT])
 
 
 def _percent(state: State) -> int:
@@ -56,14 +57,17 @@ def _percent(state: State) -> int:
     return 100 * (limit - min(max(state.left, 0), limit)) // limit if limit else 100
 
 
-def _policy(meter: documents.Meter) -> str:
+@functools.lru_cache(maxsize=256)
+def _told(meter: documents.Meter) -> tuple[str, str]:
+    """Write a meter's name, and its policy: the same in every answer."""
     window = _SECONDS.get(meter.window.value)
     unit = _UNITS[meter.kind.value]
     parameters = f";q={min(meter.limit, _INTEGER_MAX)}"
     parameters += f";w={window}" if window else ""
-    return f'"{meter.id}"{parameters}' + (f';qu="{unit}"' if unit else "")
+    name = f'"{meter.id}"'
+    return name, name + parameters + (f';qu="{unit}"' if unit else "")
 
 
 def _limit(state: State) -> str:
     left = min(max(state.left, 0), _INTEGER_MAX)
-    return f'"{state.meter.id}";r={left}' + (f";t={state.seconds}" if state.seconds > 0 else "")
+    return f"{_told(state.meter)[0]};r={left}" + (f";t={state.seconds}" if state.seconds > 0 else "")

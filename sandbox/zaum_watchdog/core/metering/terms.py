@@ -138,8 +138,10 @@ def judge(terms: Terms, read: asked.Asked, left: Mapping[str, int]) -> Call | as
 
 
 def _least(terms: Terms, kind: documents.Kind, left: Mapping[str, int]) -> int | None:
-    found = (min(meter.limit, left.get(meter.id, meter.limit)) for meter in terms.meters if meter.kind is kind)
-    return min(found, default=None)
+    meters = [meter for meter in terms.meters if meter.kind is kind]
+    if left:
+        return min([min(meter.limit, left.get(meter.id, meter.limit)) for meter in meters], default=None)
+    return min([meter.limit for meter in meters], default=None)
 
 
 def _refusal(asked_: routes.Asked, rule: contract.Rule, text: str, would: str, field_: str = "") -> refusals.Refusal:

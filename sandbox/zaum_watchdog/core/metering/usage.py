@@ -53,6 +53,13 @@ USAGE: Final = _places()
 """Where a `usage` stands."""
 
 
+def _paths(prefix: str) -> tuple[tuple[str, str, int], ...]:
+    return tuple((f"{prefix}.{name}", name, which) for name, which in _NAMES.items())
+
+
+_PATHS: Final = {prefix: _paths(prefix) for prefix in ("usage", "message.usage", "response.usage")}
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """What an answer said that it used. `doubt`: why that may be too little; empty where nothing speaks against it."""
@@ -77,8 +84,8 @@ class Counts:
 
     def take(self, values: Mapping[str, Seen], prefix: str) -> None:
         """Take the numbers that stand below `prefix`; the largest of each one counts."""
-        for name, which in _NAMES.items():
-            seen = values.get(f"{prefix}.{name}")
+        for path, name, which in _PATHS.get(prefix) or _paths(prefix):
+            seen = values.get(path)
             if seen is None or seen.raw == b"null":
                 continue
             if not _WHOLE.fullmatch(seen.raw) or int(seen.raw) > TOKENS_MAX:

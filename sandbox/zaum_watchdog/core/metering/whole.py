@@ -129,7 +129,8 @@ class _Reading:
             inner = members.get(key) or other
             at = found.end()
             if bracket is None:
-                seen[key] = NOTHING if inner is UNREAD and raw[0] == _QUOTE else self._take(found, inner, path, key)
+                plain = inner is UNREAD and (raw[0] == _QUOTE or len(raw) <= SCALAR_MAX)
+                seen[key] = NOTHING if plain else self._take(found, inner, path, key)
             else:
                 start = at - 1
                 seen[key] = NOTHING if inner is UNREAD else Seen(bracket, start, 0)
