@@ -88,7 +88,7 @@ def outcome(world: World) -> list[Any]:
         body = {key: value for key, value in obj.items() if key not in {"metadata", "status"}}
         if plural == "configmaps":
             body["data"] = {
-                key: re.sub('"generation":[0-9]+', '"generation":0', text) for key, text in body["data"].items()
+                key: re.sub('"(created|generation)":[0-9]+', r'"\1":0', text) for key, text in body["data"].items()
             }
         found.append((plural, namespace, metadata, body))
     return found
