@@ -16,6 +16,7 @@ BY_WATCHDOG: Final = "watchdog"
 BY_GATEWAY: Final = "gateway"
 PATH_MAX: Final = 512
 """Characters of a path that a record holds."""
+_NO_TEXT: Final = '""'
 _WOULD: Final = {False: "", True: ',"wouldDeny":true'}
 
 
@@ -124,7 +125,7 @@ def called(
     """Write what a record says of a call of a model: cost in micro-dollars, `doubt` why it is charged the worst."""
     return (
         f',"model":{json.dumps(model)},"maxOutput":{output},"reservedTokens":{reserved_tokens},"tokens":{tokens},'
-        f'"reservedCost":{reserved_cost},"cost":{cost},"doubt":{json.dumps(doubt)}'
+        f'"reservedCost":{reserved_cost},"cost":{cost},"doubt":{json.dumps(doubt) if doubt else _NO_TEXT}'
     )
 
 

@@ -51,6 +51,8 @@ class Brake:
 
     def release(self, why: Why) -> None:
         """Take back this reason."""
-        before, self._why = self._why, self._why & ~why
-        if before and not self._why:
+        if not self._why:
+            return  # As nearly always; to reckon with flags takes long.
+        self._why &= ~why
+        if not self._why:
             self._transport.resume_reading()

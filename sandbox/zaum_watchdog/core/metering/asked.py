@@ -42,6 +42,16 @@ _OUTPUT: Final[Mapping[Endpoint, tuple[str, ...]]] = {
 """What says how long one answer may get; the first one goes in where none is there."""
 _MODEL_ALONE: Final = Place(members={b"model": KEPT, b"stream": KEPT})
 _USAGE: Final = b'"include_usage":true'
+_DECODER: Final = codecs.getincrementaldecoder("utf-8")
+
+
+def _rooted(shape: Place) -> Place:
+    """Want the place where the document itself stands, too."""
+    return Place(kept=True, members=shape.members, other=shape.other)
+
+
+_ROOTS: Final = {endpoint: _rooted(shape) for endpoint, shape in _SHAPES.items()}
+_ROOT_ALONE: Final = _rooted(_MODEL_ALONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +141,8 @@ class Reading:
         self._endpoint = endpoint
         self._keep = keep
         self._models = models
-        self._walker = walking.Walker(_rooted(_SHAPES[endpoint] if priced else _MODEL_ALONE))
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._walker = walking.Walker(_ROOTS[endpoint] if priced else _ROOT_ALONE)
+        self._decoder = _DECODER()
         self.pieces: list[bytes] = []
         """What was looked at, to be sent on."""
         self.size = 0
@@ -245,8 +255,3 @@ class Reading:
         if self._endpoint is Endpoint.RESPONSES:
             return RESPONSES_LEAST
         return budget + 1
-
-
-def _rooted(shape: Place) -> Place:
-    """Want the place where the document itself stands, too."""
-    return Place(kept=True, members=shape.members, other=shape.other)

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from zaum_watchdog.core.metering import answered, anthropic_shapes, asked, openai_shapes, walking, whole
+from zaum_watchdog.core.metering import answered, asked, endpoints, walking, whole
 from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Problem, Seen
 
 DEEP = Place(
     kept=True, members={b"b": KEPT, b"list": Place(kept=True, items=Place(members={b"x": KEPT}))}, other=UNREAD
 )
 ROOTS = {
-    "chat": asked._rooted(openai_shapes.CHAT),
-    "responses": asked._rooted(openai_shapes.RESPONSES),
-    "embeddings": asked._rooted(openai_shapes.EMBEDDINGS),
-    "messages": asked._rooted(anthropic_shapes.MESSAGES),
-    "model": asked._rooted(asked._MODEL_ALONE),
+    "chat": asked._ROOTS[endpoints.Endpoint.CHAT],
+    "responses": asked._ROOTS[endpoints.Endpoint.RESPONSES],
+    "embeddings": asked._ROOTS[endpoints.Endpoint.EMBEDDINGS],
+    "messages": asked._ROOTS[endpoints.Endpoint.MESSAGES],
+    "model": asked._ROOT_ALONE,
     "answer": answered._BODY,
     "deep": Place(members={b"a": KEPT, b"in": DEEP, b"no": Place(refused="is not wanted")}, other=UNREAD),
     "any": UNREAD,
