@@ -68,14 +68,17 @@ def installed(api: Api, images: dict[str, str]) -> None:
 
 @pytest.fixture
 def seasoned(api: Api, installed: None) -> None:
-    """A ledger that has run for so long that it knows what pods before those of the test may have spent.
+    """A ledger that has served for so long that a policy that is made now is surely made after it began.
 
-    Until then it lets each new pod begin with a spent minute. Nothing tells the end of that but time.
+    Pods of one that may be older begin with a spent minute. Nothing tells the end of that but time.
     """
     for pod in api.items("pods", install.NAMESPACE, labels=f"{contract.LABEL_COMPONENT}={contract.COMPONENT_LEDGER}"):
-        (state,) = [item["state"] for item in pod["status"]["containerStatuses"]]
-        began = datetime.fromisoformat(state["running"]["startedAt"])
-        time.sleep(max(0.0, accounts.QUIET / windows.SECOND - (datetime.now(UTC) - began).total_seconds()))
+        (ready,) = [item for item in pod["status"]["conditions"] if item["type"] == "Ready"]
+        assert ready["status"] == "True", f"the ledger {pod['metadata']['name']} serves"
+        began = datetime.fromisoformat(ready["lastTransitionTime"])
+        # Both times are whole seconds.
+        wait = accounts.APART / windows.SECOND + 2
+        time.sleep(max(0.0, wait - (datetime.now(UTC) - began).total_seconds()))
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ class Config:
     generation: int
     replicas: int
     meters: tuple[Meter, ...]
+    created: int = 0
 
 
 @dataclass
@@ -186,6 +187,7 @@ class Pod:
             wants=report.wants,
             demand=report.demand,
             counters=Counters(requests=self.numbers),
+            created=self.config.created,
         ), report.returned
 
     def hear(self, answer: Synced, now: int) -> None:

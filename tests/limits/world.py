@@ -9,7 +9,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tests.limits.pod import Call, Config, Pod, amounts_of, scaled
@@ -39,14 +39,19 @@ class Ledger:
 
 
 class World:
-    """See the module. `honest` clocks: the wall clock is right whenever the ledger starts, so days are true days."""
+    """See the module. `honest` clocks: the wall clock is right whenever the ledger starts, so days are true days.
 
-    def __init__(self, seed: int, *, replicas: int = 3, honest: bool = False, changes: bool = True) -> None:
+    `others`: again and again another policy is made, which never ran, with a ledger there or without one.
+    """
+
+    def __init__(
+        self, seed: int, *, replicas: int = 3, honest: bool = False, changes: bool = True, others: bool = False
+    ) -> None:
         self.dice = random.Random(seed)
-        self.honest, self.changes = honest, changes
+        self.honest, self.changes, self.others = honest, changes, others
         self.now = NOON + self.dice.randrange(DAY)
         self.skew = 0
-        self.failing = self.dice.choice((0.003, 0.01, 0.03))
+        self.failing = 0.02 if others else self.dice.choice((0.003, 0.01, 0.03))
         self.events: list[tuple[int, int, Callable[[], None]]] = []
         self.serial = itertools.count()
         self.uids = itertools.count(1)
@@ -107,6 +112,7 @@ class World:
         request = accounts.Request(uid, said, self.ledger.serving)
         self.account, answer = accounts.sync(before, request, self.books_time)
         self.last = self.account.time
+        self.count("new", not before.born and self.account.whole > 0)
         if isinstance(answer, Synced):
             self._check_granted(said, answer, before)
         return answer
@@ -118,6 +124,14 @@ class World:
             book = self.account.books[lease.meter]
             if lease.id not in known and book.used(self.account.time) > limits[lease.meter]:
                 raise PassedError(f"{lease} was lent beyond {limits[lease.meter]}")
+
+    def step_wall_clock(self, by: int) -> None:
+        """Step it everywhere. When a policy was made says nothing any more, unless clocks are `honest`."""
+        self.skew += by
+        if not self.honest:
+            self.config = replace(self.config, created=0)
+            for pod in self.pods.values():
+                pod.config = replace(pod.config, created=0)
 
     # The network.
 
@@ -253,7 +267,7 @@ class World:
     def _adopts(self, pod: Pod, config: Config) -> None:
         if self.pods.get(pod.ordinal) is pod:
             self._takes_late(pod)  # what was reserved by the document before is its
-            pod.adopt(config, self.now)
+            pod.adopt(replace(config, created=self.config.created), self.now)
             self._in_force()
 
     # Time.
@@ -348,6 +362,9 @@ class World:
 
     def _fails(self) -> None:
         """Let something worse happen."""
+        if self.others and self.dice.random() < 0.3:
+            self._another()
+            return
         match self.dice.randrange(10):
             case 0:
                 self.kill_ledger()
@@ -358,7 +375,7 @@ class World:
             case 5:
                 self.start_pod(self.dice.randrange(self.config.replicas))
             case 6:
-                self.skew += self.dice.choice((-DAY, -HOUR, -MINUTE, MINUTE, HOUR, 10 * HOUR))
+                self.step_wall_clock(self.dice.choice((-DAY, -HOUR, -MINUTE, MINUTE, HOUR, 10 * HOUR)))
             case 7:
                 for pod in self.pods.values():
                     if self.dice.random() < 0.3:
@@ -382,6 +399,7 @@ class World:
                 left = DAY - self.now % DAY
                 self.pass_time(dice.choice((left - 2 * SECOND, left, 20 * MINUTE, HOUR + MINUTE, 3 * MINUTE)))
                 self.sweep()
+                self._made()
             case _ if self.changes:
                 self.roll(self._changed(self.config.generation + 1))
             case _:
@@ -392,7 +410,36 @@ class World:
         for ordinal in [*self.pods]:
             self.kill_pod(ordinal)
         self.config = self._changed(1) if self.changes else self.config
+        self._made()
         self.rolled = 0
+
+    def _another(self) -> None:
+        """Make a policy that never ran: its books are empty, and nothing of it is spent."""
+        if unseen := self.dice.random() < 0.5:
+            self.kill_ledger()
+        self.delete()
+        # Without a ledger only what needs no lease is spent.
+        meters = tuple(meter for meter in METERS if meter.shared_by_shares or not unseen)
+        self.config = replace(self.config, meters=meters)
+        self.events.clear()
+        self.unseen.clear()
+        self.account = accounts.Account()
+        self.truth = {name: Truth(truth.meter, highest=truth.highest) for name, truth in self.truth.items()}
+        self.fill()
+        if unseen:
+            self._unseen()
+
+    def _unseen(self) -> None:
+        """Let pods go on alone for more than a minute, and new ones take their places as a ledger comes."""
+        then = self.now + 90 * SECOND
+        failing, self.failing = self.failing, 0.0
+        while self.now < then:
+            self.step()
+        self.failing = failing
+        for ordinal in [*self.pods]:
+            self.kill_pod(ordinal)
+        self.start_ledger()
+        self.fill()
 
     def _changed(self, generation: int) -> Config:
         dice = self.dice
@@ -403,7 +450,12 @@ class World:
             for meter in METERS
             if meter.kind is Kind.CONNECTIONS or dice.random() < 0.95
         )
-        return Config(generation, replicas, meters)
+        return Config(generation, replicas, meters, self.config.created)
+
+    def _made(self) -> None:
+        """Take down when the policy is made, by the API server's clock."""
+        wall = self.now + (0 if self.honest else self.skew)
+        self.config = replace(self.config, created=wall // SECOND)
 
     def calm(self) -> None:
         """Let everything be well again, and see that nothing is left held."""

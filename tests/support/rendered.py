@@ -51,6 +51,7 @@ SEARCH: Final[Object] = {
 }
 """The Service that routes lead to."""
 UID: Final = "11111111-2222-3333-4444-555555555555"
+MADE: Final = "2026-11-23T00:00:00Z"
 
 
 def policies() -> dict[str, Object]:
@@ -136,7 +137,8 @@ def everything() -> dict[str, Any]:
 
 def objects(policy: Object) -> list[Object]:
     """Plan for a policy in an empty namespace and give what would be sent, in order."""
-    policy = policy | {"metadata": {"namespace": "agents", "uid": UID, "generation": 1} | policy["metadata"]}
+    written = {"namespace": "agents", "uid": UID, "generation": 1, "creationTimestamp": MADE}
+    policy = policy | {"metadata": written | policy["metadata"]}
     empty = Snapshot(
         intent.read(policy).key,
         policy,

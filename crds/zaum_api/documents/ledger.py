@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from zaum_api import reading
-from zaum_api.documents.meters import AMOUNT_MAX, METERS_MAX, Meter, meter_id
+from zaum_api.documents.meters import AMOUNT_MAX, CREATED_MAX, METERS_MAX, Meter, meter_id
 from zaum_api.reading import DocumentError, Fields
 
 SYNC_VERSION: Final = "v1"
@@ -136,8 +136,8 @@ class Sync:
     `sequence` rises strictly within a session: one that got no answer is sent again as it was, and gets the same
     answer with what is left of each time; the next number says that the answer to the last one was heard and obeyed.
     `config`: digest of the document in force; `generation`: of the policy
-    that it was made from. `returned`: leases that are given back; what `spent` says of them is final. `latched`: the
-    breach, empty while there is none.
+    that it was made from; `created`: when that was made, as in `Limits`. `returned`: leases that are given back; what
+    `spent` says of them is final. `latched`: the breach, empty while there is none.
     """
 
     session: str
@@ -153,6 +153,7 @@ class Sync:
     demand: tuple[Demand, ...] = ()
     counters: Counters = Counters()
     latched: str = ""
+    created: int = 0
 
     @staticmethod
     def parse(raw: bytes) -> "Sync":
@@ -173,6 +174,7 @@ class Sync:
             demand=fields.items("demand", Demand.read, most=METERS_MAX),
             counters=fields.one("counters", Counters.read),
             latched=fields.one("latched", _word),
+            created=fields.whole("created", least=0, most=CREATED_MAX),
         )
         fields.end()
         once("meters", [meter.id for meter in sync.meters])
@@ -200,6 +202,7 @@ class Sync:
                 "demand": [item.write() for item in self.demand],
                 "counters": self.counters.write(),
                 "latched": self.latched,
+                "created": self.created,
             }
         )
 

@@ -19,6 +19,7 @@ METERS_MAX: Final = 1024
 REPLICAS_MAX: Final = 100
 POLICY: Final = "policy"
 """The scope of what all of a policy's pods do."""
+CREATED_MAX: Final = 2**40
 _ID_MAX: Final = 300
 _SCOPE: Final = re.compile(r"policy|route/[a-z]([a-z0-9-]{0,30}[a-z0-9])?|host/([*][.])?[a-z0-9_.-]{1,253}")
 
@@ -144,12 +145,14 @@ def _names_one(value: str) -> bool:
 class Limits:
     """What all pods of a policy may do together, beside its requests and connections, and by how many it is shared.
 
-    `generation`: the policy's; of two documents with different limits the later one counts.
+    `generation`: the policy's; of two documents with different limits the later one counts. `created`: when the policy
+    was made by the API server's clock, in seconds since 1970; 0 where nobody says.
     """
 
     meters: tuple[Meter, ...] = ()
     replicas: int = 1
     generation: int = 0
+    created: int = 0
 
     @staticmethod
     def read(value: object, place: str) -> "Limits":
@@ -159,6 +162,7 @@ class Limits:
             meters=fields.items("meters", Meter.read, most=METERS_MAX),
             replicas=fields.whole("replicas", least=1, most=REPLICAS_MAX),
             generation=fields.whole("generation", least=0, most=2**53),
+            created=fields.whole("created", least=0, most=CREATED_MAX),
         )
         fields.end()
         if len({meter.id for meter in limits.meters}) < len(limits.meters):
@@ -171,6 +175,7 @@ class Limits:
             "meters": [meter.write() for meter in self.meters],
             "replicas": self.replicas,
             "generation": self.generation,
+            "created": self.created,
         }
 
 

@@ -30,6 +30,8 @@ from zaum_ledger.core.windows import HOUR, SECOND
 QUIET: Final = 100 * SECOND
 """A pod that has not been heard for so long while ledgers were there has spent nothing of the minute that runs: what
 leads to the ledger is what leads out."""
+APART: Final = 10 * SECOND
+"""By how much the clocks of the API server and of a ledger may differ."""
 BURST: Final = "#burst"
 """Marks the lending of a meter's burst beside that of its rate."""
 _SOON: Final = 10
@@ -42,7 +44,8 @@ class Account:
 
     `born`: when it was opened, which makes the names that it gives unique; `serial`: of the last name. `plan`: what the
     newest configuration said last. `ordinals`: when each was heard last. `counters`: of all pods, also of those gone.
-    `teller`: the ledger that wrote it last, by the time since when that one serves.
+    `teller`: the ledger that wrote it last, by the time since when that one serves; `whole`: the one that has been
+    there since the policy was made, so that whom it has not heard has spent nothing; 0 where none has.
     """
 
     born: int = 0
@@ -55,6 +58,7 @@ class Account:
     ordinals: Mapping[int, int] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
     teller: int = 0
+    whole: int = 0
 
     def live(self) -> Iterator[Session]:
         """Give the sessions that may still spend."""
@@ -188,9 +192,12 @@ def _remembered(kept: Mapping[str, Session], held: Mapping[str, Book], now: int)
 def _opened(account: Account, request: Request) -> tuple[Account, Synced]:
     """Open a session. It gets no lease, so that an answer that nobody hears leaves nothing behind."""
     said, now = request.said, account.time
-    account = replace(account, born=account.born or now, serial=account.serial + 1)
+    if not account.born:
+        account = replace(account, born=now, whole=request.serving if _new(request, now) else 0)
+    account = replace(account, serial=account.serial + 1)
     name = f"{account.born:x}.{account.serial:x}"
-    carried = now - max(account.ordinals.get(said.ordinal, 0), request.serving) < QUIET
+    unseen = 0 if account.whole == request.serving else request.serving
+    carried = now - max(account.ordinals.get(said.ordinal, 0), unseen) < QUIET
     session = Session(
         pod=request.pod,
         ordinal=said.ordinal,
@@ -210,6 +217,11 @@ def _opened(account: Account, request: Request) -> tuple[Account, Synced]:
         shares=tuple(_shares(account, session, carried=carried)),
         usage=tuple(_used(account, session)),
     )
+
+
+def _new(request: Request, now: int) -> bool:
+    """Say whether a policy was made while this ledger was there. One of the future says only that clocks differ."""
+    return request.serving + APART < request.said.created * SECOND < now + APART
 
 
 def _heard(account: Account, session: Session, said: Sync) -> Account:

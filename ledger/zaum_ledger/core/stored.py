@@ -14,7 +14,9 @@ from zaum_ledger.core.books import NEVER, Book, Lease
 from zaum_ledger.core.sessions import Plan, Session
 from zaum_ledger.core.shares import Lending, Loan, Promise
 
-VERSION: Final = 1
+VERSION: Final = 2
+_NOT_WHOLE: Final = 1
+"""The version before, which did not say since when an account is whole."""
 MAX_BYTES: Final = 16 * 1024 * 1024
 _MANY: Final = 1_000_000
 _FAR: Final = 2**63
@@ -43,6 +45,7 @@ def dump(account: Account) -> bytes:
             "ordinals": {str(ordinal): heard for ordinal, heard in account.ordinals.items()},
             "counters": account.counters.write(),
             "teller": account.teller,
+            "whole": account.whole,
         }
     )
 
@@ -51,7 +54,7 @@ def parse(raw: bytes) -> Account:
     """Read an account; raise DocumentError for anything but a whole, known one. Such an account must not be used."""
     fields = Fields(reading.load_json(raw, most=MAX_BYTES), "")
     version = fields.whole("version", least=0, most=AMOUNT_MAX)
-    if version != VERSION:
+    if version not in {_NOT_WHOLE, VERSION}:
         raise DocumentError("version", f"is {version}; this version reads {VERSION}")
     plans = fields.items("plans", _read_plan, most=_MANY)
     planned = fields.truth("planned")
@@ -68,6 +71,7 @@ def parse(raw: bytes) -> Account:
         ordinals=_by_number(fields.one("ordinals", _mapping(_number))),
         counters=fields.one("counters", Counters.read),
         teller=_whole(fields, "teller"),
+        whole=0 if version == _NOT_WHOLE else _whole(fields, "whole"),
     )
     fields.end()
     return account

@@ -1,6 +1,7 @@
 """Read what a policy's author wants, also when the CRD is newer than this operator or the object older than a rule."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from zaum_api.v1alpha1 import policy as policy_api
 from zaum_operator.core import tolerant
@@ -19,6 +20,8 @@ class Intent:
     problem: str = ""
     unknown: tuple[str, ...] = ()
     """Fields that this version does not know and does not act on."""
+    created: int = 0
+    """When the API server made it, in seconds since 1970; 0 where it does not say."""
 
     @property
     def unknown_note(self) -> str:
@@ -39,4 +42,9 @@ def read(policy: Object) -> Intent:
         spec=found.value,
         problem=found.problem,
         unknown=found.unknown,
+        created=_created(metadata.get("creationTimestamp")),
     )
+
+
+def _created(text: str | None) -> int:
+    return int(datetime.fromisoformat(text).timestamp()) if text else 0

@@ -113,6 +113,7 @@ class Ledger:
             demand=report.demand,
             counters=shared.counters(),
             latched=shared.verdict.breach or "",
+            created=config.limits.created,
         )
 
     def _heard(self, answer: ledger_answer.Answer) -> None:

@@ -101,6 +101,7 @@ def test_every_class_and_action_of_redaction_is_named() -> None:
         f"at {budgets.STEPS[0]} % (`LimitNear`) and at {budgets.STEPS[1]} %",
         f"`{ratelimit.HEADER_WARNING}` from {ratelimit.WARN_PERCENT} % on",
         f"within {accounts.QUIET // windows.SECOND} s of the ledger's own start",
+        f"more than {accounts.APART // windows.SECOND} s after the ledger began to serve",
         f"port {contract.LEDGER_HEALTH_PORT}",
         f"`{documents.Meter(documents.POLICY, documents.Kind.COST, documents.Window.DAY, 1).id}`",
     ],

@@ -23,6 +23,12 @@ def test_i07_no_walk_passes_a_limit(replicas: int, seed: int, changes: bool) -> 
     assert found.counts[world.RATE.id] > 20
 
 
+@pytest.mark.parametrize(("replicas", "seed"), [(replicas, seed) for replicas in (1, 2, 3) for seed in range(3)])
+def test_i07_no_walk_through_policies_that_never_ran_passes_a_limit(replicas: int, seed: int) -> None:
+    found = run.walk(seed, steps=STEPS, replicas=replicas, honest=seed % 2 == 0, others=True)
+    assert found.counts["new"] > 0, "of some the ledger knows that they never ran"
+
+
 def test_walks_go_as_far_as_the_limits() -> None:
     found = [run.walk(seed, steps=STEPS, replicas=2) for seed in range(100, 106)]
 
@@ -32,11 +38,11 @@ def test_walks_go_as_far_as_the_limits() -> None:
         assert sum(one.counts.get(what, 0) for one in found) > 20, what
 
 
-def passes(seeds: tuple[int, ...], replicas: int) -> bool:
+def passes(seeds: tuple[int, ...], replicas: int, *, others: bool = False) -> bool:
     """Say whether one of a few walks fails."""
     for seed in seeds:
         try:
-            run.walk(seed, steps=STEPS, replicas=replicas)
+            run.walk(seed, steps=STEPS, replicas=replicas, others=others)
         except AssertionError:
             return True
     return False
@@ -62,3 +68,8 @@ def test_the_walk_sees_that(
 ) -> None:
     monkeypatch.setattr(*BROKEN[broken])
     assert passes(seeds, replicas)
+
+
+def test_the_walk_sees_that_every_policy_is_taken_for_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "_new", lambda *_: True)
+    assert passes((12, 24), replicas=1, others=True)

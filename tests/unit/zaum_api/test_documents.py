@@ -76,7 +76,7 @@ WHOLE: dict[str, Any] = {
         "periodSeconds": 60,
         "required": False,
     },
-    "limits": {"meters": METERS, "replicas": 3, "generation": 7},
+    "limits": {"meters": METERS, "replicas": 3, "generation": 7, "created": 1_795_392_000},
     "prices": [
         {
             "api": "OpenAI",
@@ -332,6 +332,8 @@ def test_a_number_of_another_type_or_size_is_refused(path: tuple[Any, ...], wron
         (("routes", 0, "redact", "restore"), "no", "true or false"),
         (("limits", "replicas"), 0, "from 1 to 100"),
         (("limits", "generation"), -1, "from 0 to"),
+        (("limits", "created"), -1, "from 0 to"),
+        (("limits", "created"), "2026-11-23T00:00:00Z", "from 0 to"),
         (("limits", "meters", 0, "scope"), "elsewhere", "must be policy, route"),
         (("limits", "meters", 0, "scope"), "route/Model", "must be policy, route"),
         (("limits", "meters", 0, "kind"), "joules", "not known to this version"),

@@ -101,6 +101,7 @@ METERED = documents.WatchdogConfig(
         ),
         replicas=3,
         generation=7,
+        created=1_795_392_000,
     ),
     prices=(documents.PriceTable("Anthropic", (documents.Price("small-1", 1, 0, 2, 5),)),),
     ledger=documents.LedgerPeer(

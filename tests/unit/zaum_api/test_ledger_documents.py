@@ -37,6 +37,7 @@ SYNC: dict[str, Any] = {
         "bytesIn": 65536,
     },
     "latched": "RunawayCPU",
+    "created": 1_795_392_000,
 }
 SYNCED: dict[str, Any] = {
     "version": "v1",

@@ -128,7 +128,10 @@ def _config(intent: Intent, effective: Effective, gateway: Gateway, site: Site) 
             required=effective.require_proof,
         ),
         limits=documents.Limits(
-            meters=effective.metered.meters, replicas=max(effective.replicas, 1), generation=intent.generation
+            meters=effective.metered.meters,
+            replicas=max(effective.replicas, 1),
+            generation=intent.generation,
+            created=intent.created,
         ),
         prices=effective.prices,
         ledger=documents.LedgerPeer(contract.LEDGER_TLS_NAME, contract.LEDGER_PORT, gateway.ca_pem)

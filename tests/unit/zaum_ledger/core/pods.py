@@ -68,6 +68,7 @@ class Pod:
     filled: int = 0
     requests: int = 0
     heartbeat: int = 0
+    created: int = 0
 
     def meter(self, name: str) -> Meter:
         return next(meter for meter in self.meters if meter.id == name)
@@ -179,6 +180,7 @@ class Pod:
                 wants=wants,
                 demand=tuple(self._demand(now)),
                 counters=Counters(requests=self.requests),
+                created=self.created,
             )
             for name in returned:
                 del self.leases[name]

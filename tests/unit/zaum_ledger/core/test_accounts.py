@@ -304,6 +304,70 @@ def test_i07_a_new_pod_has_spent_what_the_one_before_it_may_have(away: int, serv
     )
 
 
+def carried(answer: Synced) -> dict[str, int]:
+    return {share.meter: share.carried for share in answer.shares if share.carried}
+
+
+ALL = {RATE.id: 60, MINUTELY.id: 100}
+
+
+@pytest.mark.parametrize(
+    ("made", "spent"),
+    [
+        pytest.param(11, {}, id="after the ledger began to serve"),
+        pytest.param(40, {}, id="just now"),
+        pytest.param(49, {}, id="just now by a clock that is a little ahead"),
+        pytest.param(10, ALL, id="perhaps before, by another clock"),
+        pytest.param(0, ALL, id="as the ledger began to serve"),
+        pytest.param(-500, ALL, id="before"),
+        pytest.param(51, ALL, id="later than now: the clocks differ, and nothing is known"),
+        pytest.param(-NOON // SECOND, ALL, id="nobody says"),
+    ],
+)
+def test_i07_pods_of_a_policy_that_never_ran_have_spent_nothing(made: int, spent: dict[str, int]) -> None:
+    books = Books()
+    books.serving = NOON
+    books.now = NOON + 40 * SECOND
+    created = NOON // SECOND + made
+    assert carried(books.sync("a", created=created)) == spent
+    assert carried(books.sync("a", created=created, replicas=2, ordinal=1)) == {
+        meter: amount // 2 for meter, amount in spent.items()
+    }, "nor has its second pod"
+
+
+@pytest.mark.parametrize("created", [NOON // SECOND + 20, NOON // SECOND + 40])
+def test_i07_a_policy_that_is_made_anew_has_spent_what_the_one_before_it_has(created: int) -> None:
+    books = Books()
+    books.serving = NOON
+    books.now = NOON + 20 * SECOND
+    assert carried(books.sync("a", created=NOON // SECOND - 500)) == ALL, "it may have run before the ledger did"
+    books.now = NOON + 40 * SECOND
+    assert carried(books.sync("b", created=created)) == ALL
+    assert carried(books.sync("c", created=created, replicas=2, ordinal=1)) == {RATE.id: 30, MINUTELY.id: 50}
+
+
+def test_i07_a_pod_that_replaces_another_of_a_new_policy_has_spent_what_that_one_has() -> None:
+    books = Books()
+    books.serving, books.now = NOON, NOON + 40 * SECOND
+    created = books.now // SECOND
+    assert carried(books.sync("a", created=created)) == {}
+    books.now += 5 * SECOND
+    assert carried(books.sync("b", created=created)) == ALL
+
+
+def test_i07_what_another_ledger_saw_from_its_making_on_is_spent_where_that_one_may_have_been_away() -> None:
+    books = Books()
+    books.serving, books.now = NOON, NOON + 40 * SECOND
+    created = books.now // SECOND
+    books.open("a", created=created)
+    books.now += 200 * SECOND
+    books.serving = NOON + 20 * SECOND
+    assert carried(books.sync("b", created=created)) == {}, "nobody was heard for long, and a ledger was there"
+    books.now += 200 * SECOND
+    books.serving = books.now
+    assert carried(books.sync("c", created=created)) == ALL, "pods may have spent while no ledger was there"
+
+
 def amounts(answer: Synced) -> dict[str, int]:
     return {share.meter: share.amount for share in answer.shares}
 

@@ -51,7 +51,7 @@ def test_pods_of_one_configuration_share_its_plan() -> None:
 @pytest.mark.parametrize(
     ("change", "place"),
     [
-        pytest.param({"version": 2}, "version", id="a later version"),
+        pytest.param({"version": 3}, "version", id="a later version"),
         pytest.param({"more": 1}, "more", id="a field that nobody knows"),
         pytest.param({"plans": []}, "plans", id="no plan though one is named"),
         pytest.param({"time": -1}, "time", id="a negative time"),

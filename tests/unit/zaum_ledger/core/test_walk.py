@@ -41,7 +41,9 @@ def test_walks_go_as_far_as_the_limits() -> None:
     for meter in (*world.LEASED, world.MINUTELY, world.RATE):
         assert max(one.truth[meter.id].highest for one in found) > meter.limit * 9 // 10, meter.id
     for what in ("borrowed", "lent", "carried"):
-        assert sum(one.counts[what] for one in found) > 50, what
+        assert sum(one.counts.get(what, 0) for one in found) > 50, what
+    for what in ("forgotten", "new"):
+        assert sum(one.counts.get(what, 0) for one in found) > 0, what
 
 
 def passes(replicas: int) -> bool:

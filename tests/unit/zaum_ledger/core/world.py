@@ -6,7 +6,7 @@ those of the ledger's time (whoever starts it under a wrong clock has wrong days
 
 import random
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.unit.zaum_ledger.core.pods import MINUTE, SECOND, Pod
 from zaum_api.documents import Kind, Meter, Sync, Synced, Want, Window
@@ -59,6 +59,7 @@ class World:
         self.meters = (*leased, *SHARED)
         self.leased = leased
         self.generation = 1
+        self.created = 0
         self.pods: dict[int, Pod] = {}
         self.uids = 0
         self.ledger: Ledger | None = None
@@ -98,14 +99,24 @@ class World:
             self.ledger = None
 
     def step_wall_clock(self, by: int) -> None:
+        """Step it everywhere. When a policy was made says nothing any more."""
         self.skew += by
+        self.created = 0
+        for pod in self.pods.values():
+            pod.created = 0
+            if pod.unanswered is not None:
+                said, sent = pod.unanswered
+                pod.unanswered = replace(said, created=0), sent
+        self.late = [(uid, replace(said, created=0)) for uid, said in self.late]
 
     def ask(self, uid: str, said: Sync) -> Synced | accounts.Refused | None:
         """Let the ledger answer, durably; None while it is down."""
         if self.ledger is None:
             return None
         request = accounts.Request(uid, said, self.ledger.serving)
+        known = self.ledger.account.born
         self.ledger.account, answer = accounts.sync(self.ledger.account, request, self.books_time())
+        self._count("new", not known and self.ledger.account.whole > 0)
         if self.dice.random() < 0.1:
             self.store()
             self.ledger.account = self.account()
@@ -126,8 +137,20 @@ class World:
             self.uids += 1
             meters = self.meters
             self.pods[ordinal] = Pod(
-                f"uid-{self.uids}", ordinal, self.replicas, self.generation, meters, self.now, filled=self.now
-            )
+                f"uid-{self.uids}", ordinal, self.replicas, self.generation, meters, self.now, filled=self.now,
+                created=self.created,
+            )  # fmt: skip
+
+    def make_anew(self) -> None:
+        """Delete the policy, and make it again at once, by the API server's clock."""
+        self.pods.clear()
+        self.generation = 1
+        self.created = (self.now + self.skew) // SECOND
+
+    def sweep(self) -> None:
+        if self.ledger is not None and accounts.gone(self.ledger.account, self.books_time()):
+            self.ledger.account, self.blob = accounts.Account(), None
+            self._count("forgotten")
 
     def kill_pod(self, ordinal: int) -> None:
         self.pods.pop(ordinal, None)
@@ -302,8 +325,7 @@ class World:
     def _worse(self) -> None:
         match self.dice.randrange(4):
             case 0:
-                self.pods.clear()
-                self.generation = 1
+                self.make_anew()
             case 1:
                 self.generation += 1
                 for pod in self.pods.values():
@@ -311,7 +333,9 @@ class World:
             case 2:
                 left = DAY - self.now % DAY
                 self.pods.clear()
-                self.pass_time(self.dice.choice((left - 2000, left, 20 * MINUTE, HOUR + MINUTE)))
+                self.pass_time(self.dice.choice((left - 2000, left, 20 * MINUTE, HOUR + MINUTE, 2 * MINUTE)))
+                self.sweep()
+                self.make_anew()
             case _:
                 for ordinal in range(self.replicas):
                     self.start_pod(ordinal)

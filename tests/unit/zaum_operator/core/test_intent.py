@@ -47,6 +47,18 @@ def test_unknown_fields_are_dropped_and_named_at_every_depth() -> None:
     assert "spec.more" in found.unknown_note
 
 
+@pytest.mark.parametrize(
+    ("written", "created"),
+    [
+        pytest.param({"creationTimestamp": "2026-11-23T00:00:07Z"}, 1_795_392_007, id="as the API server writes it"),
+        pytest.param({}, 0, id="not written"),
+    ],
+)
+def test_when_a_policy_was_made_is_read_in_whole_seconds(written: dict[str, str], created: int) -> None:
+    metadata = {"name": "x", "namespace": "agents", "uid": "u"} | written
+    assert intent.read({"metadata": metadata, "spec": specs.agent()}).created == created
+
+
 def test_many_unknown_fields_are_counted() -> None:
     found = read({**specs.agent(), **{f"x{index}": 1 for index in range(9)}})
     assert found.unknown_note.endswith("and 4 more.")
