@@ -289,7 +289,10 @@ class Books:
             held = self._slices.get(lease.meter) or self._retired.setdefault(lease.meter, slices.Slices(now))
             held.grant(lease, sent=sent, now=now)
         self._retired = {name: held for name, held in self._retired.items() if not held.empty}
-        self._used = {item.meter: (item.used, now + item.seconds * SECOND) for item in synced.usage}
+        # Of what it was asked about and names no use of, nothing is used.
+        if self._said == self._tuned:
+            self._used = dict.fromkeys(self._slices, (0, now))
+        self._used |= {item.meter: (item.used, now + item.seconds * SECOND) for item in synced.usage}
         self._none_left = {item.meter: (item.remaining, now + max(1, item.seconds) * SECOND) for item in synced.refused}
 
     def alone(self, now: int) -> None:
@@ -305,8 +308,12 @@ class Books:
             minute.bounds.hear(None, sent=now, heard=now)
 
     def states(self, names: Iterable[str], now: int) -> list[ratelimit.State]:
-        """Say how meters stand: what this pod has left of a rate, and the policy of a budget at the last answer."""
-        return [self._state(name, now) for name in names if name in self._meters]
+        """Say how meters stand: what this pod has left of a rate, and the policy of a budget at the last answer.
+
+        A budget of which no answer has told yet is left out: what this pod holds of it says nothing of what is left.
+        """
+        known = (name for name in names if name in self._meters and (name not in self._slices or name in self._used))
+        return [self._state(name, now) for name in known]
 
     def _state(self, name: str, now: int) -> ratelimit.State:
         meter = self._meters[name]
@@ -316,7 +323,7 @@ class Books:
             return ratelimit.State(meter, max(0, self._minutes[name].room(now)), 60)
         if name in self.places:
             return ratelimit.State(meter, self.places[name].left(now))
-        used, until = self._used.get(name, (meter.limit, now))
+        used, until = self._used[name]
         left = min(meter.limit, max(0, meter.limit - used) + self._slices[name].free(now))
         return ratelimit.State(meter, left, -(-max(0, until - now) // SECOND))
 

@@ -338,8 +338,26 @@ def test_headers_say_what_is_left() -> None:
     books.places[PLACES.id].take()
     left = {state.meter.id: (state.left, state.seconds) for state in books.states([meter.id for meter in ALL], 0)}
     assert left == {
-        RATE.id: (2, 60), TPM.id: (700, 60), TPD.id: (0, 0), COST.id: (140, 3600), PLACES.id: (3, 0),
+        RATE.id: (2, 60), TPM.id: (700, 60), TPD.id: (TPD.limit, 0), COST.id: (140, 3600), PLACES.id: (3, 0),
     }  # fmt: skip
+
+
+def budgets(books: Books) -> dict[str, int]:
+    return {state.meter.id: state.left for state in books.states([TPD.id, COST.id], 0)}
+
+
+def test_a_budget_of_which_nothing_is_used_is_whole_and_one_of_which_nobody_told_is_not_named() -> None:
+    books = Books((COST,), ALONE, 0)
+    assert budgets(books) == {}, "the ledger has not answered yet"
+    hear(books)
+    assert budgets(books) == {COST.id: COST.limit}
+    books.report(0)
+    books.retune((COST, TPD), ALONE, 0)
+    hear(books)
+    assert budgets(books) == {COST.id: COST.limit}, "it was not asked about the other one"
+    books.report(0)
+    hear(books, usage=(Used(COST.id, COST.limit, COST.limit, 60),))
+    assert budgets(books) == {COST.id: 0, TPD.id: TPD.limit}
 
 
 # All of it, at random, against a ledger that gives no more than there is and that answers, or does not.
