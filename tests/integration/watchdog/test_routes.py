@@ -479,6 +479,20 @@ def test_a_credential_that_cannot_be_used_stops_its_route_alone(
     rig.until(lambda: ask(watchdog, head()).status == 200, "the credential is not taken")
 
 
+def test_the_key_of_another_secret_is_not_used(
+    watchdog: rig.Watchdog, files: rig.Files, config: documents.WatchdogConfig, api: upstream.Upstream
+) -> None:
+    """A pod has the Secret that its route had when it was made, until it is replaced."""
+    assert ask(watchdog, head()).status == 200
+    other = dataclasses.replace(
+        ROUTE, credential=documents.Credential("authorization", "Bearer ", file="0123456789abcdef")
+    )
+    files.write(dataclasses.replace(config, routes=(other,)).dump())
+    watchdog.record("config")
+    assert ask(watchdog, head()).rule == "routes.credential"
+    assert len(api.asked) == 1
+
+
 def test_a_missing_credential_is_said_so(start: conftest.Start, files: rig.Files) -> None:
     shutil.rmtree(files.credentials)
     watchdog = start()
