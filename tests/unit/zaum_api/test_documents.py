@@ -271,6 +271,7 @@ def test_what_is_out_of_range_is_refused_by_place(path: tuple[Any, ...], value: 
         (b'{"version": "v1", "version": "v1"}', "twice"),
         (b'{"version": NaN}', "no JSON number"),
         (b"[" * 200_000, "not JSON"),
+        (b"9" * 5000, "not JSON"),
         (b" " * (reading.DOCUMENT_MAX_BYTES + 1), "larger than"),
     ],
 )
