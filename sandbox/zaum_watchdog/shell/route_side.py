@@ -210,6 +210,9 @@ class RouteSide(asyncio.Protocol):
             self.transport.close()
         elif says is None:
             self._reset(contract.Rule.UPSTREAM_UNAVAILABLE if self.phase is Phase.ANSWERED else None)
+        elif self.phase is Phase.ASKING and self.brake.why & brake.Why.OTHER_SIDE:
+            text = "the upstream takes no more of the body"
+            self._end_by(refusals.Refusal(contract.Rule.UPSTREAM_UNAVAILABLE, text))
         else:
             self._end_by(refusals.Refusal(*says))
 

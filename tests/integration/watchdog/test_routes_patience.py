@@ -141,6 +141,17 @@ def test_a_slow_body_is_refused(side: route_side.RouteSide, way: Way) -> None:
     assert made.calls[-1] == "close"
 
 
+def test_a_body_that_the_upstream_does_not_take_is_not_held_against_the_agent(
+    side: route_side.RouteSide, way: Way
+) -> None:
+    side.data_received(POST)
+    way.stands()
+    way.dialled[-1].pause_writing()
+    expires(side, Phase.ASKING)
+    assert used(side).written.startswith(b"HTTP/1.1 503 ")
+    assert b"gateway.upstreamUnavailable" in used(side).written
+
+
 def test_a_body_that_drips_is_refused_in_the_end(side: route_side.RouteSide, way: Way) -> None:
     side.data_received(POST.replace(b"10", b"99"))
     way.stands()
