@@ -192,6 +192,21 @@ def test_a_reader_that_stops_is_cut_and_stops_the_upstream_before(side: route_si
     assert used(side).calls == ["reset"]
 
 
+def test_a_reader_that_is_slow_is_not_taken_for_one_that_stops(side: route_side.RouteSide, way: Way) -> None:
+    side.data_received(GET)
+    way.stands()
+    way.dialled[-1].data_received(ANSWER + b"12345")
+    side.pause_writing()
+    now = clock.monotonic()
+    for left in (900, 600, 300):
+        used(side).left = left
+        now += exchanges.UNTAKEN - SECOND
+        side.expire(now)
+    assert "reset" not in used(side).calls
+    side.expire(now + exchanges.UNTAKEN + SECOND)
+    assert used(side).calls[-1] == "reset"
+
+
 def test_a_reader_that_goes_on_is_given_the_rest(side: route_side.RouteSide, way: Way) -> None:
     side.data_received(GET)
     made = way.stands()
