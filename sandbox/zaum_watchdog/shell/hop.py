@@ -106,7 +106,7 @@ class Hop:
         return True
 
     def tick(self) -> None:
-        """Ask for the sessions that are due, and cut tunnels when one has ended and the next was refused for good."""
+        """Ask for the sessions that are due, and cut all that stands when one has ended and the next was refused for good."""
         config = self._watch.policy.config
         now = clock.monotonic()
         peer = config.gateway
@@ -151,3 +151,5 @@ class Hop:
         for tunnel in [*self._watch.connections]:
             if tunnel.authority is not None:
                 tunnel.cut(rule)
+        for follower in self._watch.followers:
+            follower.cut(rule)
