@@ -106,7 +106,7 @@ class Hop:
         return True
 
     def tick(self) -> None:
-        """Ask for the sessions that are due, and cut all that stands when one has ended and the next was refused for good."""
+        """Ask for the sessions that are due, and cut all when one has ended and the next was refused for good."""
         config = self._watch.policy.config
         now = clock.monotonic()
         peer = config.gateway

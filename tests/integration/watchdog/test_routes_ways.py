@@ -87,7 +87,11 @@ def test_i04_a_session_that_is_refused_for_good_ends_requests_and_kept_connectio
     gateway.answers[b"api.example.com"] = world.refusal(contract.Rule.POLICY_GONE)
     assert test_routes.ask(watchdog, test_routes.head()).status == 200, "the session has not ended yet"
     arrived = len(api.asked) + 1
-    api.answer = lambda asked: asked.receive() and None
+
+    def wait(asked: upstream.Asked) -> None:
+        asked.receive()
+
+    api.answer = wait
     with test_routes.Client(watchdog) as client:
         client.socket.sendall(test_routes.head())
         rig.until(lambda: len(api.asked) == arrived, "it does not arrive")
