@@ -95,6 +95,7 @@ def test_i04_a_session_that_is_refused_for_good_ends_requests_and_kept_connectio
     with test_routes.Client(watchdog) as client:
         client.socket.sendall(test_routes.head())
         rig.until(lambda: len(api.asked) == arrived, "it does not arrive")
+        watchdog.record("request", rule="policy.gone")
         assert client.answer().rule == "policy.gone"
     assert test_routes.ask(watchdog, test_routes.head()).rule == "policy.gone"
     assert len(api.asked) == arrived
