@@ -137,8 +137,9 @@ class Control(gateway.Upstream):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # always one
         """Ask."""
         self._transport = transport
-        if self.wanted:
-            transport.write(self._hop.ask(_AUTHORITY, transport))
+        head = self._hop.ask(_AUTHORITY, transport) if self.wanted else b""
+        if head:
+            transport.write(head)
         else:
             transport.abort()
 

@@ -20,7 +20,7 @@ class Owner(Protocol):
     held_down: bytes
 
     def ask(self, over: asyncio.Transport) -> bytes:
-        """Give the head that asks for the tunnel on this connection."""
+        """Give the head that asks for the tunnel on this connection; empty: nothing may be said."""
 
     def answered(self, answer: gateway_answer.Established | gateway_answer.Declined) -> None:
         """Take the gateway's answer."""
@@ -55,8 +55,12 @@ class GatewaySide(gateway.Upstream):
         self.transport = transport
         if self._agent is None:
             transport.abort()
+            return
+        head = self._agent.ask(transport)
+        if head:
+            transport.write(head)
         else:
-            transport.write(self._agent.ask(transport))
+            transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""

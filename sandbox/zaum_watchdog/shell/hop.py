@@ -76,23 +76,23 @@ class Hop:
         """Give the head that asks for a tunnel on the connection `over`, written anew from the decision.
 
         What proves us depends on the connection: the token is for one with TLS alone, so it is asked, not remembered.
-        Empty where the token has gone since the dial: who speaks to the gateway without a proof is taken for the agent.
+        Empty where the proof has gone since the dial: who speaks to the gateway without one is taken for the agent.
         """
         target = f"{authority.host.name}:{authority.port}"
+        trusting = self._watch.policy.config.gateway.unsafe_plaintext
         if not isinstance(over, wire.Wire):
             proof = self._watch.token.header
-            if not proof:
-                return b""
-        elif self._watch.policy.config.gateway.unsafe_plaintext:
-            proof = b""
         else:
-            proof = self._signature(target, over.peer)
+            proof = b"" if trusting else self._signature(target, over.peer)
+        if not proof and not trusting:
+            return b""
         raw = target.encode("ascii")
         return b"CONNECT " + raw + b" HTTP/1.1\r\nHost: " + raw + b"\r\n" + proof + b"\r\n"
 
     def _signature(self, target: str, address: str) -> bytes:
-        current = self._sessions[address].session
-        assert current is not None  # It was there when `address` was dialled, and is only ever replaced.
+        current = self._sessions.get(address, _NONE).session
+        if current is None:
+            return b""
         return current.headers(target, nonce=next(self._nonces), now=clock.monotonic())
 
     def distrusted(self, over: Transport, rule: contract.Rule) -> bool:

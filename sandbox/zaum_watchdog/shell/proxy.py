@@ -11,6 +11,8 @@ from zaum_watchdog.shell import clock, gateway_side, hop, llhttp, watch, wire
 
 RETRY_SECONDS: Final = (0.05, 0.5)
 """Pauses before a CONNECT that the gateway did not answer is tried once more, and once again."""
+_NO_TOKEN: Final = contract.Rule.TOKEN_MISSING, "the pod's token for the gateway is not there"
+_HUNG_UP: Final = contract.Rule.GATEWAY_UNAVAILABLE, "the gateway hung up without an answer"
 _HEAD, _SPLICED, _HELLO, _ENDED = Phase.HEAD, Phase.SPLICED, Phase.HELLO, Phase.ENDED
 
 
@@ -135,7 +137,7 @@ class AgentSide(asyncio.Protocol):
         self.authority, self.would_deny = admitted
         shared = self._watch
         if not self._hop.usable:
-            self._decline(contract.Rule.TOKEN_MISSING, "the pod's token for the gateway is not there")
+            self._decline(*_NO_TOKEN)
             return
         shared.tunnels += 1
         self.counted = True
@@ -271,7 +273,7 @@ class AgentSide(asyncio.Protocol):
         """Take the end of the gateway's side."""
         if self.phase is Phase.ASKED:
             if not self._again():
-                self._decline(contract.Rule.GATEWAY_UNAVAILABLE, "the gateway hung up without an answer")
+                self._decline(*(_HUNG_UP if self._hop.usable else _NO_TOKEN))
         elif self.phase is not Phase.ENDED:
             self._finish(None)
             self.transport.close()

@@ -121,7 +121,11 @@ class Connection(gateway.Upstream):
             transport.abort()
             return
         self.stage = Stage.ASKED
-        transport.write(self._hop.ask(self.route.authority, transport))
+        head = self._hop.ask(self.route.authority, transport)
+        if head:
+            transport.write(head)
+        else:
+            transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
