@@ -137,9 +137,8 @@ class Control(gateway.Upstream):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # always one
         """Ask."""
         self._transport = transport
-        head = self._hop.ask(_AUTHORITY, transport) if self.wanted else b""
-        if head:
-            transport.write(head)
+        if self.wanted:
+            self._hop.say(_AUTHORITY, transport)
         else:
             transport.abort()
 

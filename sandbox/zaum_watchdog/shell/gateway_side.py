@@ -19,8 +19,8 @@ class Owner(Protocol):
     down: int
     held_down: bytes
 
-    def ask(self, over: asyncio.Transport) -> bytes:
-        """Give the head that asks for the tunnel on this connection; empty: nothing may be said."""
+    def ask(self, over: asyncio.Transport) -> None:
+        """Ask for the tunnel on this connection, which ends where nothing may be said."""
 
     def answered(self, answer: gateway_answer.Established | gateway_answer.Declined) -> None:
         """Take the gateway's answer."""
@@ -55,12 +55,8 @@ class GatewaySide(gateway.Upstream):
         self.transport = transport
         if self._agent is None:
             transport.abort()
-            return
-        head = self._agent.ask(transport)
-        if head:
-            transport.write(head)
         else:
-            transport.close()
+            self._agent.ask(transport)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""

@@ -72,6 +72,14 @@ class Hop:
     def _miss(self, address: str) -> None:
         self._missed[address] = clock.monotonic() + REST
 
+    def say(self, authority: hosts.Authority, over: Transport) -> None:
+        """Ask for a tunnel on the connection `over`, which is new; end it where nothing may be said."""
+        head = self.ask(authority, over)
+        if head:
+            over.write(head)
+        else:
+            over.close()
+
     def ask(self, authority: hosts.Authority, over: Transport) -> bytes:
         """Give the head that asks for a tunnel on the connection `over`, written anew from the decision.
 

@@ -174,11 +174,11 @@ class AgentSide(asyncio.Protocol):
         if self.phase is Phase.DIALLING and not self._again():
             self._decline(contract.Rule.GATEWAY_UNAVAILABLE, "no address of the gateway answers")
 
-    def ask(self, over: asyncio.Transport) -> bytes:
-        """Give the head for the gateway: nothing of the agent's head is in it."""
+    def ask(self, over: asyncio.Transport) -> None:
+        """Ask the gateway: nothing of the agent's head is in it."""
         assert self.authority is not None
         self._enter(Phase.ASKED)
-        return self._hop.ask(self.authority, over)
+        self._hop.say(self.authority, over)
 
     def answered(self, answer: gateway_answer.Established | gateway_answer.Declined) -> None:
         """Take the gateway's answer: pass a refusal on, or tell the agent that the tunnel stands."""

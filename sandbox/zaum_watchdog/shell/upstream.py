@@ -121,11 +121,7 @@ class Connection(gateway.Upstream):
             transport.abort()
             return
         self.stage = Stage.ASKED
-        head = self._hop.ask(self.route.authority, transport)
-        if head:
-            transport.write(head)
-        else:
-            transport.close()
+        self._hop.say(self.route.authority, transport)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""

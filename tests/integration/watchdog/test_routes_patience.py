@@ -36,8 +36,8 @@ class Way(hop.Hop):
         self.dialled.append(upstream)
         self.secure.append(secure)
 
-    def ask(self, authority: hosts.Authority, over: Any) -> bytes:
-        return b"CONNECT " + authority.host.name.encode() + b"\r\n\r\n"
+    def say(self, authority: hosts.Authority, over: Any) -> None:
+        over.write(b"CONNECT " + authority.host.name.encode() + b"\r\n\r\n")
 
     def distrusted(self, over: Any, rule: Any) -> bool:
         return False
