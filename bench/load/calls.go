@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"net"
 	"net/textproto"
 	"os"
-	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,24 +27,7 @@ func api(arguments []string) error {
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
-	pair, err := tls.LoadX509KeyPair(*certificate, *certificate)
-	if err != nil {
-		return err
-	}
-	quiet := net.ListenConfig{KeepAlive: -1}
-	listener, err := quiet.Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
-	secure := tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}})
-	for {
-		accepted, err := secure.Accept()
-		if err != nil {
-			return err
-		}
-		go keep(accepted)
-	}
+	return overTLS(*certificate, keep)
 }
 
 func keep(accepted net.Conn) {
@@ -116,15 +97,7 @@ func (c calling) execute() result {
 		}()
 	}
 	group.Wait()
-	total := result{Requests: len(all), Seconds: time.Since(began).Seconds()}
-	if first != nil {
-		total.Failed, total.Error = 1, first.Error()
-	}
-	if len(all) > 0 {
-		sort.Float64s(all)
-		total.P50ms, total.P99ms = all[len(all)/2], all[len(all)*99/100]
-	}
-	return total
+	return summary(all, began, first)
 }
 
 func (c calling) loop(end time.Time) ([]float64, error) {

@@ -85,6 +85,11 @@ func execute(order run, target *syscall.SockaddrInet4, texts texts) result {
 	} else {
 		times, err = flood(order, target, texts, end)
 	}
+	return summary(times, began, err)
+}
+
+// summary tells of the requests that were answered, by their milliseconds, and of what ended the round early.
+func summary(times []float64, began time.Time, err error) result {
 	total := result{Requests: len(times), Seconds: time.Since(began).Seconds()}
 	if err != nil {
 		total.Failed, total.Error = 1, err.Error()

@@ -25,7 +25,12 @@ func stub(arguments []string) error {
 	if *certificate == "" {
 		return plain(*flight, *open)
 	}
-	pair, err := tls.LoadX509KeyPair(*certificate, *certificate)
+	return overTLS(*certificate, func(accepted net.Conn) { serve(accepted, *flight) })
+}
+
+// overTLS prints the port at which it listens with this PEM file (leaf and key), and gives each connection to handle.
+func overTLS(certificate string, handle func(net.Conn)) error {
+	pair, err := tls.LoadX509KeyPair(certificate, certificate)
 	if err != nil {
 		return err
 	}
@@ -41,7 +46,7 @@ func stub(arguments []string) error {
 		if err != nil {
 			return err
 		}
-		go serve(accepted, *flight)
+		go handle(accepted)
 	}
 }
 

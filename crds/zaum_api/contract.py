@@ -107,7 +107,7 @@ TOKEN_PATH: Final = "/var/run/zaum/token"  # noqa: S105 - a path
 LEDGER_TOKEN_PATH: Final = "/var/run/zaum/ledger-token"  # noqa: S105 - a path
 """In the watchdog alone, in the same projected volume: its token of AUDIENCE_LEDGER."""
 CREDENTIALS_DIR: Final = "/var/run/zaum-credentials"
-"""In the watchdog alone: <route>/credential holds the key of each route that has one; absent while the Secret is."""
+"""In the watchdog alone: <route>/<credential_file> holds a route's key; absent while the Secret or its key is."""
 CREDENTIAL_FILE: Final = "credential"
 ENV_NODE_ADDRESSES: Final = "ZAUM_NODE_ADDRESSES"
 """In the watchdog alone: its node's addresses, comma-separated (downward API, status.hostIPs), for the cage test."""
@@ -326,6 +326,14 @@ def agent_environment() -> dict[str, str]:
         "no_proxy": bypass,
         "NODE_USE_ENV_PROXY": "1",
     }
+
+
+def credential_file(secret: str, key: str) -> str:
+    """Name the file of a Secret's key in its route's folder: another one for each.
+
+    A pod keeps what it has mounted until it is replaced, and must not send it where another Secret's key belongs.
+    """
+    return hashlib.sha256(f"{secret}/{key}".encode("ascii")).hexdigest()[:16]
 
 
 PLACEHOLDER_KEY: Final = "zaum-placeholder"

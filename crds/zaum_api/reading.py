@@ -101,7 +101,9 @@ def load_json(raw: bytes, *, most: int = DOCUMENT_MAX_BYTES) -> object:
         raise DocumentError("", f"is larger than {most} bytes")
     try:
         loaded: object = json.loads(raw, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except DocumentError:
+        raise
+    except (ValueError, RecursionError) as error:  # A ValueError: a number of more digits than Python takes, too.
         raise DocumentError("", f"is not JSON: {error}") from error
     return loaded
 

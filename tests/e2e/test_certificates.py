@@ -12,7 +12,7 @@ import yaml
 from cryptography import x509
 
 from tests.cluster import addresses
-from tests.support.e2e import install
+from tests.support.e2e import install, programs
 from tests.support.e2e.agents import Agents
 from tests.support.e2e.api import Api, NotSeenError, Object, service_account
 from zaum_api import contract
@@ -107,23 +107,10 @@ def test_a_tool_that_renders_again_takes_no_data_away(api: Api) -> None:
 
 
 LOAD = f"""
-import json, os, socket, ssl, threading, time
+import json, os, threading, time
 HOST = {addresses.WEBSITE_NAME!r}
 done, failures, held = [0], [], [0]
-
-def tunnel():
-    proxy = socket.create_connection(("127.0.0.1", 15001), timeout=10)
-    proxy.sendall(f"CONNECT {{HOST}}:443 HTTP/1.1\\r\\nHost: {{HOST}}:443\\r\\n\\r\\n".encode())
-    head = b""
-    while not head.endswith(b"\\r\\n\\r\\n"):
-        got = proxy.recv(1)
-        if not got:
-            raise OSError(f"closed after {{head[:80]!r}}")
-        head += got
-    if not head.startswith(b"HTTP/1.1 200"):
-        raise OSError(head[:300].decode())
-    return ssl.create_default_context().wrap_socket(proxy, server_hostname=HOST)
-
+{programs.CONNECTED}
 def get(tls):
     tls.sendall(f"GET / HTTP/1.1\\r\\nHost: {{HOST}}\\r\\n\\r\\n".encode())
     raw = b""
@@ -142,7 +129,7 @@ def get(tls):
 def ask():
     while True:
         try:
-            with tunnel() as tls:
+            with tunnel(HOST) as tls:
                 get(tls)
         except OSError as error:
             failures.append(f"{{time.time():.1f}} request: {{error}}")
@@ -151,7 +138,7 @@ def ask():
 
 def hold():
     try:
-        with tunnel() as tls:
+        with tunnel(HOST) as tls:
             while True:
                 get(tls)
                 held[0] += 1

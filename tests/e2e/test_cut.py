@@ -12,6 +12,7 @@ import pytest
 
 from tests.cluster import addresses
 from tests.e2e.test_failures import watchdog_pid
+from tests.support.e2e import programs
 from tests.support.e2e.agents import Agents
 from tests.support.e2e.api import Api, Object
 from tests.support.e2e.world import World
@@ -31,29 +32,16 @@ GRANTED_TO_NEW = 1.0
 """Seconds from the end of a policy to the last CONNECT that led anywhere."""
 
 HOLD = f"""
-import json, socket, ssl, sys, time
+import json, sys, time
 HOST, AGAIN = {HOST!r}, len(sys.argv) < 2
-
+{programs.CONNECTED}
 def say(**what):
     print(json.dumps(what), flush=True)
-
-def tunnel():
-    plain = socket.create_connection(("127.0.0.1", 15001), timeout=10)
-    plain.sendall(f"CONNECT {{HOST}}:443 HTTP/1.1\\r\\nHost: {{HOST}}:443\\r\\n\\r\\n".encode())
-    head = b""
-    while not head.endswith(b"\\r\\n\\r\\n"):
-        got = plain.recv(1)
-        if not got:
-            raise OSError("closed")
-        head += got
-    if not head.startswith(b"HTTP/1.1 200"):
-        raise OSError(head.partition(b"\\r\\n")[0].decode())
-    return ssl.create_default_context().wrap_socket(plain, server_hostname=HOST)
 
 number = 0
 while True:
     try:
-        tls, last = tunnel(), 0.0
+        tls, last = tunnel(HOST), 0.0
     except OSError:
         time.sleep(0.5)
         continue

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cluster import addresses
 from tests.e2e import test_failures
-from tests.support.e2e import attempts, install
+from tests.support.e2e import attempts, install, programs
 from tests.support.e2e.agents import Agents
 from tests.support.e2e.api import Api, Object
 from zaum_api import contract
@@ -81,25 +81,15 @@ def test_i04_the_port_for_signed_heads_refuses_whoever_has_no_session(agents: Ag
 
 
 CALLS = f"""
-import json, socket, ssl, threading, time
+import json, threading, time
 HOST = {addresses.WEBSITE_NAME!r}
 done, failures = [0], []
-
+{programs.CONNECTED}
 def call():
-    with socket.create_connection(("127.0.0.1", 15001), timeout=20) as proxy:
-        proxy.sendall(f"CONNECT {{HOST}}:443 HTTP/1.1\\r\\nHost: {{HOST}}:443\\r\\n\\r\\n".encode())
-        head = b""
-        while not head.endswith(b"\\r\\n\\r\\n"):
-            got = proxy.recv(1)
-            if not got:
-                raise OSError("closed")
-            head += got
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise OSError(head[:200].decode())
-        with ssl.create_default_context().wrap_socket(proxy, server_hostname=HOST) as tls:
-            tls.sendall(f"GET / HTTP/1.1\\r\\nHost: {{HOST}}\\r\\nConnection: close\\r\\n\\r\\n".encode())
-            if not tls.recv(65536).startswith(b"HTTP/1.1 200"):
-                raise OSError("no answer")
+    with tunnel(HOST, timeout=20) as tls:
+        tls.sendall(f"GET / HTTP/1.1\\r\\nHost: {{HOST}}\\r\\nConnection: close\\r\\n\\r\\n".encode())
+        if not tls.recv(65536).startswith(b"HTTP/1.1 200"):
+            raise OSError("no answer")
 
 def work():
     while True:

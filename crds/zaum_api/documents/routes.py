@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from zaum_api import reading
+from zaum_api import contract, reading
 from zaum_api.documents import prices as prices_of
 from zaum_api.documents.prices import Price
 from zaum_api.documents.redaction import Redaction
@@ -16,31 +16,40 @@ ROUTES_MAX: Final = 32
 _NAME: Final = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
 _PATH: Final = re.compile(r"/[!-~]*")
 _HEADER: Final = re.compile(r"[a-z0-9-]{1,64}")
+_FILE: Final = re.compile(r"[a-z0-9]{1,64}")
 _PREFIX: Final = re.compile(r"[ -~]{0,32}")
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """How a credential goes into a request: header name in lower case, and what stands before the key in it."""
+    """How a credential goes into a request: header name in lower case, and what stands before the key in it.
+
+    `file` in the route's folder holds the key; a pod that has another Secret mounted there has no such file.
+    """
 
     header: str
     prefix: str
+    file: str = contract.CREDENTIAL_FILE
 
     @staticmethod
     def read(value: object, place: str) -> "Credential":
         """Read it."""
         fields = Fields(value, place)
-        credential = Credential(header=fields.text("header"), prefix=fields.text("prefix", empty=True))
+        credential = Credential(
+            header=fields.text("header"), prefix=fields.text("prefix", empty=True), file=fields.text("file")
+        )
         fields.end()
         if not _HEADER.fullmatch(credential.header):
             raise DocumentError(f"{place}.header", "must be a header's name in lower case")
         if not _PREFIX.fullmatch(credential.prefix):
             raise DocumentError(f"{place}.prefix", "must be at most 32 printable ASCII characters")
+        if not _FILE.fullmatch(credential.file):
+            raise DocumentError(f"{place}.file", "must be 1 to 64 lower-case letters and digits")
         return credential
 
     def write(self) -> dict[str, Any]:
         """Give the JSON shape."""
-        return {"header": self.header, "prefix": self.prefix}
+        return {"header": self.header, "prefix": self.prefix, "file": self.file}
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class Services:
             del self._seen[gone], self._looked[gone]
         now = self.clock.seconds()
         due = [service for service in wanted if now - self._looked.get(service, -LOOK_SECONDS) >= LOOK_SECONDS]
-        for service in sorted(due, key=lambda item: self._looked.get(item, -1.0))[:LOOKS_MAX]:
+        for service in self._turns(due):
             namespace, name = service
             found = await self.store.api.list(kinds.SERVICE, namespace, name=name)
             content = service_ways.content(found[0] if found else None)
@@ -70,6 +70,14 @@ class Services:
                 # The first time too: a policy may have looked a moment before the Service came.
                 self.changed(self.needs.naming(service))
             self._seen[service], self._looked[service] = content, now
+
+    def _turns(self, due: list[ServiceKey]) -> list[ServiceKey]:
+        """Choose whose turn it is: first what a way leads to, because anybody may name Services that nobody granted."""
+        used = {way.service for way in self.needs.ways}
+        oldest = sorted(due, key=lambda item: self._looked.get(item, -1.0))
+        first = [service for service in oldest if service in used][:LOOKS_MAX]
+        others = [service for service in oldest if service not in used]
+        return first + others[: max(LOOKS_MAX - len(first), 1)]
 
     async def _repair(self) -> None:
         ways = self.needs.ways

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from zaum_api import documents
+from zaum_api import contract, documents
 from zaum_api.conditions import Reason
 from zaum_api.v1alpha1 import defaults, policy, redaction
 from zaum_api.v1alpha1 import routes as routes_api
@@ -174,4 +174,6 @@ def _credential(route: routes_api.Route, credential: routes_api.Credential) -> d
     usual = defaults.ANTHROPIC_HEADER if route.api == "Anthropic" else defaults.CREDENTIAL_HEADER
     header = credential.header or usual
     bearer = defaults.CREDENTIAL_PREFIX if header.lower() == defaults.CREDENTIAL_HEADER.lower() else ""
-    return documents.Credential(header.lower(), bearer if credential.prefix is None else credential.prefix)
+    prefix = bearer if credential.prefix is None else credential.prefix
+    reference = credential.secret_key_ref
+    return documents.Credential(header.lower(), prefix, contract.credential_file(reference.name, reference.key))

@@ -43,6 +43,11 @@ class Brake:
         self._transport = transport
         self._why = Why.NONE
 
+    @property
+    def why(self) -> Why:
+        """Say why the side is not read, NONE while it is."""
+        return self._why
+
     def pull(self, why: Why) -> None:
         """Stop for this reason."""
         if not self._why:

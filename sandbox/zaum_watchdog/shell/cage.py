@@ -138,7 +138,7 @@ class Control(gateway.Upstream):
         """Ask."""
         self._transport = transport
         if self.wanted:
-            transport.write(self._hop.ask(_AUTHORITY, transport))
+            self._hop.say(_AUTHORITY, transport)
         else:
             transport.abort()
 

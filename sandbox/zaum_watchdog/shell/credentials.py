@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from zaum_api import contract
 from zaum_watchdog.core import echo, routes
 from zaum_watchdog.shell import files
 
@@ -26,7 +25,7 @@ class Credentials:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._seen: dict[str, files.Identity | None] = {}
+        self._seen: dict[str, tuple[str, files.Identity | None]] = {}
         self._found: dict[str, Credential] = {}
         self.unusable: dict[str, str] = {}
 
@@ -36,17 +35,17 @@ class Credentials:
 
     def poll(self, known: Mapping[str, routes.Route]) -> list[str]:
         """Read again what was rotated; give the routes whose credential changed, also from or to unusable."""
-        wanted = {name for name, route in known.items() if route.config.credential is not None}
-        for name in self._seen.keys() - wanted:
+        wanted = {name: one.file for name, route in known.items() if (one := route.config.credential) is not None}
+        for name in self._seen.keys() - wanted.keys():
             del self._seen[name]
             self._found.pop(name, None)
             self.unusable.pop(name, None)
-        return [name for name in sorted(wanted) if self._follow(name)]
+        return [name for name in sorted(wanted) if self._follow(name, wanted[name])]
 
-    def _follow(self, name: str) -> bool:
-        path = self._directory / name / contract.CREDENTIAL_FILE
-        seen = files.identity(path)
-        if name in self._seen and seen == self._seen[name]:
+    def _follow(self, name: str, file: str) -> bool:
+        path = self._directory / name / file
+        seen = file, files.identity(path)
+        if seen == self._seen.get(name):
             return False
         self._seen[name] = seen
         value, problem = _read(path)

@@ -24,8 +24,8 @@ class Owner(Protocol):
     def come_down(self, data: bytes) -> None:
         """Take what came down."""
 
-    def ask(self, over: asyncio.Transport) -> bytes:
-        """Give the head that asks for the tunnel on this connection."""
+    def ask(self, over: asyncio.Transport) -> None:
+        """Ask for the tunnel on this connection, which ends where nothing may be said."""
 
     def answered(self, answer: gateway_answer.Established | gateway_answer.Declined) -> None:
         """Take the gateway's answer."""
@@ -61,7 +61,7 @@ class GatewaySide(gateway.Upstream):
         if self._agent is None:
             transport.abort()
         else:
-            transport.write(self._agent.ask(transport))
+            self._agent.ask(transport)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""

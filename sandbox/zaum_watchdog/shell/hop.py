@@ -77,27 +77,35 @@ class Hop:
     def _miss(self, address: str) -> None:
         self._missed[address] = clock.monotonic() + REST
 
+    def say(self, authority: hosts.Authority, over: Transport) -> None:
+        """Ask for a tunnel on the connection `over`, which is new; end it where nothing may be said."""
+        head = self.ask(authority, over)
+        if head:
+            over.write(head)
+        else:
+            over.close()
+
     def ask(self, authority: hosts.Authority, over: Transport) -> bytes:
         """Give the head that asks for a tunnel on the connection `over`, written anew from the decision.
 
         What proves us depends on the connection: the token is for one with TLS alone, so it is asked, not remembered.
-        Empty where the token has gone since the dial: who speaks to the gateway without a proof is taken for the agent.
+        Empty where the proof has gone since the dial: who speaks to the gateway without one is taken for the agent.
         """
         target = f"{authority.host.name}:{authority.port}"
+        trusting = self._watch.policy.config.gateway.unsafe_plaintext
         if not isinstance(over, wire.Wire):
             proof = self._watch.token.header
-            if not proof:
-                return b""
-        elif self._watch.policy.config.gateway.unsafe_plaintext:
-            proof = b""
         else:
-            proof = self._signature(target, over.peer)
+            proof = b"" if trusting else self._signature(target, over.peer)
+        if not proof and not trusting:
+            return b""
         raw = target.encode("ascii")
         return b"CONNECT " + raw + b" HTTP/1.1\r\nHost: " + raw + b"\r\n" + proof + b"\r\n"
 
     def _signature(self, target: str, address: str) -> bytes:
-        current = self._sessions[address].session
-        assert current is not None  # It was there when `address` was dialled, and is only ever replaced.
+        current = self._sessions.get(address, _NONE).session
+        if current is None:
+            return b""
         return current.headers(target, nonce=next(self._nonces), now=clock.monotonic())
 
     def distrusted(self, over: Transport, rule: contract.Rule) -> bool:
@@ -111,7 +119,7 @@ class Hop:
         return True
 
     def tick(self) -> None:
-        """Ask for the sessions that are due, and cut tunnels when one has ended and the next was refused for good."""
+        """Ask for the sessions that are due, and cut all when one has ended and the next was refused for good."""
         config = self._watch.policy.config
         now = clock.monotonic()
         peer = config.gateway
@@ -156,3 +164,5 @@ class Hop:
         for tunnel in [*self._watch.connections]:
             if tunnel.authority is not None:
                 tunnel.cut(rule)
+        for follower in self._watch.followers:
+            follower.cut(rule)

@@ -11,6 +11,8 @@ from zaum_watchdog.shell import clock, gates, gateway_side, hop, llhttp, watch, 
 
 RETRY_SECONDS: Final = (0.05, 0.5)
 """Pauses before a CONNECT that the gateway did not answer is tried once more, and once again."""
+_NO_TOKEN: Final = contract.Rule.TOKEN_MISSING, "the pod's token for the gateway is not there"
+_HUNG_UP: Final = contract.Rule.GATEWAY_UNAVAILABLE, "the gateway hung up without an answer"
 _HEAD, _SPLICED, _HELLO, _ENDED = Phase.HEAD, Phase.SPLICED, Phase.HELLO, Phase.ENDED
 
 
@@ -150,7 +152,7 @@ class AgentSide(asyncio.Protocol):
         self.authority, self.would_deny = admitted
         shared = self._watch
         if not self._hop.usable:
-            self._decline(contract.Rule.TOKEN_MISSING, "the pod's token for the gateway is not there")
+            self._decline(*_NO_TOKEN)
             return
         shared.tunnels += 1
         self.counted = True
@@ -187,11 +189,11 @@ class AgentSide(asyncio.Protocol):
         if self.phase is Phase.DIALLING and not self._again():
             self._decline(contract.Rule.GATEWAY_UNAVAILABLE, "no address of the gateway answers")
 
-    def ask(self, over: asyncio.Transport) -> bytes:
-        """Give the head for the gateway: nothing of the agent's head is in it."""
+    def ask(self, over: asyncio.Transport) -> None:
+        """Ask the gateway: nothing of the agent's head is in it."""
         assert self.authority is not None
         self._enter(Phase.ASKED)
-        return self._hop.ask(self.authority, over)
+        self._hop.say(self.authority, over)
 
     def answered(self, answer: gateway_answer.Established | gateway_answer.Declined) -> None:
         """Take the gateway's answer: pass a refusal on, or tell the agent that the tunnel stands."""
@@ -312,7 +314,7 @@ class AgentSide(asyncio.Protocol):
         """Take the end of the gateway's side."""
         if self.phase is Phase.ASKED:
             if not self._again():
-                self._decline(contract.Rule.GATEWAY_UNAVAILABLE, "the gateway hung up without an answer")
+                self._decline(*(_HUNG_UP if self._hop.usable else _NO_TOKEN))
         elif self.phase is _SPLICED and self._gates is not None and self.held_down:
             self._gates.lose()
         elif self.phase is not Phase.ENDED:

@@ -53,10 +53,12 @@ class RouteSide(asyncio.Protocol):
         "_blocked",
         "_exchange",
         "_held",
+        "_left",
         "_moved",
         "_request",
         "_shared",
         "_since",
+        "_taken",
         "brake",
         "phase",
         "transport",
@@ -70,6 +72,7 @@ class RouteSide(asyncio.Protocol):
         self._since = clock.monotonic()
         self._moved = 0
         self._blocked = 0
+        self._left = self._taken = 0
         self.phase = Phase.IDLE
         self.brake: brake.Brake
         self.transport: wire.Wire
@@ -202,19 +205,15 @@ class RouteSide(asyncio.Protocol):
             if refused is not None:
                 going.refuse(refused)
                 return
-        if self._blocked and now - self._blocked > exchanges.UNTAKEN:
+        left = self.transport.untaken() if self._blocked or self.phase is Phase.ENDED else 0
+        if left != self._left:
+            self._left, self._taken = left, now
+        if self._blocked and now - max(self._blocked, self._taken) > exchanges.UNTAKEN:
             self._reset(None)
-        elif self.phase is Phase.ENDED and self._untaken(now):
-            return
+        elif left and self.phase is Phase.ENDED and now - max(self._since, self._taken) <= exchanges.UNTAKEN:
+            return  # A reset would lose the rest of the answer.
         elif now - self._since > exchanges.PATIENCE[self.phase]:
             self._expired()
-
-    def _untaken(self, now: int) -> bool:
-        """Say whether the agent may still take the rest of its answer, which a reset would lose."""
-        left = self.transport.untaken()
-        if left and left != self._moved:
-            self._moved, self._since = left, now
-        return left > 0 and now - self._since <= exchanges.UNTAKEN
 
     def _expired(self) -> None:
         says = _SAYS.get(self.phase)
@@ -223,6 +222,9 @@ class RouteSide(asyncio.Protocol):
             self.transport.close()
         elif says is None:
             self._reset(contract.Rule.UPSTREAM_UNAVAILABLE if self.phase is Phase.ANSWERED else None)
+        elif self.phase is Phase.ASKING and self.brake.why & brake.Why.OTHER_SIDE:
+            text = "the upstream takes no more of the body"
+            self._end_by(refusals.Refusal(contract.Rule.UPSTREAM_UNAVAILABLE, text))
         else:
             self._end_by(refusals.Refusal(*says))
 

@@ -133,7 +133,7 @@ class Connection(gateway.Upstream):
             transport.abort()
             return
         self.stage = Stage.ASKED
-        transport.write(self._hop.ask(self.route.authority, transport))
+        self._hop.say(self.route.authority, transport)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes."""

@@ -84,6 +84,23 @@ def test_a_rotated_token_is_used_at_once_and_a_missing_one_opens_nothing(
     rig.until(lambda: _asked(watchdog) == "identity.tokenMissing", "a broken token is still used")
 
 
+def test_a_token_that_goes_while_the_gateway_is_dialled_is_missed_at_once(
+    watchdog: rig.Watchdog, files: rig.Files, config: documents.WatchdogConfig, gateway: world.Gateway
+) -> None:
+    gateway.open.clear()
+    with watchdog.dial() as dialled:
+        dialled.sendall(rig.connect_head(TARGET))
+        rig.until(lambda: watchdog.metric("zaum_tunnels") == 1, "not dialled")
+        files.write(dataclasses.replace(config, connections=7).dump(), token="two\nlines")
+        watchdog.record("config")  # The token is read before the document.
+        gateway.open.set()
+        heard = b""
+        with contextlib.suppress(TimeoutError):
+            heard = dialled.recv(65536)
+    assert b"x-zaum-rule: identity.tokenMissing\r\n" in heard
+    assert not [head for head in gateway.heads if conftest.NAMED.encode() in head], "nothing was said without a proof"
+
+
 def _head(watchdog: rig.Watchdog, gateway: world.Gateway) -> bytes:
     watchdog.tunnel(TARGET).close()
     return gateway.heads[-1]

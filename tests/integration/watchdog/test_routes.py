@@ -479,6 +479,20 @@ def test_a_credential_that_cannot_be_used_stops_its_route_alone(
     rig.until(lambda: ask(watchdog, head()).status == 200, "the credential is not taken")
 
 
+def test_the_key_of_another_secret_is_not_used(
+    watchdog: rig.Watchdog, files: rig.Files, config: documents.WatchdogConfig, api: upstream.Upstream
+) -> None:
+    """A pod has the Secret that its route had when it was made, until it is replaced."""
+    assert ask(watchdog, head()).status == 200
+    other = dataclasses.replace(
+        ROUTE, credential=documents.Credential("authorization", "Bearer ", file="0123456789abcdef")
+    )
+    files.write(dataclasses.replace(config, routes=(other,)).dump())
+    watchdog.record("config")
+    assert ask(watchdog, head()).rule == "routes.credential"
+    assert len(api.asked) == 1
+
+
 def test_a_missing_credential_is_said_so(start: conftest.Start, files: rig.Files) -> None:
     shutil.rmtree(files.credentials)
     watchdog = start()
@@ -721,11 +735,13 @@ def test_the_time_of_streams_is_not_ours(watchdog: rig.Watchdog, api: upstream.U
     """A slow reader gets everything, and the upstream is not read ahead of it."""
     sent = 0
     piece = bytes(1 << 16)
+    # More than the kernel's buffers on the way may take: of three connections, each up to 32 MiB on common settings.
+    pieces = 2048
 
     def flood(asked: upstream.Asked) -> None:
         nonlocal sent
-        asked.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(piece) * 512))
-        for _ in range(512):
+        asked.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(piece) * pieces))
+        for _ in range(pieces):
             asked.send(piece)
             sent += 1
 
@@ -738,8 +754,8 @@ def test_the_time_of_streams_is_not_ours(watchdog: rig.Watchdog, api: upstream.U
             if steady != sent:
                 steady, since = sent, time.monotonic()
             time.sleep(0.02)
-        assert 0 < sent < 512
-        assert len(client.answer().body) == len(piece) * 512
+        assert 0 < sent < pieces
+        assert len(client.answer().body) == len(piece) * pieces
 
 
 def test_other_authorities_are_trusted_from_the_next_connection_on(

@@ -41,8 +41,8 @@ class Way(hop.Hop):
         self.dialled.append(upstream)
         self.secure.append(secure)
 
-    def ask(self, authority: hosts.Authority, over: Any) -> bytes:
-        return b"CONNECT " + authority.host.name.encode() + b"\r\n\r\n"
+    def say(self, authority: hosts.Authority, over: Any) -> None:
+        over.write(b"CONNECT " + authority.host.name.encode() + b"\r\n\r\n")
 
     def distrusted(self, over: Any, rule: Any) -> bool:
         return False
@@ -146,6 +146,17 @@ def test_a_slow_body_is_refused(side: route_side.RouteSide, way: Way) -> None:
     assert made.calls[-1] == "close"
 
 
+def test_a_body_that_the_upstream_does_not_take_is_not_held_against_the_agent(
+    side: route_side.RouteSide, way: Way
+) -> None:
+    side.data_received(POST)
+    way.stands()
+    way.dialled[-1].pause_writing()
+    expires(side, Phase.ASKING)
+    assert used(side).written.startswith(b"HTTP/1.1 503 ")
+    assert b"gateway.upstreamUnavailable" in used(side).written
+
+
 def test_a_body_that_drips_is_refused_in_the_end(side: route_side.RouteSide, way: Way) -> None:
     side.data_received(POST.replace(b"10", b"99"))
     way.stands()
@@ -184,6 +195,21 @@ def test_a_reader_that_stops_is_cut_and_stops_the_upstream_before(side: route_si
     assert used(side).calls == []
     side.expire(clock.monotonic() + exchanges.UNTAKEN + SECOND)
     assert used(side).calls == ["reset"]
+
+
+def test_a_reader_that_is_slow_is_not_taken_for_one_that_stops(side: route_side.RouteSide, way: Way) -> None:
+    side.data_received(GET)
+    way.stands()
+    way.dialled[-1].data_received(ANSWER + b"12345")
+    side.pause_writing()
+    now = clock.monotonic()
+    for left in (900, 600, 300):
+        used(side).left = left
+        now += exchanges.UNTAKEN - SECOND
+        side.expire(now)
+    assert "reset" not in used(side).calls
+    side.expire(now + exchanges.UNTAKEN + SECOND)
+    assert used(side).calls[-1] == "reset"
 
 
 def test_a_reader_that_goes_on_is_given_the_rest(side: route_side.RouteSide, way: Way) -> None:

@@ -75,6 +75,32 @@ def test_a_refused_signature_is_asked_again_over_tls(
     assert api.asked
 
 
+def test_i04_a_session_that_is_refused_for_good_ends_requests_and_kept_connections(
+    start: conftest.Start, api: upstream.Upstream, gateway: world.Gateway, signed: world.Signed
+) -> None:
+    """Else the agent could go on asking by a connection that stands, though its policy is gone."""
+    signed.life = 3
+    watchdog = start(signed_port=signed.server.port)
+    rig.until(lambda: bool(signed.given), "no session is given")
+    assert test_routes.ask(watchdog, test_routes.head()).status == 200
+    signed.refusal = contract.Rule.POLICY_GONE
+    gateway.answers[b"api.example.com"] = world.refusal(contract.Rule.POLICY_GONE)
+    assert test_routes.ask(watchdog, test_routes.head()).status == 200, "the session has not ended yet"
+    arrived = len(api.asked) + 1
+
+    def wait(asked: upstream.Asked) -> None:
+        asked.receive()
+
+    api.answer = wait
+    with test_routes.Client(watchdog) as client:
+        client.socket.sendall(test_routes.head())
+        rig.until(lambda: len(api.asked) == arrived, "it does not arrive")
+        watchdog.record("request", rule="policy.gone")
+        assert client.answer().rule == "policy.gone"
+    assert test_routes.ask(watchdog, test_routes.head()).rule == "policy.gone"
+    assert len(api.asked) == arrived
+
+
 def test_a_gateway_that_hangs_up_in_silence_is_asked_again(
     watchdog: rig.Watchdog, api: upstream.Upstream, gateway: world.Gateway
 ) -> None:

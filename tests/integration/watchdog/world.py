@@ -111,9 +111,13 @@ class Gateway:
         """So many CONNECTs are hung up on, without a word."""
         self.session: Callable[[bytes], bytes] | None = None
         """Answers the question for a session by its head; None: nobody asks."""
+        self.open = threading.Event()
+        """Cleared: connections are taken, and their handshakes wait."""
+        self.open.set()
         self.server = Server(self._serve)
 
     def _serve(self, accepted: socket.socket) -> None:
+        self.open.wait(WAIT)
         with self._context.wrap_socket(accepted, server_side=True) as tls:
             self.server.hand_over(tls)
             head = b""

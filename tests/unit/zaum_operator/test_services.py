@@ -10,7 +10,7 @@ from tests.support import rendered, specs
 from tests.support.apiserver import Write
 from tests.support.world import World
 from zaum_operator import errors
-from zaum_operator.cluster.services import LOOKS_MAX, Services
+from zaum_operator.cluster.services import LOOK_SECONDS, LOOKS_MAX, Services
 from zaum_operator.core import kinds
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.routes import ServiceKey
@@ -241,3 +241,30 @@ def test_many_services_are_looked_at_in_turns_and_none_is_forgotten(cluster: Clu
     assert len(set(asked)) == LOOKS_MAX * 2
     asyncio.run(cluster.services.turn())
     assert len(asked) == LOOKS_MAX * 2, "nothing is due"
+
+
+def test_i12_names_of_services_that_nobody_granted_do_not_keep_the_way_from_others(cluster: Cluster) -> None:
+    for number in range(4 * LOOKS_MAX // 10):
+        asked = [{"name": f"s{item}", "namespace": f"b{number}", "port": 80} for item in range(10)]
+        cluster.policy(f"greedy{number}", *(specs.route(f"r{at}", serviceRef=one) for at, one in enumerate(asked)))
+    cluster.world.settle()
+    cluster.service()
+    cluster.policy()
+    cluster.world.settle()
+    asyncio.run(cluster.services.turn())
+    assert cluster.rules() is not None
+    cluster.service(selector={"app": "other"})
+    cluster.world.pass_time(seconds=LOOK_SECONDS)
+    asyncio.run(cluster.services.turn())
+    (rule,) = cluster.rules()
+    assert rule["to"][0]["podSelector"]["matchLabels"] == {"app": "other"}
+
+
+def test_names_that_are_asked_for_are_all_looked_at_in_the_end(cluster: Cluster) -> None:
+    for number in range(3 * LOOKS_MAX // 10):
+        asked = [{"name": f"s{item}", "namespace": f"b{number}", "port": 80} for item in range(10)]
+        cluster.policy(f"greedy{number}", *(specs.route(f"r{at}", serviceRef=one) for at, one in enumerate(asked)))
+    cluster.world.settle()
+    for _ in range(3):
+        asyncio.run(cluster.services.turn())
+    assert len(cluster.services._seen) == 3 * LOOKS_MAX

@@ -82,7 +82,8 @@ class Lives:
     authority: timedelta
     leaf: timedelta
     settle: timedelta
-    """Longer than the kubelet takes to bring a changed Secret or ConfigMap into a running pod."""
+    """Longer than twice what a kubelet takes to bring a changed Secret or ConfigMap into a running pod: a leader of
+    before may tell watchdogs for so long what its own late volume shows, and their kubelets are late once more."""
 
     def problem(self) -> str:
         """Say what does not fit; empty when it does."""

@@ -78,7 +78,7 @@ def _credentials(effective: Effective) -> list[dict[str, Any]]:
         {
             "secret": {
                 "name": secret,
-                "items": [{"key": key, "path": f"{route}/{contract.CREDENTIAL_FILE}"}],
+                "items": [{"key": key, "path": f"{route}/{contract.credential_file(secret, key)}"}],
                 "optional": True,
             }
         }

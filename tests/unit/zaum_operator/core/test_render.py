@@ -160,7 +160,8 @@ def test_i15_the_credentials_of_routes_are_mounted_into_the_watchdog_alone_and_k
     (sources,) = (v["projected"]["sources"] for v in one["spec"]["volumes"] if v["name"] == "zaum-credentials")
     assert [source["secret"]["name"] for source in sources] == ["other", "model"]
     assert all(source["secret"]["optional"] is True for source in sources)
-    assert sources[1]["secret"]["items"] == [{"key": "api-key", "path": "open-ai/credential"}]
+    file = contract.credential_file("model", "api-key")
+    assert sources[1]["secret"]["items"] == [{"key": "api-key", "path": f"open-ai/{file}"}]
     assert not [
         mount
         for mount in containers(pod(specs.routed(specs.route())))[contract.CONTAINER_WATCHDOG]["volumeMounts"]

@@ -17,6 +17,7 @@ from zaum_operator.core.routes import Closed, Cluster
 
 SEARCH = {"name": "search", "namespace": "tools", "port": 8080}
 KEY = {"secretKeyRef": {"name": "model", "key": "api-key"}}
+FILE = contract.credential_file("model", "api-key")
 THERE = Cluster({("tools", "search"): rendered.SEARCH}, forbidden=frozenset({"zaum-system"}))
 
 
@@ -67,13 +68,22 @@ def test_an_upstream_is_a_host_a_port_and_a_base(url: str, host: str, port: int,
 def test_a_credential_goes_where_it_is_said_to_go(fields: dict[str, str], header: str, prefix: str) -> None:
     found = resolve(specs.route(credential={**KEY, **fields}))
     assert isinstance(found, documents.Route)
-    assert found.credential == documents.Credential(header, prefix)
+    assert found.credential == documents.Credential(header, prefix, FILE)
+
+
+def test_the_key_of_each_secret_has_a_file_of_its_own() -> None:
+    """So that a running pod never sends the key of one Secret to where the key of the next one belongs."""
+    refs = [{"name": "a", "key": "b-c"}, {"name": "a-b", "key": "c"}, {"name": "a", "key": "c"}]
+    found = [resolve(specs.route(credential={"secretKeyRef": ref})) for ref in refs]
+    assert (
+        len({route.credential.file for route in found if isinstance(route, documents.Route) and route.credential}) == 3
+    )
 
 
 def test_the_usual_header_of_a_provider_is_its_own() -> None:
     found = resolve(specs.route(api="Anthropic", credential=KEY))
     assert isinstance(found, documents.Route)
-    assert found.credential == documents.Credential("x-api-key", "")
+    assert found.credential == documents.Credential("x-api-key", "", FILE)
 
 
 @pytest.mark.parametrize("case", [case for case in specs.GOOD if "egress" in case.spec], ids=lambda case: case.title)

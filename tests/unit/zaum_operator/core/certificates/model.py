@@ -16,7 +16,9 @@ from zaum_operator.core.certificates.view import Authority, Holder, Leaf, Lives,
 START = datetime(2026, 3, 1, tzinfo=UTC)
 LATE = timedelta(seconds=20)
 """The most that a kubelet is behind."""
-LIVES = Lives(authority=timedelta(seconds=1800), leaf=timedelta(seconds=600), settle=timedelta(seconds=30))
+SETTLE = 2 * LATE + timedelta(seconds=2)
+"""A leader of before may tell a watchdog what its late volume shows, and the watchdog's kubelet is late once more."""
+LIVES = Lives(authority=timedelta(seconds=1800), leaf=timedelta(seconds=600), settle=SETTLE)
 GATEWAY, AUTHORIZER, LEDGER = HOLDERS = (
     contract.GATEWAY_TLS_SECRET,
     contract.AUTHORIZER_TLS_SECRET,

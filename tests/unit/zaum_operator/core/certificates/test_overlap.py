@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.zaum_operator.core.certificates import model
@@ -13,6 +13,10 @@ from zaum_operator.core.certificates.steadiness import Steadiness
 
 TICKS = 1800
 """More than an hour and a half of the model's time: four lives of an authority."""
+
+
+OLD_NEWS = 64
+"""Here a leader of before takes a new authority away from a watchdog for a moment, unseen by its successor."""
 
 
 def played(seed: int, lives: view.Lives = model.LIVES) -> model.Cluster:
@@ -24,6 +28,7 @@ def played(seed: int, lives: view.Lives = model.LIVES) -> model.Cluster:
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32))
+@example(seed=OLD_NEWS)
 def test_nobody_meets_a_leaf_that_it_does_not_trust(seed: int) -> None:
     try:
         cluster = played(seed)
@@ -39,6 +44,11 @@ def test_the_model_notices_a_leaf_that_is_signed_too_early() -> None:
     hasty = replace(model.LIVES, settle=timedelta())
     with pytest.raises(model.UntrustedError):
         played(1, hasty)
+
+
+def test_the_model_notices_news_that_are_late_twice() -> None:
+    with pytest.raises(model.UntrustedError):
+        played(OLD_NEWS, replace(model.LIVES, settle=model.LATE * 1.5))
 
 
 def test_the_model_notices_an_authority_that_is_taken_out_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
