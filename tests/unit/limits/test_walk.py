@@ -51,7 +51,7 @@ def passes(seeds: tuple[int, ...], replicas: int, *, others: bool = False) -> bo
 BROKEN: dict[str, tuple[Any, str, Any]] = {
     "the ledger lends without looking": (slices, "size", lambda asked, **_: asked),
     "each pod has the floor of its own plan": (accounts, "_least", lambda *given: accounts._floors(*given[:2])),
-    "a lease that ran out is spent": (held.Held, "usable", lambda *_: True),
+    "a lease that ran out is spent": (held.Held, "usable", lambda lease, _: lease.free),
 }
 
 

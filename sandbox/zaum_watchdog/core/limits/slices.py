@@ -40,9 +40,9 @@ class Held:
         """Give what is neither spent nor reserved."""
         return self.amount - self.spent - self.reserved
 
-    def usable(self, now: int) -> bool:
-        """Say whether more may be reserved of it."""
-        return now < self.until and not self.leaving
+    def usable(self, now: int) -> int:
+        """Give what may be reserved of it: nothing of one that has run out, or is given back."""
+        return self.amount - self.spent - self.reserved if now < self.until and not self.leaving else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,7 @@ class Slices:
         """Give what could be reserved."""
         free = 0
         for held in self._held.values():
-            if now < held.until and not held.leaving:
-                free += held.amount - held.spent - held.reserved
+            free += held.usable(now)
         return free
 
     def reserve(self, amount: int, now: int) -> tuple[Part, ...] | None:
@@ -89,8 +88,8 @@ class Slices:
         parts: list[Part] = []
         leases = self._held.values()
         for held in sorted(leases, key=_by_end) if len(leases) > 1 else leases:
-            if amount and held.usable(now) and held.free:
-                part = min(amount, held.free)
+            if amount and (usable := held.usable(now)):
+                part = min(amount, usable)
                 held.reserved += part
                 held.touched = now
                 parts.append(Part(held, part))
@@ -144,8 +143,8 @@ class Slices:
     def _pay(self, now: int) -> None:
         """Pay what is owed from what is free."""
         for held in self._held.values():
-            if self.owed and held.usable(now):
-                paid = min(self.owed, held.free)
+            if self.owed:
+                paid = min(self.owed, held.usable(now))
                 held.spent += paid
                 self.owed -= paid
                 self._recent += paid
