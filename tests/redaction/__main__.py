@@ -1,41 +1,52 @@
 """python -m tests.redaction: precision and recall of the redactor on the labelled corpus, class by class.
 
-`--splits`: every split in two of every sample, and every split in three of those up to SHORT bytes, gives the same.
+`--splits`: every split in two and in three gives the same: of each sample as text and in JSON, of some as events.
 `--stalls`: the longest turn and the cost on 1 MiB of bodies that are meant to hold the loop up.
 """
 
 import argparse
-import itertools
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "crds"), str(ROOT / "sandbox")]
 
-from tests.redaction import bodies, corpus, score, stalls  # noqa: E402  # from the checkout
+from tests.redaction import bodies, corpus, score, splits, stalls  # noqa: E402  # from the checkout
+from zaum_watchdog.core.redaction.redactor import Format  # noqa: E402
 from zaum_watchdog.shell import prefilter  # noqa: E402
 
-SHORT = 100
+SPLIT_EACH = 100
+"""Samples of each class that are split, where nobody says how many."""
+STREAMED = 11
+"""Of so many samples one is streamed too: its events are as long as ten texts. No even number, which would take values
+alone and no lookalikes."""
+STREAMED_MAX = 100
+WIDEST = 30
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=corpus.SEED)
-    parser.add_argument("--each", type=int, default=corpus.EACH, help="samples of each class, and as many lookalikes")
+    parser.add_argument("--each", type=int, help="samples of each class, and as many lookalikes")
     parser.add_argument("--odd", type=int, default=0, help="show so many samples that were not as labelled")
     parser.add_argument("--stalls", action="store_true", help="measure turns instead")
     parser.add_argument("--splits", action="store_true", help="split the samples instead")
     asked = parser.parse_args()
-    if asked.splits:
-        _splits(corpus.samples(asked.seed, asked.each))
-        return
     if asked.stalls:
         _stalls()
         return
-    scores, odd = score.scored(corpus.samples(asked.seed, asked.each), prefilter.load())
-    for sample, found in odd[: asked.odd]:
-        said = [(each.kind.value, sample.text[each.start : each.end][:60]) for each in found]
+    each = asked.each or (SPLIT_EACH if asked.splits else corpus.EACH)
+    print(f"redaction: seed {asked.seed}, {each} samples of each class and as many lookalikes", flush=True)
+    if asked.splits:
+        _splits(list(corpus.samples(asked.seed, each)))
+    else:
+        _scores(asked.seed, each, asked.odd)
+
+
+def _scores(seed: int, each: int, shown: int) -> None:
+    scores, odd = score.scored(corpus.samples(seed, each), prefilter.load())
+    for sample, found in odd[:shown]:
+        said = [(one.kind.value, sample.text[one.start : one.end][:60]) for one in found]
         print(sample.about.value, sample.text[:160], said)
     for kind, one in scores.items():
         print(
@@ -45,17 +56,22 @@ def main() -> None:
         )
 
 
-def _splits(samples: Iterable[corpus.Sample]) -> None:
+def _splits(samples: list[corpus.Sample]) -> None:
     library = prefilter.load()
-    counts = {2: 0, 3: 0}
-    for sample in samples:
-        whole = bodies.Run(library).over(sample.text)
-        for parts in counts if len(sample.text) <= SHORT else (2,):
-            for cuts in itertools.combinations(range(1, len(sample.text)), parts - 1):
-                if bodies.Run(library).over(sample.text, cuts) != whole:
-                    sys.exit(f"redaction: {sample.text!r} comes out differently when cut at {cuts}")
-                counts[parts] += 1
-    print(f"redaction: {counts[2]} splits in two and {counts[3]} in three gave the same")
+    texts = [sample.text for sample in samples]
+    streamed = [text for text in texts if len(text) <= STREAMED_MAX][::STREAMED]
+    for form, chosen in ((Format.TEXT, texts), (Format.JSON, texts), (Format.EVENTS, streamed)):
+        counted = splits.Counted()
+        try:
+            for text in chosen:
+                splits.Splits(library, form, bodies.written(text, form, widest=WIDEST)).every(counted)
+        except splits.DifferentError as error:
+            sys.exit(f"redaction: {error}")
+        print(
+            f"redaction: {len(chosen)} samples as {form.name.lower()}: {counted.in_two} splits in two and"
+            f" {counted.in_three} in three gave the same, by {counted.ways} ways",
+            flush=True,
+        )
 
 
 def _stalls() -> None:

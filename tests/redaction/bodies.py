@@ -1,7 +1,9 @@
 """Run a redactor over a body in pieces, as an exchange would."""
 
 import itertools
+import json
 from collections.abc import Sequence
+from random import Random
 
 from zaum_api import documents
 from zaum_watchdog.core.redaction import redactor, searching, vault
@@ -24,6 +26,27 @@ ASKING = redactor.request(documents.Redaction(request=every(TOKENISE)))
 MASKING = redactor.request(documents.Redaction(request=every(MASK)))
 ANSWERING = redactor.response(documents.Redaction(request=every(TOKENISE), response=every(TOKENISE)))
 CLEARED = redactor.request(documents.Redaction(restore=True))
+
+
+def written(text: bytes, form: redactor.Format, *, widest: int = 6) -> bytes:
+    """Give a text as it is, in a JSON document, or as a model streams it, up to `widest` characters at a time."""
+    match form:
+        case redactor.Format.TEXT:
+            return text
+        case redactor.Format.JSON:
+            return json.dumps({"content": text.decode()}).encode()
+        case redactor.Format.EVENTS:
+            return _events(text.decode(), Random(len(text)), widest)
+
+
+def _events(text: str, dice: Random, widest: int) -> bytes:
+    lines, at = [], 0
+    while at < len(text):
+        size = dice.randint(1, widest)
+        delta = {"choices": [{"index": 0, "delta": {"content": text[at : at + size]}}]}
+        lines.append(b"data: " + json.dumps(delta, ensure_ascii=dice.random() < 0.5).encode() + b"\n\n")
+        at += size
+    return b"".join((*lines, b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'))
 
 
 class Run:

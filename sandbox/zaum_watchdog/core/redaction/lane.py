@@ -99,8 +99,22 @@ class Lane:
     def add(self, raw: bytes, offset: int) -> None:
         """Take more of the text: raw bytes, which begin at an offset."""
         text, pieces = decoding.decode(raw, offset, self._origin + len(self._text))
+        if pieces and self._goes_on(text, pieces):
+            at, start, _ = self._pieces.pop()
+            pieces[0] = at, start, pieces[0][2]
         self._text += text
         self._pieces += pieces
+
+    def _goes_on(self, text: bytes, pieces: list[decoding.Piece]) -> bool:
+        """Say whether the first of new pieces is more of the last one: byte for byte, and right behind it."""
+        at, start, end = pieces[0]
+        after = pieces[1][0] if len(pieces) > 1 else at + len(text)
+        return (
+            bool(self._pieces)
+            and self._pieces[-1][2] == start
+            and end - start == after - at
+            and self._plain(len(self._pieces) - 1)
+        )
 
     def decide(self, *, final: bool = False) -> list[Edit]:
         """Decide what can be decided, or all; give what is to be replaced."""

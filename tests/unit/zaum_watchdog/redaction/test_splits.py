@@ -2,49 +2,53 @@
 
 import itertools
 import json
-from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.redaction import bodies, corpus
-from zaum_watchdog.core.redaction import redactor, searching, vault
+from tests.redaction import bodies, corpus, splits
+from zaum_watchdog.core.redaction import breaks, redactor, searching, vault
 from zaum_watchdog.core.redaction.redactor import Format
 
 SAMPLES = [sample.text for sample in corpus.samples(seed=3, each=12)]
 SHORT = sorted(SAMPLES, key=len)[: len(SAMPLES) // 3]
-
-
-def _events(text: str, dice: Random) -> bytes:
-    """Give a text as a model would stream it."""
-    lines, at = [], 0
-    while at < len(text):
-        size = dice.randint(1, 6)
-        delta = {"choices": [{"index": 0, "delta": {"content": text[at : at + size]}}]}
-        lines.append(b"data: " + json.dumps(delta, ensure_ascii=dice.random() < 0.5).encode() + b"\n\n")
-        at += size
-    return b"".join((*lines, b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'))
-
-
-def _written(text: bytes, form: Format) -> bytes:
-    if form is Format.TEXT:
-        return text
-    if form is Format.JSON:
-        return json.dumps({"content": text.decode()}).encode()
-    return _events(text.decode(), Random(len(text)))
+NOT_LONG = [text for text in SAMPLES if len(text) <= 100]
 
 
 @pytest.mark.parametrize("form", [Format.TEXT, Format.JSON])
 def test_every_split_in_two_of_every_sample_gives_the_same(form: Format, prefilter: searching.Prefilter) -> None:
     for text in SAMPLES:
-        body = _written(text, form)
+        body = bodies.written(text, form)
         whole = bodies.Run(prefilter, form=form).over(body)
         for cut in range(1, len(body)):
             assert bodies.Run(prefilter, form=form).over(body, [cut]) == whole, (body, cut)
 
 
-def test_every_split_in_three_of_a_short_sample_gives_the_same(prefilter: searching.Prefilter) -> None:
+@pytest.mark.parametrize(
+    ("form", "texts"), [(Format.TEXT, NOT_LONG), (Format.JSON, NOT_LONG[::5]), (Format.EVENTS, SHORT[::16])]
+)
+def test_every_split_in_three_of_samples_that_are_not_long_gives_the_same(
+    form: Format, texts: list[bytes], prefilter: searching.Prefilter
+) -> None:
+    counted = splits.Counted()
+    for text in texts:
+        splits.Splits(prefilter, form, bodies.written(text, form, widest=30)).every(counted)
+    assert counted.in_three > 20_000
+
+
+@pytest.mark.parametrize("form", Format)
+def test_a_split_that_matters_is_seen(
+    form: Format, prefilter: searching.Prefilter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaks, "last", lambda _text, _start, end: end)
+    with pytest.raises(splits.DifferentError, match="when it is cut at"):
+        splits.Splits(prefilter, form, bodies.written(b"ask bob@example.com", form, widest=9)).every(splits.Counted())
+
+
+def test_every_split_in_three_of_a_short_sample_gives_the_same_without_a_way_left_out(
+    prefilter: searching.Prefilter,
+) -> None:
     for text in SHORT[::3]:
         whole = bodies.Run(prefilter).over(text)
         for cuts in itertools.combinations(range(1, len(text)), 2):
@@ -53,7 +57,7 @@ def test_every_split_in_three_of_a_short_sample_gives_the_same(prefilter: search
 
 def test_events_that_come_split_anywhere_or_byte_by_byte_give_the_same(prefilter: searching.Prefilter) -> None:
     for text in SHORT[::3]:
-        body = _written(text, Format.EVENTS)
+        body = bodies.written(text, Format.EVENTS)
         whole = bodies.Run(prefilter, form=Format.EVENTS).over(body)
         assert bodies.Run(prefilter, form=Format.EVENTS).over(body, range(1, len(body))) == whole, body
         for cut in range(1, len(body), 7):
@@ -67,8 +71,8 @@ def _text_of(events: bytes) -> str:
 
 def test_a_text_is_redacted_alike_whole_and_as_deltas(prefilter: searching.Prefilter) -> None:
     for text in SAMPLES:
-        whole = bodies.Run(prefilter, form=Format.JSON).over(_written(text, Format.JSON))
-        streamed = bodies.Run(prefilter, form=Format.EVENTS).over(_written(text, Format.EVENTS))
+        whole = bodies.Run(prefilter, form=Format.JSON).over(bodies.written(text, Format.JSON))
+        streamed = bodies.Run(prefilter, form=Format.EVENTS).over(bodies.written(text, Format.EVENTS))
         assert _text_of(streamed) == json.loads(whole)["content"], text
 
 
@@ -77,7 +81,7 @@ def test_names_are_turned_back_alike_however_they_are_split(prefilter: searching
         for text in SHORT[::5]:
             names = vault.Vault(bodies.KEY)
             asked = bodies.Run(prefilter, names=names).over(text)
-            body = _written(asked, form)
+            body = bodies.written(asked, form)
             back = [
                 bodies.Run(
                     prefilter, redactor.Plan({}, vault.Origin.UPSTREAM, redactor.Restored.AGENTS), form, names
