@@ -1,19 +1,16 @@
-"""The same LLM behind the shapes of the Anthropic API: messages, whole or as server-sent events, with usage."""
+"""What the Anthropic API refuses, and what a message of it says."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from tests.cluster.world import http1
 
 PATH: Final = "/v1/messages"
-MODELS: Final = ("world-1", "world-1-mini")
-WORD_SECONDS: Final = 0.01
 
 
-def respond(request: http1.Request) -> http1.Answer:
-    """Answer one request."""
+def read(request: http1.Request, models: Sequence[str]) -> http1.Answer | list[str]:
+    """Give the words of the last message, or the answer that refuses it."""
     if not request.headers.get("x-api-key") and not request.headers.get("authorization"):
         return _error(401, "authentication_error", "x-api-key header is required")
     if "anthropic-version" not in request.headers:
@@ -23,48 +20,13 @@ def respond(request: http1.Request) -> http1.Answer:
     except (UnicodeDecodeError, json.JSONDecodeError):
         return _error(400, "invalid_request_error", "the body is no JSON")
     match document:
-        case {"model": str(model), "messages": [*_, {"content": content}], "max_tokens": int(limit)}:
-            words = ["You", "said:", *_text(content).split()][:limit]
+        case {"model": str(model), "messages": [*_, {"content": content}], "max_tokens": int(limit)} if limit > 0:
+            pass
         case _:
             return _error(400, "invalid_request_error", "model, messages and max_tokens are required")
-    if model not in MODELS:
+    if model not in models:
         return _error(404, "not_found_error", f"model: {model}")
-    if document.get("stream") is True:
-        return http1.Answer(status=200, body=_stream(model, words), content_type="text/event-stream")
-    content_blocks = [{"type": "text", "text": " ".join(words)}]
-    return http1.json_answer(_message(model, content_blocks, tokens=len(words), stop="end_turn"))
-
-
-def events(model: str, words: list[str]) -> Iterator[dict[str, Any]]:
-    """Give the answer piece by piece, as the API names its events."""
-    yield {"type": "message_start", "message": _message(model, [], tokens=0, stop=None)}
-    yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-    for place, word in enumerate(words):
-        delta = {"type": "text_delta", "text": word if place == 0 else f" {word}"}
-        yield {"type": "content_block_delta", "index": 0, "delta": delta}
-    yield {"type": "content_block_stop", "index": 0}
-    usage = {"output_tokens": len(words)}
-    yield {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage}
-    yield {"type": "message_stop"}
-
-
-async def _stream(model: str, words: list[str]) -> AsyncIterator[bytes]:
-    for event in events(model, words):
-        yield f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
-        await asyncio.sleep(WORD_SECONDS)
-
-
-def _message(model: str, content: list[dict[str, str]], *, tokens: int, stop: str | None) -> dict[str, Any]:
-    return {
-        "id": "msg_world",
-        "type": "message",
-        "role": "assistant",
-        "model": model,
-        "content": content,
-        "stop_reason": stop,
-        "stop_sequence": None,
-        "usage": {"input_tokens": 1, "output_tokens": tokens},
-    }
+    return _text(content).split()
 
 
 def _text(content: object) -> str:

@@ -38,16 +38,23 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer: a whole body, or a stream that is sent in chunks as it is made."""
+    """One answer: a whole body, or a stream that is sent in chunks as it is made.
+
+    `pause`: seconds before it begins. `complete` False: a stream that does not end, but its connection does. Status 0:
+    the connection ends without an answer. `told`: what the witness writes down beside it.
+    """
 
     status: int
     body: bytes | AsyncIterator[bytes] = b""
     content_type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
+    pause: float = 0.0
+    complete: bool = True
+    told: Mapping[str, str | int] = field(default_factory=dict)
 
 
 Responder = Callable[[Request], Answer]
-Saw = Callable[[Request, int], None]
+Saw = Callable[[Request, Answer], None]
 
 
 def json_answer(value: object, *, status: int = 200) -> Answer:
@@ -84,20 +91,24 @@ def head_bytes(answer: Answer, *, keep_alive: bool) -> bytes:
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, respond: Responder, saw: Saw) -> None:
-    """Answer requests on one connection until either side ends it; `saw(request, status)` comes before each answer."""
+    """Answer requests on one connection until either side ends it; `saw(request, answer)` comes before each answer."""
     keep_alive = True
     while keep_alive:
         try:
             request = await asyncio.wait_for(_request(reader, writer), IDLE_SECONDS)
         except BadRequestError as error:
-            saw(Request(method="?", target="?", headers={}), HTTPStatus.BAD_REQUEST)
-            await _send(writer, Answer(status=400, body=f"{error}\n".encode()), keep_alive=False, with_body=True)
+            answer = Answer(status=400, body=f"{error}\n".encode())
+            saw(Request(method="?", target="?", headers={}), answer)
+            await _send(writer, answer, keep_alive=False, with_body=True)
             return
         if request is None:
             return
-        keep_alive = request.keep_alive
         answer = respond(request)
-        saw(request, answer.status)
+        saw(request, answer)
+        await asyncio.sleep(answer.pause)
+        if not answer.status:
+            return
+        keep_alive = request.keep_alive and answer.complete
         await _send(writer, answer, keep_alive=keep_alive, with_body=request.method != "HEAD")
 
 
@@ -156,5 +167,6 @@ async def _send(writer: asyncio.StreamWriter, answer: Answer, *, keep_alive: boo
             async for part in answer.body:
                 writer.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
                 await writer.drain()
-            writer.write(b"0\r\n\r\n")
+            if answer.complete:
+                writer.write(b"0\r\n\r\n")
     await writer.drain()

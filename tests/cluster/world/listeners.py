@@ -166,7 +166,7 @@ def _conversation(arrival: Arrival) -> Conversation:
 
 
 async def _http(arrival: Arrival, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    def saw(request: http1.Request, status: int) -> None:
+    def saw(request: http1.Request, answer: http1.Answer) -> None:
         arrival.saw(
             arrival.place.kind.value,
             method=request.method,
@@ -174,7 +174,8 @@ async def _http(arrival: Arrival, reader: asyncio.StreamReader, writer: asyncio.
             host=request.headers.get("host", ""),
             agent=request.headers.get("user-agent", ""),
             bytes=len(request.body),
-            status=int(status),
+            status=answer.status,
+            **answer.told,
         )
 
     def respond(request: http1.Request) -> http1.Answer:

@@ -1,21 +1,23 @@
-"""An LLM behind the OpenAI API's shapes: models and chat completions, whole or as server-sent events, with usage.
+"""An LLM that anybody's client library can call: models, and all that `provider` says, with usage.
 
-It has nothing to say, but says it in the shape that the official client library expects. Deterministic: the answer
-repeats the last user message, one token is one word.
+It has nothing to say: it repeats the last message of the user, or says as many words as `x-say` asks for. One token
+is one word. What each call used goes to the witness, by the name that `x-call` gives it: those are its books. `x-wait`
+says for how many seconds it is thought about.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
 
-from tests.cluster.world import anthropic, http1
+from tests.cluster.world import anthropic, http1, provider
 
 MODELS: Final = ("world-1", "world-1-mini")
 CREATED: Final = 1_700_000_000
 WORD_SECONDS: Final = 0.01
 CHOICES_LIMIT: Final = 8
+WAIT_LIMIT_SECONDS: Final = 10.0
+OPENING: Final = ("You", "said:")
 
 
 class RefusedError(ValueError):
@@ -26,38 +28,42 @@ class RefusedError(ValueError):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
-class Chat:
-    """One completion to make: what to say, how often, how."""
-
-    model: str
-    prompt_tokens: int
-    words: tuple[str, ...]
-    choices: int
-    stream: bool
-    include_usage: bool
-    finish_reason: str
-
-    def usage(self) -> dict[str, int]:
-        """Count tokens: all choices are paid for."""
-        completion = len(self.words) * self.choices
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": completion,
-            "total_tokens": self.prompt_tokens + completion,
-        }
-
-
 def respond(request: http1.Request) -> http1.Answer:
     """Answer one request, in the shape of the API that its path belongs to."""
     if request.path == anthropic.PATH:
-        return anthropic.respond(request)
+        words = anthropic.read(request, MODELS)
+        return words if isinstance(words, http1.Answer) else answer(request, words)
     try:
         return _respond(request)
     except RefusedError as refused:
         kind = "authentication_error" if refused.status == 401 else "invalid_request_error"
         error = {"message": str(refused), "type": kind, "param": None, "code": None}
         return http1.json_answer({"error": error}, status=refused.status)
+
+
+def answer(request: http1.Request, words: Iterable[str]) -> http1.Answer:
+    """Say some words, as the provider says them, and write down what they cost."""
+    reply = provider.reply(request.path, request.headers, request.body, (*OPENING, *words))
+    used = reply.used
+    told: dict[str, str | int] = {"call": request.headers.get("x-call", ""), "model": used.model}
+    told |= {"input": used.input, "cached": used.cached, "output": used.output}
+    pause = min(float(request.headers.get("x-wait", "0")), WAIT_LIMIT_SECONDS)
+    whole = not reply.streamed and reply.complete
+    return http1.Answer(
+        reply.status, b"".join(reply.pieces) if whole else _spoken(reply), reply.content_type, reply.headers,
+        pause=pause, complete=reply.complete, told=told,
+    )  # fmt: skip
+
+
+def text_of(message: object) -> str:
+    """Give a message's text; content is a string or a list of parts."""
+    match message:
+        case {"content": str(text)}:
+            return text
+        case {"content": [*parts]}:
+            return " ".join(_part(part) for part in parts)
+        case _:
+            raise RefusedError(400, "Each message needs content.")
 
 
 def _respond(request: http1.Request) -> http1.Answer:
@@ -67,119 +73,55 @@ def _respond(request: http1.Request) -> http1.Answer:
         case "GET", "/v1/models":
             return http1.json_answer({"object": "list", "data": [_model(name) for name in MODELS]})
         case "POST", "/v1/chat/completions":
-            chat = read(request.body)
-            if not chat.stream:
-                return http1.json_answer(completion(chat))
-            return http1.Answer(status=200, body=_events(chat), content_type="text/event-stream")
+            return answer(request, _chat(_document(request.body)))
+        case "POST", "/v1/responses" | "/v1/embeddings":
+            return answer(request, _input(_document(request.body)))
         case _:
             raise RefusedError(404, f"Invalid URL ({request.method} {request.path})")
 
 
-def read(body: bytes) -> Chat:
-    """Read a chat completion request; raise RefusedError."""
+def _document(body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RefusedError(400, "The body is no JSON.") from error
     match document:
-        case {"model": str(model), "messages": [_, *_] as messages}:
+        case {"model": str(model)}:
             pass
         case _:
-            raise RefusedError(400, "model and messages are required.")
+            raise RefusedError(400, "model is required.")
     if model not in MODELS:
         raise RefusedError(404, f"The model {model!r} does not exist.")
-    prompt = [word for message in messages for word in _text(message).split()]
-    words = ("You", "said:", *_text(messages[-1]).split())
-    limit = _count(document, "max_completion_tokens") or _count(document, "max_tokens") or len(words)
-    include_usage = document.get("stream_options") == {"include_usage": True}
-    return Chat(
-        model=model,
-        prompt_tokens=len(prompt),
-        words=words[:limit],
-        choices=min(_count(document, "n") or 1, CHOICES_LIMIT),
-        stream=document.get("stream") is True,
-        include_usage=include_usage,
-        finish_reason="length" if limit < len(words) else "stop",
-    )
-
-
-def completion(chat: Chat) -> dict[str, Any]:
-    """Give the whole answer."""
-    return {
-        "id": "chatcmpl-world",
-        "object": "chat.completion",
-        "created": CREATED,
-        "model": chat.model,
-        "choices": [
-            {
-                "index": index,
-                "message": {"role": "assistant", "content": " ".join(chat.words), "refusal": None},
-                "logprobs": None,
-                "finish_reason": chat.finish_reason,
-            }
-            for index in range(chat.choices)
-        ],
-        "usage": chat.usage(),
-    }
-
-
-def chunks(chat: Chat) -> Iterable[dict[str, Any]]:
-    """Give the answer piece by piece; usage comes last and only when asked for."""
-    for index in range(chat.choices):
-        yield _chunk(chat, [_piece(index, {"role": "assistant", "content": ""})])
-        for place, word in enumerate(chat.words):
-            yield _chunk(chat, [_piece(index, {"content": word if place == 0 else f" {word}"})])
-        yield _chunk(chat, [_piece(index, {}, finish_reason=chat.finish_reason)])
-    if chat.include_usage:
-        yield {**_chunk(chat, []), "usage": chat.usage()}
-
-
-def event(data: str) -> bytes:
-    """Frame one server-sent event (one line of data)."""
-    return f"data: {data}\n\n".encode()
-
-
-async def _events(chat: Chat) -> AsyncIterator[bytes]:
-    for chunk in chunks(chat):
-        yield event(json.dumps(chunk))
-        await asyncio.sleep(WORD_SECONDS)
-    yield event("[DONE]")
-
-
-def _chunk(chat: Chat, choices: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "id": "chatcmpl-world",
-        "object": "chat.completion.chunk",
-        "created": CREATED,
-        "model": chat.model,
-        "choices": choices,
-    }
-
-
-def _piece(index: int, delta: Mapping[str, str], *, finish_reason: str | None = None) -> dict[str, Any]:
-    return {"index": index, "delta": dict(delta), "logprobs": None, "finish_reason": finish_reason}
-
-
-def _count(document: Mapping[str, object], key: str) -> int:
-    """Take a number that is 1 or more; 0 where it is absent."""
-    match document.get(key):
-        case None:
-            return 0
-        case int(number) if number >= 1:
-            return number
-        case _:
+    for key in ("max_completion_tokens", "max_tokens", "max_output_tokens", "n"):
+        if document.get(key) is not None and not (isinstance(document[key], int) and document[key] >= 1):
             raise RefusedError(400, f"{key} must be a whole number from 1.")
+    if (document.get("n") or 1) > CHOICES_LIMIT:
+        raise RefusedError(400, f"n must not be more than {CHOICES_LIMIT}.")
+    return dict(document)
 
 
-def _text(message: object) -> str:
-    """Give a message's text; content is a string or a list of parts."""
-    match message:
-        case {"content": str(text)}:
-            return text
-        case {"content": [*parts]}:
-            return " ".join(_part(part) for part in parts)
+def _chat(document: dict[str, Any]) -> list[str]:
+    match document:
+        case {"messages": [*_, last]}:
+            return text_of(last).split()
         case _:
-            raise RefusedError(400, "Each message needs content.")
+            raise RefusedError(400, "messages are required.")
+
+
+def _input(document: dict[str, Any]) -> list[str]:
+    match document:
+        case {"input": str(text)}:
+            return text.split()
+        case {"input": [str(), *_] as texts} if all(isinstance(text, str) for text in texts):
+            return " ".join(texts).split()
+        case _:
+            raise RefusedError(400, "input is required: a text or several.")
+
+
+async def _spoken(reply: provider.Reply) -> AsyncIterator[bytes]:
+    for piece in reply.pieces:
+        yield piece
+        await asyncio.sleep(WORD_SECONDS)
 
 
 def _part(part: object) -> str:

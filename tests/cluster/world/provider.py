@@ -7,7 +7,7 @@ it would like to hear.
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -15,6 +15,8 @@ from typing import Any, Final
 CACHED_FROM: Final = 8
 """Words of a request from which on half of them were cached."""
 WORDS: Final = 5
+SPEECH: Final = ("word",) * WORDS
+"""What is said where nobody says what."""
 DEFAULT_MOST: Final = 100_000
 """Tokens of an answer where a request does not say how many there may be."""
 
@@ -80,26 +82,36 @@ class Reply:
         return self.content_type == "text/event-stream"
 
 
-def reply(path: str, headers: Mapping[str, str], body: bytes) -> Reply:
-    """Answer one request. Header names are lower-case."""
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What an answer says, `choices` times; `cut`: it would have said more."""
+
+    words: tuple[str, ...]
+    choices: int
+    cut: bool
+
+
+def reply(path: str, headers: Mapping[str, str], body: bytes, speech: Sequence[str] = SPEECH) -> Reply:
+    """Answer one request with a speech, as far as it may go on. Header names are lower-case."""
     document = json.loads(body)
     endpoint = path.removeprefix("/v1")
     fault, model = Fault(headers.get("x-fault", "")), str(document["model"])
     if fault is Fault.OVERLOADED:
         return Reply(529 if endpoint == "/messages" else 503, "application/json", (b'{"error":{}}',), NOTHING)
-    said = _words(document)
-    choices = document.get("n") or 1
-    words = min(int(headers.get("x-say", WORDS)), _most(document))
-    output = 0 if endpoint == "/embeddings" else words * choices
-    cached = said // 2 if said >= CACHED_FROM and endpoint != "/embeddings" else 0
-    used = Used(endpoint, model, said, cached, output)
+    heard = _words(document)
+    whole = ("word",) * int(headers["x-say"]) if "x-say" in headers else tuple(speech)
+    words = whole[: _most(document)]
+    said = _Said(words, document.get("n") or 1, words != whole)
+    output = 0 if endpoint == "/embeddings" else len(words) * said.choices
+    cached = heard // 2 if heard >= CACHED_FROM and endpoint != "/embeddings" else 0
+    used = Used(endpoint, model, heard, cached, output)
     usage = _faulty(_usage(used), fault)
     if document.get("stream") is True:
         asked = (document.get("stream_options") or {}).get("include_usage") is True
-        events = tuple(_EVENTS[endpoint](used, usage, words, choices, told=asked))
+        events = tuple(_EVENTS[endpoint](used, usage, said, told=asked))
         return _flawed(Reply(200, "text/event-stream", events, used), fault)
-    whole = json.dumps(_WHOLE[endpoint](used, usage, words, choices)).encode()
-    return _flawed(Reply(200, "application/json", (whole,), used), fault)
+    text = json.dumps(_WHOLE[endpoint](used, usage, said)).encode()
+    return _flawed(Reply(200, "application/json", (text,), used), fault)
 
 
 def _flawed(said: Reply, fault: Fault) -> Reply:
@@ -162,40 +174,47 @@ def _faulty(usage: dict[str, Any], fault: Fault) -> dict[str, Any] | None:
             return usage
 
 
-def _text(words: int) -> list[str]:
-    return [("" if place == 0 else " ") + "word" for place in range(words)]
+def _pieces(said: _Said) -> list[str]:
+    return [("" if place == 0 else " ") + word for place, word in enumerate(said.words)]
 
 
-def _said(usage: dict[str, Any] | None) -> dict[str, Any]:
+def _told(usage: dict[str, Any] | None) -> dict[str, Any]:
     return {} if usage is None else {"usage": usage}
 
 
-def _chat(used: Used, usage: dict[str, Any] | None, words: int, choices: int) -> dict[str, Any]:
-    message = {"role": "assistant", "content": "".join(_text(words)), "refusal": None}
-    answers = [
-        {"index": each, "message": message, "finish_reason": "stop", "logprobs": None} for each in range(choices)
-    ]
+def _chat(used: Used, usage: dict[str, Any] | None, said: _Said) -> dict[str, Any]:
+    message = {"role": "assistant", "content": " ".join(said.words), "refusal": None}
+    ended = {"finish_reason": _reason(said), "logprobs": None}
+    answers = [{"index": each, "message": message, **ended} for each in range(said.choices)]
     head = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": used.model}
-    return {**head, "choices": answers, **_said(usage)}
+    return {**head, "choices": answers, **_told(usage)}
 
 
-def _embeddings(used: Used, usage: dict[str, Any] | None, _words: int, _choices: int) -> dict[str, Any]:
+def _reason(said: _Said) -> str:
+    return "length" if said.cut else "stop"
+
+
+def _embeddings(used: Used, usage: dict[str, Any] | None, _: _Said) -> dict[str, Any]:
     data = [{"object": "embedding", "index": 0, "embedding": [0.5, -0.25]}]
-    return {"object": "list", "data": data, "model": used.model, **_said(usage)}
+    return {"object": "list", "data": data, "model": used.model, **_told(usage)}
 
 
-def _response(used: Used, usage: dict[str, Any] | None, words: int, _choices: int = 1) -> dict[str, Any]:
-    content = [{"type": "output_text", "text": "".join(_text(words)), "annotations": []}]
+def _response(used: Used, usage: dict[str, Any] | None, said: _Said) -> dict[str, Any]:
+    content = [{"type": "output_text", "text": " ".join(said.words), "annotations": []}]
     output = [{"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": content}]
     head = {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": used.model}
     rest = {"parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
-    return {**head, "output": output, **rest, **_said(usage)}
+    return {**head, "output": output, **rest, **_told(usage)}
 
 
-def _message(used: Used, usage: dict[str, Any] | None, words: int, _choices: int = 1) -> dict[str, Any]:
-    content = [{"type": "text", "text": "".join(_text(words))}] if words else []
+def _message(used: Used, usage: dict[str, Any] | None, said: _Said) -> dict[str, Any]:
+    content = [{"type": "text", "text": " ".join(said.words)}] if said.words else []
     head = {"id": "msg_1", "type": "message", "role": "assistant", "model": used.model, "content": content}
-    return {**head, "stop_reason": "end_turn", "stop_sequence": None, **_said(usage)}
+    return {**head, "stop_reason": _stop(said), "stop_sequence": None, **_told(usage)}
+
+
+def _stop(said: _Said) -> str:
+    return "max_tokens" if said.cut else "end_turn"
 
 
 def _line(value: object) -> bytes:
@@ -206,41 +225,38 @@ def _named(value: Mapping[str, Any]) -> bytes:
     return f"event: {value['type']}\n".encode() + _line(value)
 
 
-def _chat_events(used: Used, usage: dict[str, Any] | None, words: int, choices: int, *, told: bool) -> Iterator[bytes]:
+def _chat_events(used: Used, usage: dict[str, Any] | None, said: _Said, *, told: bool) -> Iterator[bytes]:
     head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": used.model}
-    for index in range(choices):
-        for word in _text(words):
+    for index in range(said.choices):
+        for word in _pieces(said):
             delta = {"index": index, "delta": {"content": word}, "finish_reason": None}
             yield _line({**head, "choices": [delta], **({"usage": None} if told else {})})
-        yield _line({**head, "choices": [{"index": index, "delta": {}, "finish_reason": "stop"}]})
+        yield _line({**head, "choices": [{"index": index, "delta": {}, "finish_reason": _reason(said)}]})
     if told and usage is not None:
         yield _line({**head, "choices": [], "usage": usage})
     yield b"data: [DONE]\n\n"
 
 
-def _response_events(
-    used: Used, usage: dict[str, Any] | None, words: int, _choices: int, *, told: bool
-) -> Iterator[bytes]:
+def _response_events(used: Used, usage: dict[str, Any] | None, said: _Said, *, told: bool) -> Iterator[bytes]:
     del told
     place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
-    for number, word in enumerate(_text(words)):
+    for number, word in enumerate(_pieces(said)):
         yield _named({"type": "response.output_text.delta", **place, "delta": word, "sequence_number": number})
-    whole = _response(used, usage, words)
-    yield _named({"type": "response.completed", "response": whole, "sequence_number": words})
+    whole = _response(used, usage, said)
+    yield _named({"type": "response.completed", "response": whole, "sequence_number": len(said.words)})
 
 
-def _message_events(
-    used: Used, usage: dict[str, Any] | None, words: int, _choices: int, *, told: bool
-) -> Iterator[bytes]:
+def _message_events(used: Used, usage: dict[str, Any] | None, said: _Said, *, told: bool) -> Iterator[bytes]:
     del told
     begun = {**usage, "output_tokens": min(1, usage["output_tokens"])} if usage is not None else None
-    yield _named({"type": "message_start", "message": _message(used, begun, 0)})
+    head = _message(used, begun, _Said((), 1, cut=False)) | {"stop_reason": None}
+    yield _named({"type": "message_start", "message": head})
     yield _named({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
-    for word in _text(words):
+    for word in _pieces(said):
         delta = {"type": "text_delta", "text": word}
         yield _named({"type": "content_block_delta", "index": 0, "delta": delta})
     yield _named({"type": "content_block_stop", "index": 0})
-    ended = {"stop_reason": "end_turn", "stop_sequence": None}
+    ended = {"stop_reason": _stop(said), "stop_sequence": None}
     output = {"usage": {"output_tokens": usage["output_tokens"]}} if usage is not None else {}
     yield _named({"type": "message_delta", "delta": ended, **output})
     yield _named({"type": "message_stop"})

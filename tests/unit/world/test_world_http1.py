@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def conversation(sent: bytes) -> tuple[bytes, list[tuple[str, int]]]:
         reader.feed_eof()
         writer: Any = output
         await http1.serve(
-            reader, writer, website.respond, lambda request, status: seen.append((request.target, int(status)))
+            reader, writer, website.respond, lambda request, answer: seen.append((request.target, answer.status))
         )
         return output.written
 
@@ -99,3 +100,21 @@ def test_what_is_no_request_is_answered_400_and_witnessed(sent: bytes) -> None:
 @pytest.mark.parametrize("path", ["/none", "/bytes/x", "/bytes/999999999999", "/bytes/1/2"])
 def test_there_is_no_other_page(path: str) -> None:
     assert website.respond(http1.Request(method="GET", target=path, headers={})).status == 404
+
+
+@pytest.mark.parametrize("status", [0, 200])
+def test_an_answer_that_is_not_complete_ends_the_connection_where_it_breaks_off(status: int) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"one"
+
+    async def talk() -> bytes:
+        reader, output = asyncio.StreamReader(limit=http1.HEAD_LIMIT), Output()
+        reader.feed_data(b"GET / HTTP/1.1\r\n\r\n" * 2)
+        writer: Any = output
+        broken = http1.Answer(status=status, body=parts(), complete=False)
+        await http1.serve(reader, writer, lambda _: broken, lambda _, __: None)
+        return output.written
+
+    written = asyncio.run(talk())
+    assert written.endswith(b"\r\n\r\n3\r\none\r\n" if status else b"")
+    assert written.count(b"HTTP/1.1") == bool(status)

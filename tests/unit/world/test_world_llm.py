@@ -34,7 +34,26 @@ def test_a_chat_repeats_the_last_message_and_counts_words_as_tokens() -> None:
     assert completion["object"] == "chat.completion"
     assert completion["choices"][0]["message"]["content"] == "You said: one two three"
     assert completion["choices"][0]["finish_reason"] == "stop"
-    assert completion["usage"] == {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}
+    usage = completion["usage"]
+    assert 3 <= usage["prompt_tokens"] <= len(json.dumps(CHAT))
+    assert usage["completion_tokens"] == 5
+    assert usage["total_tokens"] == usage["prompt_tokens"] + 5
+
+
+def test_what_a_call_used_is_told_to_the_witness_by_its_name() -> None:
+    answer = post(CHAT, headers=KEY | {"x-call": "one", "x-say": "7", "x-wait": "0.5"})
+    usage = document_of(answer)["usage"]
+    told = {"call": "one", "model": "world-1", "input": usage["prompt_tokens"], "cached": 4, "output": 7}
+    assert answer.told == told
+    assert answer.pause == 0.5
+
+
+def test_an_answer_that_breaks_off_cost_what_a_whole_one_costs() -> None:
+    whole, broken, silent = (post(CHAT, headers=KEY | {"x-fault": fault}) for fault in ("", "truncated", "silent"))
+    assert (whole.complete, broken.complete, silent.complete) == (True, False, False)
+    assert silent.status == 0
+    assert whole.told == broken.told == silent.told
+    assert whole.told["output"] == 5
 
 
 def test_a_limit_on_tokens_cuts_the_answer_and_says_so() -> None:
@@ -84,8 +103,12 @@ def test_models_are_listed() -> None:
     assert [model["id"] for model in document_of(answer)["data"]] == list(llm.MODELS)
 
 
-def test_an_event_is_one_line_of_data_and_an_empty_line() -> None:
-    assert llm.event('{"a": 1}') == b'data: {"a": 1}\n\n'
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/embeddings"])
+def test_other_ways_to_ask_are_answered_and_counted(path: str) -> None:
+    body = json.dumps({"model": "world-1", "input": "one two three"}).encode()
+    answer = llm.respond(http1.Request(method="POST", target=path, headers=KEY, body=body))
+    assert answer.status == 200
+    assert document_of(answer)["usage"]["total_tokens"] == answer.told["input"] + answer.told["output"]  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("usage", [True, False])
@@ -98,8 +121,8 @@ def test_a_stream_spells_the_answer_and_ends_with_usage_when_asked_and_done(usag
     chunks = [json.loads(event.removeprefix(b"data: ")) for event in events]
     deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
     assert "".join(delta.get("content", "") for delta in deltas) == "You said: one two three"
-    counted = [chunk["usage"] for chunk in chunks if "usage" in chunk]
-    assert counted == ([{"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}] if usage else [])
+    counted = [chunk["usage"]["completion_tokens"] for chunk in chunks if chunk.get("usage")]
+    assert counted == ([5] if usage else [])
 
 
 async def taken(parts: AsyncIterator[bytes]) -> list[bytes]:
