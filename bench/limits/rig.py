@@ -13,7 +13,7 @@ from typing import Final
 from bench import sessions
 from bench import watchdog as proxies
 from bench.limits import litellm
-from tests.cluster.world import llm
+from tests.cluster.world import provider
 from tests.support import ledger
 from tests.support.authority import Authority
 from zaum_api import contract, documents, reading
@@ -25,6 +25,7 @@ ROUTE: Final = "openai"
 MODEL: Final = "world-1"
 WORDS: Final = 30
 MANY: Final = 1_000_000
+_SPEECH: Final = ("word",) * WORDS
 KINDS: Final = ("whole", "streamed")
 BODY: Final = {
     "model": MODEL,
@@ -110,12 +111,10 @@ class Rig:
         return pem
 
     def _provider(self) -> tuple[int, int]:
-        chat = llm.read(json.dumps({**BODY, "max_completion_tokens": WORDS, "messages": [_long()]}).encode())
-        chat = dataclasses.replace(chat, include_usage=True)
         whole, stream = self._folder / "whole", self._folder / "stream"
-        whole.write_text(json.dumps(llm.completion(chat)))
-        said = [llm.event(json.dumps(chunk)) for chunk in llm.chunks(chat)]
-        stream.write_bytes(b"".join([*said, llm.event("[DONE]")]))
+        for file, asked in ((whole, {}), (stream, {"stream": True, "stream_options": {"include_usage": True}})):
+            answer = provider.reply("/v1/chat/completions", {}, json.dumps({**BODY, **asked}).encode(), _SPEECH)
+            file.write_bytes(b"".join(answer.pieces))
         process = proxies.start(
             [
                 str(proxies.build()), "provider", "-tls", ",".join(map(str, self._certificates[:2])),
@@ -195,10 +194,6 @@ class Rig:
         """Run one load; raise when a request failed."""
         order = way.order(kind, seconds=seconds, concurrency=concurrency, rate=rate)
         return proxies.ordered(self._client, order, f"{way.proxy.name}, {kind}")
-
-
-def _long() -> dict[str, str]:
-    return {"role": "user", "content": " ".join(["word"] * WORDS)}
 
 
 def _await_records(log: Path, kinds: list[str]) -> None:
