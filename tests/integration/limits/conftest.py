@@ -130,6 +130,10 @@ class Pods:
         self._config = config
         self.running: list[rig.Watchdog] = []
 
+    def change(self, **changes: object) -> None:
+        """Give all pods that are yet to start another configuration."""
+        self._config = dataclasses.replace(self._config, **changes)  # type: ignore[arg-type]
+
     def start(self, ordinal: int = 0, **changes: object) -> rig.Watchdog:
         uid = f"uid-{len(self.running)}"
         directory = self._folder / uid
