@@ -21,6 +21,10 @@ SHARE_SECONDS_MAX: Final = 120
 """No share lasts longer without another answer."""
 LEASE_SECONDS: Final = 120
 """How long a lease lasts without another answer."""
+BYTES_LEASE_SECONDS: Final = 900
+"""How long one of bytes does: traffic outlives that the ledger's pod is moved to another node."""
+BYTES_LEAST: Final = 4 * 1024
+"""Where less is left of a limit of bytes, none of it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,8 @@ class Refused:
 class Used:
     """What the whole policy has used of a meter's window: charged and lent; `seconds` until the window ends.
 
-    Of a sliding window: until some of it comes free, 0 where nothing is used.
+    Of a sliding window: until some of it comes free, 0 where nothing is used. For people (`PolicyUsage`) bytes that are
+    lent are not used yet, because pods keep some in stock; all is used where less than BYTES_LEAST is left to be lent.
     """
 
     meter: str

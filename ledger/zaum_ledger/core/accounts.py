@@ -4,8 +4,9 @@ An account is a value. `sync` takes one and what a watchdog says, and gives the 
 answer may leave before the next account is stored. Invariants, at any time and whatever is lost, late or repeated:
 
 - Charges in a meter's window and what outstanding leases have left are together within its limit (see `books`).
-- A lease is charged whole when its session has been silent for `sessions.LIFE`, once. What its session later proves to
-  have spent of it corrects that downwards, when the lease is given back and as long as the charge counts.
+- A lease is charged whole when its session has been silent for `sessions.LIFE` (of bytes: `BYTES_LIFE`), once. What
+  its session later proves to have spent of it corrects that downwards, when the lease is given back and as long as the
+  charge counts.
 - What pods of a policy may use of a shared meter at any moment is together within its limit (see `shares`).
 - The account's time never goes back, whichever ledger looks at it. Where a ledger goes on for another (`teller`), which
   may have stopped a moment or a day ago by whatever clock, nobody is silent yet and nothing that was lent is over.
@@ -114,9 +115,11 @@ def at(account: Account, now: int) -> Account:
     now = max(account.time, now)
     kept, held = dict(account.sessions), dict(account.books)
     for name, session in account.sessions.items():
-        if not session.silent and session.until <= now:
-            held = {meter: book.assumed(name, session.until) for meter, book in held.items()}
-            kept[name] = replace(session, silent=True)
+        if session.until <= now:
+            kept[name] = session if session.silent else replace(session, silent=True)
+            for meter, book in held.items():
+                if (end := session.spends_until(book.window)) <= now:
+                    held[meter] = book.assumed(name, end)
     held = {meter: book.at(now) for meter, book in held.items()}
     held = {meter: book for meter, book in held.items() if book.charges or book.leases}
     if any(session.silent for session in kept.values()):
@@ -336,7 +339,7 @@ def _answer(account: Account, said: Sync) -> Synced:
     """Say what has been decided, from the account alone: a repeated Sync is told the same."""
     session = account.sessions[said.session]
     leases = tuple(
-        documents.Lease(name, meter, lease.amount, documents.synced.LEASE_SECONDS)
+        documents.Lease(name, meter, lease.amount, _lasts(book))
         for meter, book in account.books.items()
         for name, lease in book.of(said.session)
         if lease.sequence == said.sequence and lease.assumed == books.NEVER
@@ -350,6 +353,12 @@ def _answer(account: Account, said: Sync) -> Synced:
         refused=tuple(_refused(account, session, want) for want in said.wants if want.meter not in met),
         usage=tuple(_used(account, session)),
     )
+
+
+def _lasts(book: Book) -> int:
+    """Give the seconds for which a lease is given: what moves bytes goes on longer without us than what costs money."""
+    bytes_ = book.window is documents.Window.HOUR
+    return documents.synced.BYTES_LEASE_SECONDS if bytes_ else documents.synced.LEASE_SECONDS
 
 
 def _refused(account: Account, session: Session, want: documents.Want) -> documents.Refused:
@@ -403,10 +412,19 @@ def _used(account: Account, session: Session | None = None) -> Iterator[document
         book = account.books.get(name)
         if book is not None:
             limit = meter.limit if session is None else account.limit(session, name)
-            yield documents.Used(name, _capped(book.used(account.time)), limit, _left(book, account.time))
+            used = _told(book, limit, account.time) if session is None else book.used(account.time)
+            yield documents.Used(name, _capped(used), limit, _left(book, account.time))
         elif session is None:
             said = [one.demand[name].used for one in account.live() if name in one.demand]
             yield documents.Used(name, _capped(sum(said)), meter.limit, 0)
+
+
+def _told(book: Book, limit: int, now: int) -> int:
+    """Give what people are told: pods keep bytes in stock, and those are used only when no more can be lent."""
+    used = book.used(now)
+    if book.window is not documents.Window.HOUR:
+        return used
+    return book.charged(now) if limit - used >= documents.synced.BYTES_LEAST else max(used, limit)
 
 
 def _left(book: Book, now: int) -> int:

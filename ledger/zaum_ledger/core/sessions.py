@@ -5,12 +5,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
-from zaum_api.documents import Counters, Demand, Meter, Sync, synced
+from zaum_api.documents import Counters, Demand, Meter, Sync, Window, synced
 from zaum_ledger.core.windows import MINUTE, SECOND
 
 _DRIFT: Final = 5 * SECOND
 LIFE: Final = synced.LEASE_SECONDS * SECOND + _DRIFT
 """How long after its last Sync a session may still spend; its watchdog counts from the sending, and is earlier."""
+BYTES_LIFE: Final = synced.BYTES_LEASE_SECONDS * SECOND + _DRIFT
+"""The same, of bytes."""
 SETTLED: Final = MINUTE + _DRIFT
 """After that nothing of a minute is left that was spent by a plan before."""
 
@@ -61,8 +63,12 @@ class Session:
 
     @property
     def until(self) -> int:
-        """Give the moment after which it spends nothing of what it holds."""
+        """Give the moment after which it spends nothing of what it holds, but for bytes."""
         return self.heard + LIFE
+
+    def spends_until(self, window: Window) -> int:
+        """Give the moment after which it spends nothing of what it holds of a meter of this window."""
+        return self.heard + (BYTES_LIFE if window is Window.HOUR else LIFE)
 
     def plans(self, now: int) -> Iterator[Plan]:
         """Give the plans by which it may have spent something that still counts in a minute."""

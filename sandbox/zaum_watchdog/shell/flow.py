@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Final
 
 from zaum_api import contract, documents
+from zaum_api.documents import synced
 from zaum_egress import hosts
 from zaum_watchdog.core import refusals
 from zaum_watchdog.shell import clock, limits
 
-LEAST: Final = 4 * 1024
-"""Where less is left of a limit, none of it is."""
+LEAST: Final = synced.BYTES_LEAST
 PIECE: Final = 64 * 1024
 PIECE_MOST: Final = 1024 * 1024
 LASTS: Final = 60 * limits.SECOND

@@ -59,8 +59,8 @@ BROKEN: dict[str, tuple[Any, str, Any]] = {
     ("broken", "seeds", "replicas"),
     [
         ("the ledger lends without looking", (0, 1), 1),
-        ("each pod has the floor of its own plan", (24, 33), 3),
-        ("a lease that ran out is spent", (9,), 2),
+        ("each pod has the floor of its own plan", (34,), 3),
+        ("a lease that ran out is spent", (16,), 2),
     ],
 )
 def test_the_walk_sees_that(

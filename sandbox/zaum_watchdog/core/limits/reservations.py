@@ -73,8 +73,8 @@ class Books:
     """All meters of this pod. Amounts of meters that it does not have are not limited."""
 
     __slots__ = (
-        "_live", "_meters", "_minutes", "_none_left", "_requests", "_retired", "_said", "_slices", "_tuned", "_used",
-        "_waiting", "places",
+        "_live", "_meters", "_minutes", "_none_left", "_replicas", "_requests", "_retired", "_said", "_slices",
+        "_tuned", "_used", "_waiting", "places",
     )  # fmt: skip
 
     def __init__(self, meters: Iterable[documents.Meter], place: Place, now: int) -> None:
@@ -99,6 +99,7 @@ class Books:
     def retune(self, meters: Iterable[documents.Meter], place: Place, now: int) -> None:
         """Follow a changed document. Of a meter that stays, what is spent is spent."""
         self._tuned += 1
+        self._replicas = place.replicas
         self._meters = {meter.id: meter for meter in meters}
         for kept in (self._requests, self._minutes, self.places):
             for name in [name for name in kept if name not in self._meters]:
@@ -111,7 +112,9 @@ class Books:
     def _tune(self, name: str, meter: documents.Meter, place: Place, now: int) -> None:
         if not meter.shared_by_shares:
             if name not in self._slices:
-                self._slices[name] = self._retired.pop(name) if name in self._retired else slices.Slices(now)
+                stocked = meter.window is documents.Window.HOUR
+                kept = self._retired.pop(name, None)
+                self._slices[name] = kept if kept is not None else slices.Slices(now, stocked=stocked)
         elif name in self._shared():
             self._shared()[name].retune(meter, place, now)
         elif meter.kind is documents.Kind.REQUESTS:
@@ -238,6 +241,7 @@ class Books:
     def report(self, now: int) -> Report:
         """Say what the next Sync is to say. What it gives back stays until the answer is heard."""
         self._said = self._tuned
+        self._provide(now)
         wanted = {name for amounts in self._waiting.values() for name in amounts}
         returned = [held.leave(now, idle=name not in wanted) for name, held in self._slices.items()]
         returned += [held.leave(now, idle=True, after=0) for held in self._retired.values()]
@@ -254,7 +258,14 @@ class Books:
 
     def low(self, now: int) -> bool:
         """Say whether more of a budget should be asked for ahead of need."""
+        self._provide(now)
         return any(held.low(now) and self._more_left(name, now) for name, held in self._slices.items())
+
+    def _provide(self, now: int) -> None:
+        """Let what does not stop with the ledger be kept in stock, once it has said what is left."""
+        for name, held in self._slices.items():
+            if name in self._used:
+                held.provide(self._meters[name].limit, self._used[name][0], replicas=self._replicas, now=now)
 
     def _more_left(self, name: str, now: int) -> bool:
         """Say whether the ledger has not said lately that it has less than was wanted."""

@@ -7,6 +7,10 @@
 Nothing is spent without a lease. A lease that ran out is reserved from no more: the ledger has charged all of it, and
 gets the truth back when nothing is reserved of it any more. What is charged beyond all leases is owed, and paid from
 the next ones before anything else.
+
+Of what does not stop with the ledger (bytes) a stock is kept, whether or not anything is spent of it: what a pod spends
+in a minute, or its part of a sixteenth of the limit where that is more, and never more than its part of a quarter of
+what is left. Their leases last longer than a ledger takes to come back.
 """
 
 from collections.abc import Iterable
@@ -14,12 +18,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from zaum_api import documents
-from zaum_watchdog.core.limits.recent import SECOND
+from zaum_watchdog.core.limits.recent import SECOND, Recent
 
 IDLE: Final = 10 * SECOND
 """How long a slice of which nothing is spent is kept."""
 AHEAD: Final = 2
 """Seconds of recent use that are asked for ahead of need."""
+STOCK: Final = 16
+"""Which part of a limit all pods together keep in stock at least."""
+_OF_LEFT: Final = 4
+"""Which part of what is left they keep at most."""
 
 
 @dataclass(slots=True)
@@ -60,10 +68,14 @@ def _by_end(held: Held) -> int:
 class Slices:
     """All of one meter."""
 
-    __slots__ = ("_asked", "_held", "_largest", "_peak", "_recent", "_reported", "_since", "owed")
+    __slots__ = (
+        "_asked", "_held", "_largest", "_minute", "_peak", "_recent", "_reported", "_since", "_stock", "owed",
+    )  # fmt: skip
 
-    def __init__(self, now: int) -> None:
+    def __init__(self, now: int, *, stocked: bool = False) -> None:
         self._held: dict[str, Held] = {}
+        self._minute = Recent() if stocked else None
+        self._stock = 0
         self._recent = 0
         self._reported = now
         self._largest = 0
@@ -79,6 +91,13 @@ class Slices:
         for held in self._held.values():
             free += held.usable(now)
         return free
+
+    def provide(self, limit: int, used: int, *, replicas: int, now: int) -> None:
+        """Set how much is kept in stock, of a limit of which the policy's pods together hold and have spent `used`."""
+        if self._minute is not None:
+            left = max(0, limit - used) + self.free(now)
+            wanted = max(limit // (STOCK * replicas), self._minute.total(now))
+            self._stock = min(wanted, left // (_OF_LEFT * replicas))
 
     def reserve(self, amount: int, now: int) -> tuple[Part, ...] | None:
         """Set an amount aside, of as many leases as it takes; None where it is not there."""
@@ -123,6 +142,8 @@ class Slices:
             part.held.touched = now
             amount -= used
             self._recent += used
+            if self._minute is not None and used:
+                self._minute.add(used, now)
         self.owed += amount
         if self.owed:
             self._pay(now)
@@ -159,11 +180,19 @@ class Slices:
     def leave(self, now: int, *, idle: bool, after: int = IDLE) -> list[str]:
         """Choose the leases to give back: nothing is reserved of them, and they are spent, have run out, or are `idle`.
 
-        `after`: how long nothing is spent of an idle one. They stay until `left`.
+        `after`: how long nothing is spent of an idle one; 0: nothing is kept. They stay until `left`. The stock is
+        kept, but one lease that is much more than that is given back for a smaller one.
         """
+        stock = self._stock if after else 0
+        spare = self.free(now) - stock
         for held in self._held.values():
-            over = not held.free or now >= held.until or (idle and now - held.touched >= after)
-            held.leaving = held.leaving or (over and not held.reserved)
+            if held.leaving or held.reserved:
+                continue
+            usable = held.usable(now)
+            rests = idle and now - held.touched >= after and (usable <= spare or spare > stock // 2)
+            if not held.free or now >= held.until or rests:
+                held.leaving = True
+                spare -= usable
         return [held.id for held in self._held.values() if held.leaving]
 
     def close(self) -> list[str]:
@@ -174,6 +203,8 @@ class Slices:
 
     def low(self, now: int) -> bool:
         """Say whether so little is free that calls will soon wait, as things go."""
+        if self.free(now) < self._stock // 2:
+            return True
         using = self._recent * SECOND // max(now - self._reported, SECOND) > self.free(now)
         return using or (self._largest > 0 and self._ahead(now) > self._largest // 2)
 
@@ -187,11 +218,14 @@ class Slices:
         return [documents.Spent(held.id, held.spent) for held in self._held.values()]
 
     def want(self, short: int, now: int, *, more: bool = True) -> int:
-        """Say how much more is needed: what waiting calls lack, what is owed, or what the next seconds will use.
+        """Say how much more is needed: what waiting calls lack, what is owed, what the next seconds use, or the stock.
 
         Without `more` nothing is wanted ahead of need: where little is left, that would be refused, and the need too.
         """
         ahead = self._ahead(now) if more else 0
+        lacking = self._stock - self.free(now)
+        if more and (ahead > 0 or lacking > self._stock // 4):
+            ahead = max(ahead, lacking)
         self._recent, self._reported = 0, now
         return max(short + self.owed, ahead, 0)
 

@@ -69,7 +69,8 @@ class Pod:
 
     def lease(self, amount: int, meter: Meter = TOKENS) -> str:
         (lease,) = self.sync(wants=(Want(meter.id, amount),)).leases
-        assert (lease.meter, lease.amount, lease.seconds) == (meter.id, amount, synced.LEASE_SECONDS)
+        lasts = synced.BYTES_LEASE_SECONDS if meter is BYTES else synced.LEASE_SECONDS
+        assert (lease.meter, lease.amount, lease.seconds) == (meter.id, amount, lasts)
         return str(lease.id)
 
 
@@ -485,6 +486,61 @@ def test_the_sliding_hour_says_when_something_comes_free() -> None:
 
     assert answer.refused == (synced.Refused(BYTES.id, 0, 3660),)
     assert answer.usage == (Used(BYTES.id, 500, 500, 3660),)
+
+
+def test_i07_bytes_of_a_silent_pod_are_charged_when_it_can_spend_no_more_of_them() -> None:
+    books = Books()
+    pod = books.open()
+    pod.lease(100)
+    pod.lease(200, BYTES)
+    books.now += SILENT
+    silent = accounts.at(books.account, books.now).books
+    assert (silent[TOKENS.id].charged(books.now), silent[BYTES.id].charged(books.now)) == (100, 0)
+    assert books.used(BYTES) == 200, "it may still spend them"
+
+    books.now += (synced.BYTES_LEASE_SECONDS - synced.LEASE_SECONDS) * SECOND
+    over = accounts.at(books.account, books.now).books[BYTES.id]
+    assert (over.charged(books.now), over.outstanding) == (200, 0)
+
+
+def test_i07_a_pod_that_comes_back_before_its_bytes_are_over_has_them_still() -> None:
+    books = Books()
+    pod = books.open()
+    tokens, moved = pod.lease(100), pod.lease(200, BYTES)
+    books.now += 10 * MINUTE
+    pod.sync(spent=(Spent(tokens, 40), Spent(moved, 150)))
+    books.now += 10 * MINUTE
+    pod.sync(returned=(tokens, moved))
+
+    assert (books.used(), books.used(BYTES)) == (40, 150)
+
+
+@pytest.mark.parametrize("window", [Window.HOUR, Window.DAY])
+def test_i07_no_lease_is_given_for_longer_than_its_session_is_waited_for(window: Window) -> None:
+    books = Books()
+    pod = books.open()
+    meter = BYTES if window is Window.HOUR else TOKENS
+    (lease,) = pod.sync(wants=(Want(meter.id, 1),)).leases
+    session = books.account.sessions[pod.session]
+
+    assert session.heard + lease.seconds * SECOND < session.spends_until(window)
+
+
+def test_bytes_that_pods_keep_in_stock_are_not_told_as_used_before_no_more_can_be_lent() -> None:
+    books = Books()
+    large = replace(BYTES, limit=100_000)
+    pod = books.open(meters=(large,))
+
+    def told() -> int:
+        (used,) = accounts.usage(books.account, namespace="n", policy="p", now=books.now).meters
+        return used.used
+
+    pod.sync(wants=(Want(large.id, 60_000),), spent=())
+    assert told() == 0
+    (lease,) = pod.sync(wants=(Want(large.id, 36_000),)).leases
+    assert told() == 100_000, "what is left is too little for anybody"
+    pod.sync(spent=(Spent(lease.id, 10_000),), returned=(lease.id,))
+    assert told() == 10_000
 
 
 def test_nothing_that_was_is_kept_for_ever() -> None:

@@ -259,7 +259,7 @@ class World:
                 raise PassedError(f"{name}: {book} is beyond its limit")
             for lease in book.leases.values():
                 session = account.sessions.get(lease.session)
-                if session is None or (lease.left and session.until <= account.time):
+                if session is None or (lease.left and session.spends_until(book.window) <= account.time):
                     raise PassedError(f"{name}: {lease} is outstanding beyond its deadline")
 
     def _spent(self, truth: Truth, at: int, amount: int) -> None:
