@@ -4,31 +4,30 @@ At the top nothing passes that is not named here. Below, what refers to somethin
 and so are a block and a tool of an unknown type. Tools that the provider runs have prices of their own.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
 from zaum_watchdog.core.metering import judging, places
-from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Seen
+from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Seen, Tallies
 
 _OWN_TOOLS: Final = (b'"bash_', b'"text_editor_', b'"memory_')
 """Tools whose instructions the provider brings, and the agent runs."""
 
 
-def _lifetime(seen: Seen, tallies: "Counter[str]") -> str:
+def _lifetime(seen: Seen, tallies: Tallies) -> str:
     if seen.raw == b'"1h"':
         tallies[judging.LONG_CACHE] += 1
         return ""
     return "" if seen.raw in {b"null", b'"5m"'} else f"is {judging.said(seen)}, and what that costs is not known"
 
 
-def _tool(seen: Seen, _tallies: "Counter[str]") -> str:
+def _tool(seen: Seen, _tallies: Tallies) -> str:
     if seen.raw in {b"null", b'"custom"'} or seen.raw.startswith(_OWN_TOOLS):
         return ""
     return f"is {judging.said(seen)}: a tool that the provider runs, or one that is not known"
 
 
-def _source(seen: Mapping[bytes, Seen], tallies: "Counter[str]") -> str:
+def _source(seen: Mapping[bytes, Seen], tallies: Tallies) -> str:
     if seen[b"type"].raw != b'"base64"':
         return ""
     if not seen.get(b"media_type", places.NOTHING).raw.startswith((b'"image/', b'"image\\/')):
@@ -79,7 +78,7 @@ MESSAGES: Final = Place(
         **dict.fromkeys((b"model", b"max_tokens", b"stream"), KEPT),
         b"cache_control": _CACHE,
         b"inference_geo": judging.one_of("global"),
-        b"messages": Place(items=Place(members={b"content": _BLOCKS})),
+        b"messages": Place(items=Place(members={b"content": _BLOCKS}, turns=True)),
         b"service_tier": judging.one_of("auto", "standard_only"),
         b"speed": judging.one_of("standard"),
         b"system": _BLOCKS,

@@ -217,10 +217,10 @@ class Reading:
             choices=max(1, choices) if isinstance(choices, int) else 1,
             output=output if isinstance(output, int) else None,
             least=self._least(budget if isinstance(budget, int) else 0),
-            images=tallies[judging.IMAGES],
-            image_bytes=tallies[judging.IMAGE_BYTES],
-            long_cache=tallies[judging.LONG_CACHE] > 0,
-            options=tallies[judging.OPTIONS],
+            images=tallies.get(judging.IMAGES, 0),
+            image_bytes=tallies.get(judging.IMAGE_BYTES, 0),
+            long_cache=judging.LONG_CACHE in tallies,
+            options=tallies.get(judging.OPTIONS, 0),
             values=self._walker.values,
         )
 

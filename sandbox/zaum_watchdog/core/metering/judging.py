@@ -1,11 +1,10 @@
 """What may stand in a request that is to be priced: the pieces of which the shapes of requests are made."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
 from zaum_watchdog.core.metering import places
-from zaum_watchdog.core.metering.places import Judge, Place, Seen
+from zaum_watchdog.core.metering.places import Judge, Place, Seen, Tallies
 
 UNKNOWN: Final = "is not known to this version, and so what it costs is not either"
 UNPRICED: Final = "costs what cannot be told before the call"
@@ -23,7 +22,7 @@ REFUSED: Final = Place(refused=UNPRICED)
 FROM_STORE: Final = Place(refused=STORED)
 
 
-def _fine(_seen: Seen, _tallies: "Counter[str]") -> str:
+def _fine(_seen: Seen, _tallies: Tallies) -> str:
     return ""
 
 
@@ -35,7 +34,7 @@ def one_of(*values: str, why: str = UNPRICED) -> Place:
     """Let these strings stand here, spelt without escapes, and null."""
     fine = {b'"%b"' % value.encode("ascii") for value in values} | {b"null"}
 
-    def judge(seen: Seen, _tallies: "Counter[str]") -> str:
+    def judge(seen: Seen, _tallies: Tallies) -> str:
         return "" if seen.raw in fine else f"is {said(seen)}, which {why}"
 
     return Place(judge=judge)
@@ -49,7 +48,7 @@ def said(seen: Seen) -> str:
 def typed(check: places.Check | None = None) -> places.Check:
     """Ask that an object says its `type`, by which alone it is known; and then whatever `check` asks."""
 
-    def checked(seen: Mapping[bytes, Seen], tallies: "Counter[str]") -> str:
+    def checked(seen: Mapping[bytes, Seen], tallies: Tallies) -> str:
         if seen.get(b"type", places.NOTHING).raw in {b"", b"null"}:
             return "does not say its type"
         return check(seen, tallies) if check is not None else ""
@@ -60,7 +59,7 @@ def typed(check: places.Check | None = None) -> places.Check:
 _INLINE: Final = (b'"data:image/', b'"data:image\\/')
 
 
-def _image(seen: Seen, tallies: "Counter[str]") -> str:
+def _image(seen: Seen, tallies: Tallies) -> str:
     if seen.raw == b"null":
         return ""
     if not seen.raw.startswith(_INLINE):

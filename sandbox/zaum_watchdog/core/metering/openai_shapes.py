@@ -4,12 +4,11 @@ At the top nothing passes that is not named here. Below, what refers to somethin
 and so is an object of an unknown type.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
 from zaum_watchdog.core.metering import judging, places
-from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Seen
+from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Seen, Tallies
 
 _UNKNOWN: Final = Place(refused=judging.UNKNOWN)
 _TIER: Final = judging.one_of("auto", "default", "flex")
@@ -25,7 +24,7 @@ _TOOLS: Final = Place(
 )  # Whatever else is called a tool runs at the provider, and has a price of its own.
 
 
-def _count_options(seen: Mapping[bytes, Seen], tallies: "Counter[str]") -> str:
+def _count_options(seen: Mapping[bytes, Seen], tallies: Tallies) -> str:
     tallies[judging.OPTIONS] = len(seen)
     return ""
 
@@ -41,7 +40,9 @@ _CHAT_PART: Final = Place(
     },
     check=judging.typed(),
 )
-_MESSAGES: Final = Place(items=Place(members={b"content": Place(items=_CHAT_PART), b"audio": judging.FROM_STORE}))
+_MESSAGES: Final = Place(
+    items=Place(members={b"content": Place(items=_CHAT_PART), b"audio": judging.FROM_STORE}, turns=True)
+)
 
 CHAT: Final = Place(
     members={
@@ -65,7 +66,7 @@ CHAT: Final = Place(
 )  # fmt: skip
 
 
-def _item(seen: Mapping[bytes, Seen], _tallies: "Counter[str]") -> str:
+def _item(seen: Mapping[bytes, Seen], _tallies: Tallies) -> str:
     kind = seen.get(b"type", places.NOTHING).raw
     if kind == b'"reasoning"':
         told = seen.get(b"encrypted_content", places.NOTHING).raw
@@ -97,6 +98,7 @@ _ITEM: Final = Place(
         b"file_id": judging.FROM_STORE,
     },
     check=_item,
+    turns=True,
 )  # fmt: skip
 
 RESPONSES: Final = Place(

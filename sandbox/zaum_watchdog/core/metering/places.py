@@ -1,6 +1,6 @@
 """What may stand where in a document that is walked through, and what is wanted of it."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -32,9 +32,11 @@ class Seen(NamedTuple):
         return len(self.raw) == self.end - self.start
 
 
-Judge = Callable[[Seen, "Counter[str]"], str]
+Tallies = defaultdict[str, int]
+"""What was counted on the way, by name. Looked at by `get`: a look is to leave nothing behind."""
+Judge = Callable[[Seen, Tallies], str]
 """Say what is wrong with a value, empty for nothing; it may count what it sees."""
-Check = Callable[[Mapping[bytes, Seen], "Counter[str]"], str]
+Check = Callable[[Mapping[bytes, Seen], Tallies], str]
 """The same for an object by the values of its members, as far as they are looked at."""
 
 
@@ -44,7 +46,8 @@ class Place:
 
     `members`: an object is looked into, and `other` is for the names that are not among them. `items`: a list is looked
     into. Objects and lists that are not looked into are refused, unless nothing is looked into here. `kept`: the value
-    is wanted. `judge` sees every value that is no object or list, `check` every object at its end.
+    is wanted. `judge` sees every value that is no object or list, `check` every object at its end. `turns`: an object of
+    a `role` and a `content`, both strings, is fine, and nothing of it is wanted.
     """
 
     kept: bool = False
@@ -53,6 +56,7 @@ class Place:
     items: "Place | None" = None
     judge: Judge | None = None
     check: Check | None = None
+    turns: bool = False
     refused: str = ""
     """Why nothing may stand here but null and false."""
 

@@ -7,13 +7,12 @@ refused wherever somebody looks: a member that is there twice, a byte too much, 
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from zaum_watchdog.core.metering import whole
-from zaum_watchdog.core.metering.places import NOTHING, UNREAD, Place, Problem, Seen
+from zaum_watchdog.core.metering.places import NOTHING, UNREAD, Place, Problem, Seen, Tallies
 
 SLICE: Final = 16 * 1024
 """Bytes that one call looks at."""
@@ -86,7 +85,7 @@ class Walker:
         self._string_at: Place = UNREAD
         self.values: dict[str, Seen] = {}
         """What is wanted, by its path: names with dots between them, `[]` for the items of a list."""
-        self.tallies: Counter[str] = Counter()
+        self.tallies: Tallies = Tallies(int)
         self.problem: Problem | None = None
         self.done = False
 

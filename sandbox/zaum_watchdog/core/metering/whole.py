@@ -7,10 +7,9 @@ the hooks below refuse; as latin-1 it has a character for each byte.
 
 import json
 import re
-from collections import Counter
 from typing import Final, Never
 
-from zaum_watchdog.core.metering.places import NOTHING, UNREAD, Place, Seen
+from zaum_watchdog.core.metering.places import NOTHING, UNREAD, Place, Seen, Tallies
 
 BYTES_MAX: Final = 16 * 1024
 TOKENS_MAX: Final = 512
@@ -35,6 +34,27 @@ _AFTER: Final = re.compile(_SPACES + rb"([,}\]])")
 _NOTHING_IN_IT: Final = re.compile(_SPACES + rb"([}\]])")
 _SPACE: Final = re.compile(_SPACES)
 _WIDE: Final = re.compile(rb"(?<![ \t\n\r])[ \t\n\r]{%d}" % SPACE_MAX)  # Looked for once in each run of spaces.
+_STRING: Final = rb'"' + _CHARACTERS + rb'"'
+_SAYS: Final = rb'"content"' + _SPACES + rb":" + _SPACES + _STRING
+_IS: Final = rb'"role"' + _SPACES + rb":" + _SPACES + _STRING
+_COMMA_BETWEEN: Final = _SPACES + rb"," + _SPACES
+_TURN: Final = (
+    rb"\{"
+    + _SPACES
+    + rb"(?:"
+    + _IS
+    + _COMMA_BETWEEN
+    + _SAYS
+    + rb"|"
+    + _SAYS
+    + _COMMA_BETWEEN
+    + _IS
+    + rb")"
+    + _SPACES
+    + rb"\}"
+)
+_TURNS: Final = re.compile(_SPACES + _TURN + rb"(?:" + _COMMA_BETWEEN + _TURN + rb")*+" + _SPACES + rb"\]")
+"""The rest of a list of nothing but plain turns: nearly every conversation."""
 _QUOTE: Final = 34
 _BRACE: Final = 123
 _COMMA: Final = 44
@@ -64,7 +84,7 @@ _DECODER: Final = json.JSONDecoder(
 )
 
 
-def read(root: Place, data: bytes) -> "tuple[dict[str, Seen], Counter[str]] | None":
+def read(root: Place, data: bytes) -> tuple[dict[str, Seen], Tallies] | None:
     """Give the values that are wanted and the tallies; None: let `walking` read it."""
     brackets = data.count(b"{") + data.count(b"[")
     if len(data) > BYTES_MAX or brackets + data.count(b",") > TOKENS_MAX or _WIDE.search(data) is not None:
@@ -86,7 +106,7 @@ class _Reading:
         """There are too few brackets to nest too deep."""
         self._text = ""
         self.values: dict[str, Seen] = {}
-        self.tallies: Counter[str] = Counter()
+        self.tallies: Tallies = Tallies(int)
 
     def document(self, root: Place) -> int:
         start = _SPACE.match(self._data).end()  # type: ignore[union-attr]  # it matches nothing too
@@ -107,7 +127,8 @@ class _Reading:
         else:
             if place.items is None:
                 raise _UnsureError
-            end = self._list(start + 1, place.items, f"{path}[]", depth)
+            turns = _TURNS.match(self._data, start + 1) if place.items.turns and depth < DEPTH_MAX else None
+            end = turns.end() if turns is not None else self._list(start + 1, place.items, f"{path}[]", depth)
         if place.kept:
             self.values[path] = Seen(self._data[start : start + 1], start, end)
         return end
@@ -129,8 +150,12 @@ class _Reading:
             inner = members.get(key) or other
             at = found.end()
             if bracket is None:
-                plain = inner is UNREAD and (raw[0] == _QUOTE or len(raw) <= SCALAR_MAX)
-                seen[key] = NOTHING if plain else self._take(found, inner, path, key)
+                if raw[0] != _QUOTE and len(raw) > SCALAR_MAX:
+                    raise _UnsureError
+                if inner is UNREAD:
+                    seen[key] = NOTHING
+                else:
+                    seen[key] = self._judged(raw, found.start(2), inner, _joined(path, key) if inner.kept else "")
             else:
                 start = at - 1
                 seen[key] = NOTHING if inner is UNREAD else Seen(bracket, start, 0)
@@ -160,7 +185,10 @@ class _Reading:
                 at = self._open(at - 1, place, path, depth + 1)
                 mark, at = self._after(at)
             else:
-                self._judged(found[1], found.start(1), place, path)
+                raw = found[1]
+                if raw[0] != _QUOTE and len(raw) > SCALAR_MAX:
+                    raise _UnsureError
+                self._judged(raw, found.start(1), place, path)
             if mark == b"]":
                 return at
             if mark != b",":
@@ -172,14 +200,8 @@ class _Reading:
             raise _UnsureError
         return found[1], found.end()
 
-    def _take(self, found: re.Match[bytes], place: Place, path: str, key: bytes) -> Seen:
-        name = _joined(path, key) if place.kept else ""
-        return self._judged(found[2], found.start(2), place, name)
-
     def _judged(self, raw: bytes, start: int, place: Place, path: str) -> Seen:
-        """Take a value that is no object and no list."""
-        if raw[0] != _QUOTE and len(raw) > SCALAR_MAX:
-            raise _UnsureError
+        """Take a value that is no object and no list, and not too long."""
         if place is UNREAD:
             return NOTHING
         seen = Seen(raw if len(raw) <= KEPT_MAX else raw[:KEPT_MAX], start, start + len(raw))

@@ -1,7 +1,6 @@
 """A small document in one piece is read at once, and nobody can tell: the same is found, and refused."""
 
 import json
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zaum_watchdog.core.metering import answered, asked, endpoints, walking, whole
-from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Problem, Seen
+from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Problem, Seen, Tallies
 
 DEEP = Place(
     kept=True, members={b"b": KEPT, b"list": Place(kept=True, items=Place(members={b"x": KEPT}))}, other=UNREAD
@@ -51,7 +50,16 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5),
     max_leaves=24,
 )
-DOCUMENTS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=8)
+TURNS = st.lists(
+    st.dictionaries(st.sampled_from(("role", "content")), st.sampled_from(TEXTS), min_size=1, max_size=2)
+    | st.fixed_dictionaries({"role": st.sampled_from(TEXTS), "content": st.sampled_from(TEXTS)})
+    | VALUES,
+    min_size=1,
+    max_size=4,
+)
+DOCUMENTS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=8) | st.fixed_dictionaries(
+    {}, optional={"model": st.just("m"), "messages": TURNS, "input": TURNS, "metadata": VALUES}
+)
 SPLINTERS = (
     b"", b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b" ", b"\n", b"\t" * 130, b"0", b"-", b".", b"e5", b"NaN",
     b"Infinity", b"-Infinity", b"null", b"\x00", b"\x1f", b"\x7f", b"\xff", b"\xc3", b"\xef\xbb\xbf", b"\\u00e9",
@@ -74,7 +82,7 @@ class Stepwise(walking.Walker):
         return False
 
 
-Found = tuple[dict[str, Seen], Counter[str], Problem | None, bool]
+Found = tuple[dict[str, Seen], Tallies, Problem | None, bool]
 
 
 def found(walker: walking.Walker, *pieces: bytes) -> Found:
@@ -84,7 +92,7 @@ def found(walker: walking.Walker, *pieces: bytes) -> Found:
             at = walker.feed(piece, at)
     walker.end()
     if walker.problem is not None:  # What was found until then is of no use to anybody.
-        return {}, Counter(), walker.problem, walker.done
+        return {}, Tallies(int), walker.problem, walker.done
     return walker.values, walker.tallies, None, walker.done
 
 
@@ -111,6 +119,10 @@ def texts(draw: st.DrawFn) -> bytes:
 @example("deep", b'{"a":1,"a":1}', b"")
 @example("deep", b'{"a":"' + b"v" * 510 + b'"}', b"")
 @example("deep", b'{"a":"' + b"v" * 511 + b'"}', b"")
+@example("chat", b'{"messages":[{"role":"user","content":"","role":"user"}]}', b"")
+@example("chat", b'{"messages":[{"role":"user","content":"x"},]}', b"")
+@example("chat", b'{"messages":[{"role":"user","content":"x"}{"role":"user","content":"x"}]}', b"")
+@example("chat", b'{"messages":[{"role":"user","content":"x\\"}]}', b"")
 @example("any", b'{"z":[1,' + b"9" * 65 + b"]}", b"")
 @example("any", b'{"z":{"' + b"\\ud83d\\ude00" * 84 + b'":1}}', b"")
 @example("any", b'{"z":{"' + b"\\ud83d\\ude00" * 86 + b'":1}}', b"")
@@ -124,6 +136,7 @@ def test_i07_a_document_read_at_once_is_found_and_refused_as_it_is_step_by_step(
 @pytest.mark.parametrize(
     ("root", "text"),
     [
+        ("responses", b'{"input":[{"role":"user","content":"Say, \\"it\\""},{"content":"\xc3\xa9","role":"x"} ] }'),
         ("chat", b'{"model": "m", "messages": [{"role": "user", "content": "Say, [it]"}], "temperature": 0.2}'),
         (
             "messages",
