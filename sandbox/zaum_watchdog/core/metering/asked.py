@@ -42,6 +42,8 @@ _OUTPUT: Final[Mapping[Endpoint, tuple[str, ...]]] = {
 """What says how long one answer may get; the first one goes in where none is there."""
 _MODEL_ALONE: Final = Place(members={b"model": KEPT, b"stream": KEPT})
 _USAGE: Final = b'"include_usage":true'
+_BUDGET: Final = "thinking.budget_tokens"
+_STREAM: Final = frozenset({b"true", b"false", _NULL})
 _DECODER: Final = codecs.getincrementaldecoder("utf-8")
 
 
@@ -68,7 +70,7 @@ class Refused:
         return f"the request's {self.field} {self.text}" if self.field else f"of the request's body: {self.text}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """A request to a model, of `size` bytes.
 
@@ -142,7 +144,8 @@ class Reading:
         self._keep = keep
         self._models = models
         self._walker = walking.Walker(_ROOTS[endpoint] if priced else _ROOT_ALONE)
-        self._decoder = _DECODER()
+        self._decoder: codecs.IncrementalDecoder | None = None
+        """None while all was ASCII."""
         self.pieces: list[bytes] = []
         """What was looked at, to be sent on."""
         self.size = 0
@@ -155,7 +158,7 @@ class Reading:
                 self._hold(data[at:])
             return len(data)
         until = self._walker.feed(data, at)
-        piece = data[at:until]
+        piece = data[at:until] if at or until < len(data) else data
         self._hold(piece)
         self._decode(piece, final=False)
         if self._walker.problem is not None and self.refused is None:
@@ -184,6 +187,10 @@ class Reading:
         return self.refused or self._asked()
 
     def _decode(self, piece: bytes, *, final: bool) -> None:
+        if self._decoder is None:
+            if piece.isascii():
+                return
+            self._decoder = _DECODER()
         try:
             self._decoder.decode(piece, final)
         except UnicodeDecodeError:
@@ -196,32 +203,39 @@ class Reading:
             self.pieces.clear()
 
     def _asked(self) -> Asked | Refused:
+        values, tallies = self._walker.values, self._walker.tallies
         model = self._model()
         if isinstance(model, Refused):
             return model
-        output = self._output()
-        choices = self._number("n", CHOICES_MAX)
-        stream = self._walker.values.get("stream")
-        budget = self._number("thinking.budget_tokens", OUTPUT_MAX)
-        for found in (output, choices, budget):
-            if isinstance(found, Refused):
-                return found
-        if stream is not None and stream.raw not in {b"true", b"false", _NULL}:
+        output: int | Refused | None = None
+        for name in _OUTPUT[self._endpoint]:
+            if name in values:
+                # The largest of what is said: which one counts where two are is the provider's matter.
+                output = _larger(output, self._number(name, OUTPUT_MAX))
+        choices = self._number("n", CHOICES_MAX) if "n" in values else None
+        budget = self._number(_BUDGET, OUTPUT_MAX) if _BUDGET in values else None
+        if isinstance(output, Refused):
+            return output
+        if isinstance(choices, Refused):
+            return choices
+        if isinstance(budget, Refused):
+            return budget
+        stream = values["stream"].raw if "stream" in values else b"false"
+        if stream not in _STREAM:
             return Refused(contract.Rule.REQUEST_MALFORMED, "stream", "is neither true nor false")
-        tallies = self._walker.tallies
         return Asked(
             endpoint=self._endpoint,
             model=model,
             size=self.size,
-            stream=stream is not None and stream.raw == b"true",
-            choices=max(1, choices) if isinstance(choices, int) else 1,
-            output=output if isinstance(output, int) else None,
-            least=self._least(budget if isinstance(budget, int) else 0),
+            stream=stream == b"true",
+            choices=max(1, choices or 1),
+            output=output,
+            least=self._least(budget or 0),
             images=tallies.get(judging.IMAGES, 0),
             image_bytes=tallies.get(judging.IMAGE_BYTES, 0),
             long_cache=judging.LONG_CACHE in tallies,
             options=tallies.get(judging.OPTIONS, 0),
-            values=self._walker.values,
+            values=values,
         )
 
     def _model(self) -> str | Refused:
@@ -236,17 +250,11 @@ class Reading:
             return Refused(contract.Rule.MODEL_NOT_ALLOWED, "model", f"is {model}; the route has: {names}")
         return model
 
-    def _output(self) -> int | Refused | None:
-        """Give the largest of what is said: which one counts where two are is the provider's matter."""
-        found = [self._number(name, OUTPUT_MAX) for name in _OUTPUT[self._endpoint]]
-        wrong = next((number for number in found if isinstance(number, Refused)), None)
-        return wrong or max((number for number in found if isinstance(number, int)), default=None)
-
     def _number(self, name: str, most: int) -> int | Refused | None:
-        seen = self._walker.values.get(name)
-        if seen is None or seen.raw == _NULL:
+        raw = self._walker.values[name].raw
+        if raw == _NULL:
             return None
-        number = int(seen.raw) if _WHOLE.fullmatch(seen.raw) else -1
+        number = int(raw) if _WHOLE.fullmatch(raw) else -1
         if not 0 <= number <= most:
             return Refused(contract.Rule.REQUEST_MALFORMED, name, f"is no whole number from 0 to {most}")
         return number
@@ -255,3 +263,12 @@ class Reading:
         if self._endpoint is Endpoint.RESPONSES:
             return RESPONSES_LEAST
         return budget + 1
+
+
+def _larger(one: int | Refused | None, other: int | Refused | None) -> int | Refused | None:
+    """Give the larger number, or what is wrong with one of them."""
+    if one is None or isinstance(other, Refused):
+        return other if one is None or not isinstance(one, Refused) else one
+    if other is None or isinstance(one, Refused):
+        return one
+    return max(one, other)

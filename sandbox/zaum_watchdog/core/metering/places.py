@@ -46,8 +46,8 @@ class Place:
 
     `members`: an object is looked into, and `other` is for the names that are not among them. `items`: a list is looked
     into. Objects and lists that are not looked into are refused, unless nothing is looked into here. `kept`: the value
-    is wanted. `judge` sees every value that is no object or list, `check` every object at its end. `turns`: an object of
-    a `role` and a `content`, both strings, is fine, and nothing of it is wanted.
+    is wanted. `judge` sees every value that is no object or list, `check` every object at its end. `turns`: an object
+    of a `role` and a `content`, both strings, is fine, and nothing of it is wanted.
     """
 
     kept: bool = False
