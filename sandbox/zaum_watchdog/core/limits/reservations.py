@@ -169,9 +169,11 @@ class Books:
                 return Refused(meter, self.places[name].left(now), SECOND)
             if name in self._requests and self._requests[name].wait(now):
                 return Refused(meter, 0, self._requests[name].wait(now))
-            if name in self._minutes and amount > self._minutes[name].room(now):
-                wait = self._minutes[name].wait(amount, now) if amount <= meter.limit else 0
-                return Refused(meter, max(0, self._minutes[name].room(now)), wait)
+            if name in self._minutes:
+                room = self._minutes[name].room(now) - (self._before(call, name) if self._waiting else 0)
+                if amount > room:
+                    wait = self._minutes[name].wait(amount, now) or SECOND if amount <= meter.limit else 0
+                    return Refused(meter, max(0, room), wait)
         return next(filter(None, (self._short(call, name, amounts[name], now) for name in amounts)), None)
 
     def _short(self, call: int, name: str, amount: int, now: int) -> Refused | None:

@@ -202,13 +202,18 @@ class Minute:
         return self.bounds.amount.at(now) - self._reserved - self._settled.total(now)
 
     def wait(self, amount: int, now: int) -> int:
-        """Give the nanoseconds until `amount` could be had as things stand: 0 for at once, a minute where it cannot."""
+        """Give the nanoseconds until `amount` may be had: 0 for at once, a minute where it cannot.
+
+        What calls under way will have used is not known: a second at least where they hold what is wanted.
+        """
         if amount <= self.room(now):
             return 0
-        free = self.bounds.amount.at(now) - self._reserved - amount
         if now < self._spent_until:
             return self._spent_until - now
-        return self._settled.until(free, now) if free >= 0 else MINUTE
+        free = self.bounds.amount.at(now) - amount
+        if free < 0:
+            return MINUTE
+        return max(SECOND if self._reserved else 0, self._settled.until(free, now))
 
     def ask(self, amount: int, now: int) -> None:
         """Count that somebody asked, whether or not he got it."""
