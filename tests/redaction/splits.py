@@ -17,10 +17,6 @@ _SHARED = frozenset(("_plan", "_format", "_vault", "_search", "_replace"))
 State = tuple[object, ...]
 
 
-class DifferentError(Exception):
-    """A body comes out differently when it is cut."""
-
-
 @dataclass
 class Counted:
     """How many splits gave the same, and how many ways were gone from behind the last cut to the end for it."""
@@ -38,27 +34,29 @@ class Splits:
         self._whole = bodies.Run(library, form=form).over(body)
         self._rest: list[dict[State, bytes]] = [{} for _ in body]
 
-    def every(self, counted: Counted) -> None:
-        """Try them all; DifferentError for the first that matters."""
+    def every(self, counted: Counted) -> tuple[int, ...]:
+        """Try them all; give the cuts of the first that makes a difference, none if none does."""
         for first in range(1, len(self._body)):
             run = bodies.Run(self._library, form=self._form)
             out = run.feed(self._body[:first])
-            self._look(run, out, (first,))
+            if not self._same(run, out, first):
+                return (first,)
             for second in range(first + 1, len(self._body)):
                 other = forked(run)
-                self._look(other, out + other.feed(self._body[first:second]), (first, second))
+                if not self._same(other, out + other.feed(self._body[first:second]), second):
+                    return first, second
         counted.in_two += len(self._body) - 1
         counted.in_three += comb(len(self._body) - 1, 2)
         counted.ways += sum(map(len, self._rest))
+        return ()
 
-    def _look(self, run: bodies.Run, out: bytes, cuts: tuple[int, ...]) -> None:
-        """Look at what comes out behind the last cut, of a run that has come so far with what came out until there."""
-        known, now = self._rest[cuts[-1]], state(run.redactor)
+    def _same(self, run: bodies.Run, out: bytes, cut: int) -> bool:
+        """Let a run go on from a cut, or look up how one went on that had come as far."""
+        known, now = self._rest[cut], state(run.redactor)
         if now not in known:
             last = forked(run)
-            known[now] = last.feed(self._body[cuts[-1] :]) + last.redactor.end()
-        if out + known[now] != self._whole:
-            raise DifferentError(f"{self._body!r} comes out differently when it is cut at {cuts}")
+            known[now] = last.feed(self._body[cut:]) + last.redactor.end()
+        return out + known[now] == self._whole
 
 
 def state(one: redactor.Redactor | lane.Lane) -> State:

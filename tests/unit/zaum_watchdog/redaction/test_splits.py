@@ -33,7 +33,8 @@ def test_every_split_in_three_of_samples_that_are_not_long_gives_the_same(
 ) -> None:
     counted = splits.Counted()
     for text in texts:
-        splits.Splits(prefilter, form, bodies.written(text, form, widest=30)).every(counted)
+        body = bodies.written(text, form, widest=30)
+        assert splits.Splits(prefilter, form, body).every(counted) == (), body
     assert counted.in_three > 20_000
 
 
@@ -42,8 +43,8 @@ def test_a_split_that_matters_is_seen(
     form: Format, prefilter: searching.Prefilter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(breaks, "last", lambda _text, _start, end: end)
-    with pytest.raises(splits.DifferentError, match="when it is cut at"):
-        splits.Splits(prefilter, form, bodies.written(b"ask bob@example.com", form, widest=9)).every(splits.Counted())
+    body = bodies.written(b"ask bob@example.com", form, widest=9)
+    assert splits.Splits(prefilter, form, body).every(splits.Counted()) != ()
 
 
 def test_every_split_in_three_of_a_short_sample_gives_the_same_without_a_way_left_out(
