@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
-from zaum_watchdog.core.metering import usage, walking
+from zaum_watchdog.core.metering import usage, walking, whole
 from zaum_watchdog.core.metering.endpoints import Endpoint
 from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Seen
 
@@ -31,8 +31,20 @@ _NEEDLES: Final[Mapping[Endpoint, re.Pattern[bytes]]] = {
     Endpoint.EMBEDDINGS: re.compile(rb'"usage"[ \t]*+:[ \t]*+\{'),
     Endpoint.MESSAGES: re.compile(rb'"usage"[ \t]*+:[ \t]*+\{|"message_stop"'),
 }
+_WORDS: Final[Mapping[Endpoint, tuple[bytes, ...]]] = {
+    Endpoint.CHAT: (b'"usage"', b"[DONE]"),
+    Endpoint.RESPONSES: (b'"response.completed"', b'"response.incomplete"', b'"response.failed"'),
+    Endpoint.EMBEDDINGS: (b'"usage"',),
+    Endpoint.MESSAGES: (b'"usage"', b'"message_stop"'),
+}
+"""One of which is in whatever a needle finds."""
 _NEEDLE_MAX: Final = 64
-_DEAR: Final = frozenset({b'"priority"', b'"fast"', b'"scale"'})
+_DEAR_WORDS: Final = ("priority", "fast", "scale")
+_DEAR: Final = frozenset(f'"{word}"'.encode("ascii") for word in _DEAR_WORDS)
+_ODD: Final = frozenset({"message", "response"})
+"""Members that stand in events alone."""
+_LAST: Final = frozenset({b"}", b" ", b"\n", b"\r", b"\t"})
+_PARTIAL: Final = "the answer is not complete, or is no JSON"
 _ENDS: Final = frozenset({b'"response.completed"', b'"response.incomplete"', b'"response.failed"'})
 
 
@@ -59,24 +71,61 @@ def form(content_type: str, *, coded: bool) -> Form:
 class Body:
     """A JSON body."""
 
-    __slots__ = ("_counts", "_walker")
+    __slots__ = ("_counts", "_first", "_walker")
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._counts = usage.Counts(endpoint)
-        self._walker = walking.Walker(_BODY)
+        self._first = b""
+        """All of it, if it was small, and came at once."""
+        self._walker: walking.Walker | None = None
 
     def feed(self, data: bytes, at: int = 0) -> int:
         """Look at `data` from `at` on; give the place up to which it was: the rest is to be fed again."""
-        return self._walker.feed(data, at)
+        walker = self._walker
+        if walker is None:
+            if not at and not self._first and _at_once(data, self._counts):
+                self._first = data
+                return len(data)
+            walker = self._walk()
+        return walker.feed(data, at)
+
+    def _walk(self) -> walking.Walker:
+        """Begin anew, by steps."""
+        walker = self._walker = walking.Walker(_BODY)
+        first, at = self._first, 0
+        self._counts.forget()
+        while at < len(first):
+            at = walker.feed(first, at)
+        return walker
 
     def end(self, *, clean: bool) -> usage.Read:
         """Take its end; not `clean`: it came too soon."""
-        self._walker.end()
-        if not clean or self._walker.problem is not None:
-            self._counts.doubt("the answer is not complete, or is no JSON")
-        _tier(self._walker.values, "service_tier", self._counts)
-        self._counts.take(self._walker.values, "usage")
+        if self._walker is None and self._first:
+            if not clean:
+                self._counts.doubt(_PARTIAL)
+            return self._counts.read()
+        walker = self._walker or self._walk()
+        walker.end()
+        if not clean or walker.problem is not None:
+            self._counts.doubt(_PARTIAL)
+        _tier(walker.values, "service_tier", self._counts)
+        self._counts.take(walker.values, "usage")
         return self._counts.read()
+
+
+def _at_once(data: bytes, counts: usage.Counts) -> bool:
+    """Take the usage of a small body where nothing of it is odd; False: it is to be walked through."""
+    if data[-1:] not in _LAST:
+        return False
+    said = whole.values(data)
+    if said is None or not _ODD.isdisjoint(said):
+        return False
+    if isinstance(said.get("service_tier"), dict | list) or said.get("service_tier") in _DEAR_WORDS:
+        return False
+    if isinstance(said.get("type"), dict | list):
+        return False
+    used = said.get("usage")
+    return counts.plain(used) if isinstance(used, dict) else not isinstance(used, list)
 
 
 class Unreadable:
@@ -99,10 +148,11 @@ class Unreadable:
 class Events:
     """A stream of events."""
 
-    __slots__ = ("_at", "_buffer", "_counts", "_endpoint", "_last", "_needle", "_searched", "_walker")
+    __slots__ = ("_at", "_buffer", "_counts", "_endpoint", "_last", "_needle", "_searched", "_walker", "_words")
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        self._words = _WORDS[endpoint]
         self._needle = _NEEDLES[endpoint]
         self._counts = usage.Counts(endpoint)
         self._buffer = b""
@@ -113,6 +163,8 @@ class Events:
 
     def feed(self, data: bytes, at: int = 0) -> int:
         """Look at `data` from `at` on; give the place up to which it was: the rest is to be fed again."""
+        if self._walker is None and self._at == len(self._buffer) and not at and self._dull(data):
+            return len(data)
         taken = data[at : at + walking.SLICE]
         self._buffer = self._buffer[self._at :] + taken
         self._searched = max(0, self._searched - self._at)
@@ -133,6 +185,15 @@ class Events:
         if not (self._last or (clean and self._endpoint is Endpoint.CHAT)):
             self._counts.doubt("it ended before its last event")
         return self._counts.read()
+
+    def _dull(self, data: bytes) -> bool:
+        """Say whether these are whole lines that say nothing, as most pieces are."""
+        if data[-1:] != b"\n" or len(data) > LINE_MAX:
+            return False
+        for word in self._words:
+            if word in data:
+                return self._needle.search(data) is None
+        return True
 
     def _turn(self) -> bool:
         """Look at some lines; say whether there is more to do with what is here."""

@@ -57,6 +57,11 @@ def _paths(prefix: str) -> tuple[tuple[str, str, int], ...]:
     return tuple((f"{prefix}.{name}", name, which) for name, which in _NAMES.items())
 
 
+_PLAIN: Final = {name: which for name, which in _NAMES.items() if "." not in name}
+_INNER: Final = {
+    outer: {name.partition(".")[2]: which for name, which in _NAMES.items() if name.startswith(f"{outer}.")}
+    for outer in {name.partition(".")[0] for name in _NAMES if "." in name}
+}
 _PATHS: Final = {prefix: _paths(prefix) for prefix in ("usage", "message.usage", "response.usage")}
 
 
@@ -82,6 +87,10 @@ class Counts:
         """Remember the first reason to doubt."""
         self._doubt = self._doubt or why
 
+    def forget(self) -> None:
+        """Take back what `plain` took."""
+        self._counts = {}
+
     def take(self, values: Mapping[str, Seen], prefix: str) -> None:
         """Take the numbers that stand below `prefix`; the largest of each one counts."""
         for path, name, which in _PATHS.get(prefix) or _paths(prefix):
@@ -95,6 +104,24 @@ class Counts:
             if number < self._counts.get(which, 0):
                 self.doubt(f"{name} got smaller")
             self._counts[which] = max(number, self._counts.get(which, 0))
+
+    def plain(self, used: Mapping[str, object]) -> bool:
+        """Take the numbers of one `usage` where they are as they should be; False: they are to be taken one by one."""
+        counts: dict[int, int] = {}
+        for name, value in used.items():
+            which = _PLAIN.get(name)
+            if which is not None:
+                if value is not None and not _counted(counts, which, value):
+                    return False
+            elif name in _INNER:
+                if isinstance(value, list):
+                    return False
+                for inner, number in value.items() if isinstance(value, dict) else ():
+                    which = _INNER[name].get(inner)
+                    if which is not None and number is not None and not _counted(counts, which, number):
+                        return False
+        self._counts = counts
+        return True
 
     def read(self) -> Read:
         """Say what was used, as far as it was said."""
@@ -130,3 +157,11 @@ class Counts:
         # Where it is more, a provider left its reasoning out of the output.
         output += max(0, total - said - output)
         return prices.Usage(max(0, said - cached - written), cached, written, 0, output)
+
+
+def _counted(counts: dict[int, int], which: int, number: object) -> bool:
+    """Take a number of tokens that is one, and the only one of its sort."""
+    if type(number) is not int or not 0 <= number <= TOKENS_MAX or which in counts:
+        return False
+    counts[which] = number
+    return True

@@ -79,15 +79,45 @@ def _constant(_: str) -> Never:
     raise _UnsureError
 
 
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs) or (found and max(map(len, found)) > KEY_MAX):
+        raise _UnsureError
+    return found
+
+
+def _integer(text: str) -> int:
+    if len(text) > SCALAR_MAX or text == "-0":
+        raise _UnsureError
+    return int(text)
+
+
+def _fraction(text: str) -> float:
+    _number(text)
+    return 0.0
+
+
 _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_members, parse_int=_number, parse_float=_number, parse_constant=_constant
 )
+_VALUES: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_fraction, parse_constant=_constant
+)
+
+
+def _quick(data: bytes) -> int:
+    """Count the brackets of what is read at once in no time; -1: it may take longer."""
+    brackets = data.count(b"{") + data.count(b"[")
+    if len(data) > BYTES_MAX or brackets + data.count(b",") > TOKENS_MAX:
+        return -1
+    spaces = len(data) - len(data.translate(None, b" \t\n\r"))
+    return -1 if spaces >= SPACE_MAX and _WIDE.search(data) is not None else brackets
 
 
 def read(root: Place, data: bytes) -> tuple[dict[str, Seen], Tallies] | None:
     """Give the values that are wanted and the tallies; None: let `walking` read it."""
-    brackets = data.count(b"{") + data.count(b"[")
-    if len(data) > BYTES_MAX or brackets + data.count(b",") > TOKENS_MAX or _WIDE.search(data) is not None:
+    brackets = _quick(data)
+    if brackets < 0:
         return None
     reading = _Reading(data, brackets <= DEPTH_MAX)
     try:
@@ -95,6 +125,22 @@ def read(root: Place, data: bytes) -> tuple[dict[str, Seen], Tallies] | None:
     except (_UnsureError, json.JSONDecodeError, RecursionError):
         return None
     return (reading.values, reading.tallies) if _SPACE.fullmatch(data, end) is not None else None
+
+
+def values(data: bytes) -> dict[str, object] | None:
+    """Give the members of an object by their names, what is within them too; None: let `walking` read it.
+
+    Numbers with a fraction or an exponent are 0.0 here.
+    """
+    brackets = _quick(data)
+    if not 0 <= brackets <= DEPTH_MAX:
+        return None
+    start = len(data) - len(data.lstrip(b" \t\n\r"))
+    try:
+        found, end = _VALUES.raw_decode(data.decode("latin-1"), start)
+    except (_UnsureError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and _SPACE.fullmatch(data, end) is not None else None
 
 
 class _Reading:

@@ -133,6 +133,63 @@ def test_i07_a_document_read_at_once_is_found_and_refused_as_it_is_step_by_step(
     assert found(walking.Walker(place), text, behind) == found(Stepwise(place), text, behind)
 
 
+COUNTED = (
+    "prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens", "cache_read_input_tokens",
+    "prompt_tokens_details", "input_tokens_details", "server_tool_use", "x",
+)  # fmt: skip
+NUMBERS = st.integers(-1, 9) | st.sampled_from((None, True, 1.5, 10**8, 10**9, "7", [], {}))
+DETAILS = st.dictionaries(st.sampled_from(("cached_tokens", "audio_tokens", "x")), NUMBERS, max_size=2)
+USED: st.SearchStrategy[Any] = st.dictionaries(st.sampled_from(COUNTED), NUMBERS | DETAILS, max_size=6)
+ANSWERS = st.fixed_dictionaries(
+    {"choices": VALUES},
+    optional={
+        "usage": USED | VALUES,
+        "service_tier": st.sampled_from(("default", "priority", None, [], {})),
+        "type": st.sampled_from(("message", [], {})),
+        "message": USED | VALUES,
+        "response": VALUES,
+    },
+)
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> bytes:
+    """Write an answer, and break it in one place, or in none."""
+    text = json.dumps(draw(ANSWERS), ensure_ascii=draw(st.booleans())).encode()
+    at = draw(st.integers(0, len(text)))
+    at = text.find(b":", at) + 1 or at
+    return text[:at] + draw(st.sampled_from((b"", b"", b"", *SPLINTERS, b"-0", b"-"))) + text[at:]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    endpoint=st.sampled_from(endpoints.Endpoint),
+    text=answers(),
+    at=st.integers(1, 400),
+    behind=st.sampled_from((b"", b" ", b"}", b"\n", b"{}")),
+    clean=st.booleans(),
+)
+@example(endpoints.Endpoint.CHAT, b'{"usage":{"prompt_tokens":1,"completion_tokens":1},"usage":{}}', 5, b"", True)
+@example(
+    endpoints.Endpoint.CHAT, b'{"usage":{"prompt_tokens":1,"prompt_tokens":2,"completion_tokens":1}}', 5, b"", True
+)
+@example(endpoints.Endpoint.CHAT, b'{"usage":{"prompt_tokens":1,"completion_tokens":-0}}', 5, b"", True)
+@example(endpoints.Endpoint.CHAT, b'{"usage":{"prompt_tokens":1,"completion_tokens":1}} ', 5, b"{", True)
+def test_i07_an_answer_read_at_once_is_charged_as_it_is_in_pieces(
+    endpoint: endpoints.Endpoint, text: bytes, at: int, behind: bytes, clean: bool
+) -> None:
+    def read(*pieces: bytes) -> object:
+        reader = answered.Body(endpoint)
+        for piece in pieces:
+            done = 0
+            while done < len(piece):
+                done = reader.feed(piece, done)
+        return reader.end(clean=clean)
+
+    # What is not at once there is read step by step.
+    assert read(text, behind) == read(text[:1], text[1:at], text[at:], behind)
+
+
 @pytest.mark.parametrize(
     ("root", "text"),
     [
