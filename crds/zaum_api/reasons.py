@@ -286,8 +286,10 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
         (_DEGRADED, _UNCOUNTED),
         Who.OWNER,
         "Limits of bytes, of tokens a day or of money are stated, and the installation has no ledger to keep them by:"
-        " what they limit is denied.",
-        "Install the ledger (the chart's value ledger.enabled), or remove the limits.",
+        " what they limit is denied. Or it has one of which no pod runs: what they limit is denied when what pods have"
+        " leased of it is spent.",
+        "Install the ledger (the chart's value ledger.enabled), or remove the limits. Where it is installed, look at"
+        " the events of its Deployment, its pods and its claim, which needs a StorageClass.",
     ),
     Reason.WITHIN: Explanation((_WITHIN,), Who.NOBODY, "No limit is spent."),
     Reason.REQUESTS_EXCEEDED: Explanation(

@@ -40,6 +40,7 @@ class Planned:
     usage: Usage | None = None
     books: documents.PolicyUsage | None = None
     books_awaited: bool = False
+    books_missing: bool = False
     labels: dict[str, str] = field(default_factory=lambda: {"kubernetes.io/metadata.name": NAMESPACE})
     made: int = 0
 
@@ -86,6 +87,7 @@ class Planned:
             usage=self.usage,
             books=self.books,
             books_awaited=self.books_awaited,
+            books_missing=self.books_missing,
         )
 
     def plan(self, name: str = "researcher") -> Plan:

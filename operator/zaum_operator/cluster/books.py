@@ -81,7 +81,7 @@ class Books:
         answer = await self._first()
         self._problems = {address: text for address, text in self._problems.items() if address in self._addresses}
         word = self.held.word
-        changed = self.held.take(answer, seconds=self.clock.seconds())
+        changed = self.held.take(answer, seconds=self.clock.seconds(), runs=bool(self._addresses))
         self.counts.held.set(len(self.held))
         self.counts.known.set(self.held.word is books.Word.KNOWN)
         if self.held.word is not word:

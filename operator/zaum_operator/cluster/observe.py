@@ -50,6 +50,7 @@ async def policy(
         usage=held.usage(key),
         books=spent.of(key),
         books_awaited=spent.word is books.Word.AWAITED,
+        books_missing=spent.word is books.Word.MISSING,
     )
 
 

@@ -44,6 +44,8 @@ class Word(Enum):
     """It has not been heard since this process began, which is not long ago."""
     KNOWN = auto()
     SILENT = auto()
+    MISSING = auto()
+    """It is silent, and none of its pods runs: it is away for longer than a restart takes, or was never there."""
 
 
 @dataclass(slots=True)
@@ -56,13 +58,14 @@ class Held:
     _heard: float | None = None
     """When the ledger gave its last whole answer, or was asked first."""
 
-    def take(self, answer: Iterable[documents.PolicyUsage] | None, *, seconds: float) -> set[Key]:
+    def take(self, answer: Iterable[documents.PolicyUsage] | None, *, seconds: float, runs: bool = True) -> set[Key]:
         """Take in a whole answer, None where nobody gave one; give the policies of which something else is said now.
 
-        Where `word` changes by it, something else is said of every policy.
+        `runs`: a pod of the ledger does, whether or not it answers. Where `word` changes, something else is said of
+        every policy.
         """
         if answer is None:
-            return self._silent(seconds)
+            return self._silent(seconds, runs=runs)
         self.word, self._heard = Word.KNOWN, seconds
         newest = {Key(item.namespace, item.policy): item for item in answer}
         changed = {key for key, item in newest.items() if self._moved(key, item, seconds)}
@@ -88,11 +91,11 @@ class Held:
         said = self._said.get(key)
         return said is None or (seconds - said[1] >= LEAST_SECONDS and budgets.is_a_step(said[0], item))
 
-    def _silent(self, seconds: float) -> set[Key]:
+    def _silent(self, seconds: float, *, runs: bool) -> set[Key]:
         self._heard = seconds if self._heard is None else self._heard
-        if self.word is Word.SILENT or seconds - self._heard <= UNKNOWN_AFTER:
+        if seconds - self._heard <= UNKNOWN_AFTER:
             return set()
-        self.word = Word.SILENT
+        self.word = Word.SILENT if runs else Word.MISSING
         changed = set(self._said)
         self._said.clear()
         return changed

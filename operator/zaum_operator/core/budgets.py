@@ -21,6 +21,11 @@ STEPS: Final = (80, 100)
 """Percent of a limit at which an event says so."""
 STEP_PERCENT: Final = 10
 _NAMED: Final = 5
+_NO_POD: Final = (
+    "No pod of the ledger runs. Pods keep their part of rates and what they have leased; then bytes, tokens a day and"
+    " money are denied (503 limits.ledgerUnavailable), to pods that start from the beginning. Look at the ledger's"
+    " Deployment, its events and its claim, which needs a StorageClass."
+)
 _REASONS: Final = {
     Kind.REQUESTS: Reason.REQUESTS_EXCEEDED,
     Kind.CONNECTIONS: Reason.CONNECTIONS_EXCEEDED,
@@ -88,6 +93,8 @@ def within(snapshot: Snapshot, plan: Plan) -> Finding:
     if snapshot.books is None:
         if plan.ledger and snapshot.books_awaited and (before := _before(snapshot)):
             return before
+        if plan.ledger and snapshot.books_missing:
+            return Finding(Status.UNKNOWN, Reason.LEDGER_MISSING, _NO_POD)
         return Finding(Status.UNKNOWN, Reason.NO_USAGE, "The ledger has not said lately what the policy has spent.")
     if not snapshot.books.pods and any(pod.ready for pod in plan.decision.keep):
         text = "Pods run, and none of them has told the ledger lately what it has spent."

@@ -49,7 +49,8 @@ def mark(snapshot: Snapshot) -> tuple[object, ...]:
         (uid, heard.report.tested > 0, heard.report.escapes, heard.report.missing, heard.report.problem)
         for uid, heard in snapshot.reports.items()
     )
-    return (tuple(said), tuple(sorted(snapshot.contacts)), snapshot.usage, snapshot.books, snapshot.books_awaited)
+    word = (snapshot.books, snapshot.books_awaited, snapshot.books_missing)
+    return (tuple(said), tuple(sorted(snapshot.contacts)), snapshot.usage, *word)
 
 
 def _said(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Pod, documents.Report]]:

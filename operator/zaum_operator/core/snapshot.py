@@ -107,6 +107,8 @@ class Snapshot:
     """What the ledger says that the policy has spent, in steps. None: it has said nothing lately."""
     books_awaited: bool = False
     """Nobody has asked it for long enough to say that it is silent."""
+    books_missing: bool = False
+    """It is silent, and no pod of it runs."""
 
     def network_policy(self, name: str) -> Object | None:
         """Give one NetworkPolicy by name."""

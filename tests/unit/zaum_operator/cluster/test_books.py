@@ -129,6 +129,21 @@ def test_everybody_is_told_when_the_ledger_speaks_for_the_first_time_and_when_it
     assert polled.held.of(KEY) is None
 
 
+def test_everybody_is_told_when_no_pod_of_a_silent_ledger_runs(polled: Polled) -> None:
+    polled.answers = {"10.0.0.1": page("researcher")}
+    polled.turn()
+    for name in ("a", "b"):
+        polled.api.remove(kinds.POD, "zaum-system", name)
+    polled.answers.clear()
+    for _ in range(12):
+        asyncio.run(polled.clock.sleep(books.PERIOD))
+        polled.turn()
+    assert (polled.everybody, polled.held.word) == (2, books.Word.MISSING)
+    polled.ledger("c", "10.0.0.3")
+    polled.turn()
+    assert (polled.everybody, polled.held.word) == (3, books.Word.SILENT)
+
+
 def test_later_only_those_are_told_of_which_something_has_changed(polled: Polled) -> None:
     polled.answers = {"10.0.0.1": page("researcher", "other")}
     polled.turn()

@@ -97,6 +97,16 @@ def test_a_silent_ledgers_word_counts_for_forty_five_seconds() -> None:
     assert held.take([kept(6)], seconds=61) == {KEY}, "at once when it speaks again"
 
 
+def test_a_silent_ledger_of_which_no_pod_runs_is_missing() -> None:
+    held, words = Held(), list[Word]()
+    for seconds, runs in ((0, False), (45, False), (46, False), (51, True)):
+        held.take(None, seconds=seconds, runs=runs)
+        words.append(held.word)
+    assert words == [Word.AWAITED, Word.AWAITED, Word.MISSING, Word.SILENT], "it may yet start, and did"
+    held.take([kept(5)], seconds=56)
+    assert (held.of(KEY), held.word) == (kept(5), Word.KNOWN)
+
+
 @given(st.lists(st.tuples(st.floats(0.1, 30), st.none() | st.integers(0, 2 * LIMIT)), max_size=30))
 def test_what_is_held_is_never_more_than_a_step_from_what_was_heard_fifteen_seconds_ago(
     turns: list[tuple[float, int | None]],

@@ -78,6 +78,20 @@ def test_an_operator_that_has_just_begun_says_what_was_said_before(said: documen
     assert made.condition("WithinLimits")[:2] == ("Unknown", "NoUsage"), "what was not known before is not known now"
 
 
+def test_a_ledger_of_which_no_pod_runs_is_missing() -> None:
+    made = world(books_missing=True)
+    status, reason, message = made.condition("WithinLimits")
+    assert (status, reason) == ("Unknown", "LedgerMissing")
+    assert "limits.ledgerUnavailable" in message
+    assert "StorageClass" in message
+    made.books_missing = False
+    made.settle()
+    assert made.condition("WithinLimits")[:2] == ("Unknown", "NoUsage"), "one that runs and is silent may come back"
+    made.books = kept()
+    made.settle()
+    assert made.condition("WithinLimits")[:2] == ("True", "WithinLimits")
+
+
 def test_every_spent_limit_is_named_with_its_amount_and_none_of_what_moves() -> None:
     text = world(said=kept(rate=61, cost=1_200_000)).condition("WithinLimits")[2]
     assert text == "Spent: policy:cost/day of 1.00, policy:requests/minute of 60."
