@@ -23,6 +23,8 @@ WAITING_MOST: Final = 1024
 """Calls that wait for the ledger at the same time; more are refused at once."""
 LASTS: Final = 600 * SECOND
 """How long a reservation lasts for which nobody names an end."""
+_SPARING: Final = 8
+"""Which part of what is there one connection takes at a time, while the ledger does not answer."""
 Answered = Callable[[refusals.Refusal | None], None]
 """Is told None where all is reserved, else why it is not. In the mode Report the caller may go on: see `reported`."""
 
@@ -132,7 +134,11 @@ class Limits:
         return tuple(name for scope in (documents.POLICY, *_hosts(host)) if (name := scope + word) in self._ids)
 
     def piece(self, names: Iterable[str], size: int) -> int:
-        """Give how much of some meters may be asked for at once: a size, but no more than there ever is; at least 1."""
+        """Give how much of some meters may be asked for at once: a size, but no more than there ever is; at least 1.
+
+        While the ledger does not answer it is as little as makes sense, of what this pod keeps for that.
+        """
+        size = min(size, documents.synced.BYTES_LEAST) if self.unanswered else size
         return max(1, min([size, *(self._ids[name].limit for name in names)]))
 
     def take(self, call: int, names: tuple[str, ...], size: int, *, until: int) -> int:
@@ -140,7 +146,10 @@ class Limits:
         if self.books is None:
             return size
         now = clock.monotonic()
-        size = min([size, *(self.books.available(name, now) for name in names)])
+        there = min((self.books.available(name, now) for name in names), default=size)
+        if self.unanswered:  # What there is is for many, until more comes.
+            size = min(size, max(documents.synced.BYTES_LEAST, there // _SPARING))
+        size = min(size, there)
         if size <= 0:
             return 0
         found = self.books.reserve(call, dict.fromkeys(names, size), now=now, until=until)
