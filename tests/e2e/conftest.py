@@ -68,7 +68,12 @@ def installed(api: Api, images: dict[str, str]) -> None:
 
 @pytest.fixture
 def seasoned(api: Api, installed: None) -> None:
-    """A ledger that has served for so long that a policy that is made now is surely made after it began.
+    """A ledger that has served long enough; see `season`."""
+    season(api)
+
+
+def season(api: Api) -> None:
+    """Wait until the ledger has served for so long that a policy that is made now is surely made after it began.
 
     Pods of one that may be older begin with a spent minute. Nothing tells the end of that but time.
     """

@@ -1,13 +1,14 @@
 """Call models from many threads until a moment, and print what came of each call, as JSON lines.
 
 Runs in an agent's pod and on loopback, with nothing but the standard library. Its one argument is a JSON object: `urls`
-(of the routes, by API), `pod` (a name that no other run has), `workers`, `until` (seconds since the epoch), `seed`,
-`model`, and `silent` (no faults of the provider). A call's line comes when it begins (`begun`) and when it is over.
+(of the routes, by API), `pod` (a name that no other run has; the host's by default), `workers`, `until` (seconds since
+the epoch), `seed`, `model` and `stay` (do not end). A call's line comes when it begins (`begun`), and when it is over.
 """
 
 import http.client
 import json
 import random
+import socket
 import sys
 import threading
 import time
@@ -105,7 +106,7 @@ def work(given: dict[str, Any], number: int, gate: threading.Barrier) -> None:
         turn += 1
         name = f"{given['pod']}.{number}.{turn}"
         api, path, body = asked(dice, given["model"])
-        fault = dice.choice(FAULTS) if dice.random() < FAULTY and not given.get("silent") else ""
+        fault = dice.choice(FAULTS) if dice.random() < FAULTY else ""
         headers = {
             "content-type": "application/json", "x-call": name, "anthropic-version": "2023-06-01",
             "x-say": str(dice.randint(1, WORDS)), "x-wait": f"{dice.uniform(0, THOUGHT_SECONDS):.3f}",
@@ -120,7 +121,7 @@ def work(given: dict[str, Any], number: int, gate: threading.Barrier) -> None:
 
 def main() -> None:
     """Run all workers to their end, and say so."""
-    given = json.loads(sys.argv[1])
+    given = {"pod": socket.gethostname(), **json.loads(sys.argv[1])}
     gate = threading.Barrier(given["workers"])
     threads = [threading.Thread(target=work, args=(given, number, gate)) for number in range(given["workers"])]
     for thread in threads:
@@ -128,6 +129,8 @@ def main() -> None:
     for thread in threads:
         thread.join()
     say(over=True)
+    if given.get("stay"):
+        threading.Event().wait()
 
 
 if __name__ == "__main__":

@@ -3,12 +3,15 @@
 import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+import psycopg
 
 _INSTALLED: Final = Path("/usr/lib/postgresql")
 ACCOUNT: Final = "postgres"
@@ -28,8 +31,11 @@ def binaries() -> Path:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[str]:
-    """Give the connection string of a fresh cluster; it is ended, by its own program and directory, and deleted."""
+def running(address: str = "", clients: str = "") -> Iterator[str]:
+    """Give the connection string of a fresh cluster; it is ended, by its own program and directory, and deleted.
+
+    With an address it listens there too, for `clients` (a range) by a password, and the string leads there.
+    """
     programs = binaries()
     folder = Path(tempfile.mkdtemp(prefix="zaum-postgres-"))
     account = pwd.getpwnam(ACCOUNT) if os.geteuid() == 0 else None
@@ -38,14 +44,25 @@ def running() -> Iterator[str]:
             os.chown(folder, account.pw_uid, account.pw_gid)
         data = folder / "data"
         _run(account, [programs / "initdb", "-D", data, "-A", "trust", "-U", "zaum", "-E", "UTF8", "--locale=C"])
-        options = f"-k {folder} -c listen_addresses='' -c max_connections=20 -c shared_buffers=16MB"
+        if address:
+            with (data / "pg_hba.conf").open("a") as file:
+                file.write(f"host all zaum {clients} scram-sha-256\n")
+        options = f"-k {folder} -c listen_addresses='{address}' -c max_connections=20 -c shared_buffers=16MB"
         _run(account, [programs / "pg_ctl", "-D", data, "-w", "-t", "60", "-l", folder / "log", "-o", options, "start"])
         try:
-            yield f"host={folder} user=zaum dbname=postgres"
+            where = f"host={folder} user=zaum dbname=postgres"
+            yield _with_password(where, address) if address else where
         finally:
             _run(account, [programs / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop"])
     finally:
         shutil.rmtree(folder)
+
+
+def _with_password(where: str, address: str) -> str:
+    word = secrets.token_hex(16)
+    with psycopg.connect(where, autocommit=True) as connection:
+        connection.execute(f"ALTER USER zaum PASSWORD '{word}'".encode())
+    return f"host={address} user=zaum password={word} dbname=postgres"
 
 
 def restart(where: str) -> None:
