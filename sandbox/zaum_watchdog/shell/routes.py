@@ -179,13 +179,7 @@ class Routes:
         """Write the headers that tell how the limits of a route stand; none where it has no terms."""
         if route.name not in self._terms:
             return []
-        states = self.limits.states(route.authority.host.name, route=route.name)
-        found = (
-            (ratelimit.HEADER_POLICY, ratelimit.policies(states)),
-            (ratelimit.HEADER_LIMIT, ratelimit.limits(states)),
-            (ratelimit.HEADER_WARNING, ratelimit.warning(states)),
-        )
-        return [f"{name}: {value}".encode("ascii") for name, value in found if value]
+        return ratelimit.lines(self.limits.states(route.authority.host.name, route=route.name))
 
     # Connections to upstreams.
 

@@ -13,24 +13,23 @@ class Recent:
     __slots__ = ("_seconds", "_sum")
 
     def __init__(self) -> None:
-        self._seconds: deque[tuple[int, int]] = deque()
+        self._seconds: deque[list[int]] = deque()
         self._sum = 0
 
     def add(self, amount: int, now: int) -> None:
         """Count an amount from `now` on."""
-        second = now // SECOND
-        if self._seconds and self._seconds[-1][0] >= second:
-            last, before = self._seconds.pop()
-            self._seconds.append((last, before + amount))
+        second, seconds = now // SECOND, self._seconds
+        if seconds and seconds[-1][0] >= second:
+            seconds[-1][1] += amount
         else:
-            self._seconds.append((second, amount))
+            seconds.append([second, amount])
         self._sum += amount
 
     def total(self, now: int) -> int:
         """Give the sum."""
-        oldest = now // SECOND - _SECONDS
-        while self._seconds and self._seconds[0][0] < oldest:
-            self._sum -= self._seconds.popleft()[1]
+        oldest, seconds = now // SECOND - _SECONDS, self._seconds
+        while seconds and seconds[0][0] < oldest:
+            self._sum -= seconds.popleft()[1]
         return self._sum
 
     def until(self, amount: int, now: int) -> int:

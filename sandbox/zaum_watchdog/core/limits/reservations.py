@@ -49,7 +49,7 @@ class Refused:
         return _RULES[self.meter.kind, self.meter.window]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reservation:
     """What a call holds, until `until`."""
 
@@ -74,11 +74,12 @@ class Books:
 
     __slots__ = (
         "_live", "_meters", "_minutes", "_none_left", "_replicas", "_requests", "_retired", "_said", "_slices",
-        "_tuned", "_used", "_waiting", "places",
+        "_told", "_tuned", "_used", "_waiting", "places",
     )  # fmt: skip
 
     def __init__(self, meters: Iterable[documents.Meter], place: Place, now: int) -> None:
         self._meters: dict[str, documents.Meter] = {}
+        self._told: dict[str, ratelimit.Told] = {}
         self._requests: dict[str, shares.Requests] = {}
         self._minutes: dict[str, shares.Minute] = {}
         self._slices: dict[str, slices.Slices] = {}
@@ -101,6 +102,7 @@ class Books:
         self._tuned += 1
         self._replicas = place.replicas
         self._meters = {meter.id: meter for meter in meters}
+        self._told = {name: ratelimit.told(meter) for name, meter in self._meters.items()}
         for kept in (self._requests, self._minutes, self.places):
             for name in [name for name in kept if name not in self._meters]:
                 del kept[name]
@@ -137,18 +139,19 @@ class Books:
         refused = self._refused_by(call, amounts, now)
         if refused is not None:
             return refused
-        self._waiting.pop(call, None)
+        if self._waiting:
+            self._waiting.pop(call, None)
+        minutes: dict[str, int] = {}
         parts: dict[str, tuple[slices.Part, ...]] = {}
         for name, amount in amounts.items():
-            if name in self._requests:
-                self._requests[name].take(now)
+            if name in self._slices:
+                parts[name] = self._slices[name].reserve(amount, now) or ()
             elif name in self._minutes:
                 self._minutes[name].reserve(amount)
-            elif name in self._slices:
-                parts[name] = self._slices[name].reserve(amount, now) or ()
-        minutes = {name: amount for name, amount in amounts.items() if name in self._minutes}
-        reservation = Reservation(call, until, minutes, parts)
-        self._live[call] = reservation
+                minutes[name] = amount
+            elif name in self._requests:
+                self._requests[name].take(now)
+        reservation = self._live[call] = Reservation(call, until, minutes, parts)
         return reservation
 
     def _ask(self, amounts: Mapping[str, int], now: int) -> None:
@@ -161,25 +164,36 @@ class Books:
     def _refused_by(self, call: int, amounts: Mapping[str, int], now: int) -> Refused | None:
         """Look at the rates first: where those refuse, nothing of a budget is to be asked for."""
         for name, amount in amounts.items():
-            meter = self._meters.get(name)
-            if meter is None:
+            if name in self._slices or name not in self._meters:
                 continue
-            if name in self.places and not self.places[name].fit(amount, now):
-                self.places[name].refuse(now)
-                return Refused(meter, self.places[name].left(now), SECOND)
-            if name in self._requests and self._requests[name].wait(now):
-                return Refused(meter, 0, self._requests[name].wait(now))
             if name in self._minutes:
-                room = self._minutes[name].room(now) - (self._before(call, name) if self._waiting else 0)
-                if amount > room:
-                    wait = self._minutes[name].wait(amount, now) or SECOND if amount <= meter.limit else 0
-                    return Refused(meter, max(0, room), wait)
-        return next(filter(None, (self._short(call, name, amounts[name], now) for name in amounts)), None)
+                refused = self._over_minute(call, name, amount, now)
+                if refused is not None:
+                    return refused
+            elif name in self._requests:
+                wait = self._requests[name].wait(now)
+                if wait:
+                    return Refused(self._meters[name], 0, wait)
+            elif not self.places[name].fit(amount, now):
+                self.places[name].refuse(now)
+                return Refused(self._meters[name], self.places[name].left(now), SECOND)
+        for name, amount in amounts.items():
+            if amount and name in self._slices:
+                refused = self._short(call, name, amount, now)
+                if refused is not None:
+                    return refused
+        return None
+
+    def _over_minute(self, call: int, name: str, amount: int, now: int) -> Refused | None:
+        minute, meter = self._minutes[name], self._meters[name]
+        room = minute.room(now) - (self._before(call, name) if self._waiting else 0)
+        if amount <= room:
+            return None
+        wait = minute.wait(amount, now) or SECOND if amount <= meter.limit else 0
+        return Refused(meter, max(0, room), wait)
 
     def _short(self, call: int, name: str, amount: int, now: int) -> Refused | None:
-        if name not in self._slices or not amount:
-            return None
-        free = self._slices[name].free(now) - self._before(call, name)
+        free = self._slices[name].free(now) - (self._before(call, name) if self._waiting else 0)
         if amount <= free:
             return None
         meter = self._meters[name]
@@ -227,8 +241,8 @@ class Books:
         for name, parts in reservation.parts.items():
             held = self._slices.get(name) or self._retired.get(name)
             if held is not None:
-                whole = sum(part.amount for part in parts)
-                held.charge(parts, used.get(name, whole), now)
+                charged = used[name] if name in used else sum([part.amount for part in parts])
+                held.charge(parts, charged, now)
         return True
 
     def expire(self, now: int) -> list[int]:
@@ -325,20 +339,28 @@ class Books:
 
         A budget of which no answer has told yet is left out: what this pod holds of it says nothing of what is left.
         """
-        known = (name for name in names if name in self._meters and (name not in self._slices or name in self._used))
-        return [self._state(name, now) for name in known]
+        return [found for name in names if (found := self._state(name, now)) is not None]
 
-    def _state(self, name: str, now: int) -> ratelimit.State:
-        meter = self._meters[name]
-        if name in self._requests:
-            return ratelimit.State(meter, self._requests[name].left(now), 60)
-        if name in self._minutes:
-            return ratelimit.State(meter, max(0, self._minutes[name].room(now)), 60)
-        if name in self.places:
-            return ratelimit.State(meter, self.places[name].left(now))
-        used, until = self._used[name]
-        left = min(meter.limit, max(0, meter.limit - used) + self._slices[name].free(now))
-        return ratelimit.State(meter, left, -(-max(0, until - now) // SECOND))
+    def _state(self, name: str, now: int) -> ratelimit.State | None:
+        told = self._told.get(name)
+        if told is None:
+            return None
+        held = self._slices.get(name)
+        if held is not None:
+            used, until = self._used.get(name, (-1, 0))
+            if used < 0:
+                return None
+            limit = self._meters[name].limit
+            left = min(limit, max(0, limit - used) + held.free(now))
+            return ratelimit.State(told, left, limit, -(-max(0, until - now) // SECOND))
+        minute = self._minutes.get(name)
+        if minute is not None:
+            return ratelimit.State(told, max(0, minute.room(now)), minute.bounds.amount.at(now), 60)
+        requests = self._requests.get(name)
+        if requests is not None:
+            return ratelimit.State(told, requests.left(now), requests.bounds.burst.at(now), 60)
+        places = self.places[name]
+        return ratelimit.State(told, places.left(now), places.bounds.amount.at(now))
 
     def lost(self) -> None:
         """Take word that the ledger does not know the session: what it held is charged whole, and begins anew."""

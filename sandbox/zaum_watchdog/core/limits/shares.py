@@ -161,6 +161,8 @@ class Requests:
         return documents.Demand(name, used, max(used, self._asked.total(now)))
 
     def _advance(self, now: int) -> None:
+        if now <= self._last:
+            return  # Whoever changes the bounds makes them hold at once.
         while self._last < now:
             until = self.bounds.change_before(now, after=self._last)
             most = self.bounds.burst.at(self._last) * MINUTE

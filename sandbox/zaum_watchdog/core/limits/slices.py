@@ -53,7 +53,7 @@ class Held:
         return self.amount - self.spent - self.reserved if now < self.until and not self.leaving else 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Part:
     """What is reserved of one lease."""
 
@@ -123,7 +123,7 @@ class Slices:
 
     @property
     def _reserved(self) -> int:
-        return sum(held.reserved for held in self._held.values())
+        return sum([held.reserved for held in self._held.values()])
 
     def _ahead(self, now: int) -> int:
         """Say how much less is held than what the next seconds will use, or one call more will reserve."""

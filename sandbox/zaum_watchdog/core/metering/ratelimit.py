@@ -4,10 +4,8 @@ Both are lists of structured fields (RFC 9651): a policy's name as a string, the
 requests, as the draft has it; of its other units content-bytes is one, tokens and micro-dollars are ours.
 """
 
-import functools
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 from zaum_api import documents
 
@@ -28,18 +26,50 @@ _UNITS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """How a meter stands. `left` in its unit; `seconds` until more comes, 0 where that is not known."""
+class Told(NamedTuple):
+    """What is the same in every answer: a meter's id, its name as an item of a list, and its policy."""
 
-    meter: documents.Meter
+    id: str
+    name: str
+    policy: str
+
+
+class State(NamedTuple):
+    """How a meter stands. `left` in its unit, of what this pod may have at most at once (its share, or its burst).
+
+    `seconds` until more comes, 0 where that is not known.
+    """
+
+    told: Told
     left: int
+    most: int
     seconds: int = 0
+
+
+def told(meter: documents.Meter) -> Told:
+    """Write what is to be told of a meter once."""
+    window = _SECONDS.get(meter.window.value)
+    unit = _UNITS[meter.kind.value]
+    parameters = f";q={min(meter.limit, _INTEGER_MAX)}"
+    parameters += f";w={window}" if window else ""
+    name = f'"{meter.id}"'
+    return Told(meter.id, name, name + parameters + (f';qu="{unit}"' if unit else ""))
+
+
+def lines(states: Sequence[State]) -> list[bytes]:
+    """Write the headers of some meters: HEADER_POLICY, HEADER_LIMIT, and HEADER_WARNING where there is one to write."""
+    if not states:
+        return []
+    found = f"{HEADER_POLICY}: {policies(states)}\n{HEADER_LIMIT}: {limits(states)}"
+    warned = warning(states)
+    if warned:
+        found += f"\n{HEADER_WARNING}: {warned}"
+    return found.encode("ascii").split(b"\n")
 
 
 def policies(states: Iterable[State]) -> str:
     """Write the value of `RateLimit-Policy`."""
-    return ", ".join([_told(state.meter)[1] for state in states])
+    return ", ".join([state.told.policy for state in states])
 
 
 def limits(states: Iterable[State]) -> str:
@@ -49,25 +79,16 @@ def limits(states: Iterable[State]) -> str:
 
 def warning(states: Iterable[State]) -> str:
     """Name the meters of which at least WARN_PERCENT are used, for HEADER_WARNING; empty where there is none."""
-    return ", ".join([f"{state.meter.id} {_percent(state)}%" for state in states if _percent(state) >= WARN_PERCENT])
+    warned = [state for state in states if 100 * state.left <= (100 - WARN_PERCENT) * state.most]
+    return ", ".join([f"{state.told.id} {_percent(state)}%" for state in warned]) if warned else ""
 
 
 def _percent(state: State) -> int:
-    limit = state.meter.limit
-    return 100 * (limit - min(max(state.left, 0), limit)) // limit if limit else 100
-
-
-@functools.lru_cache(maxsize=256)
-def _told(meter: documents.Meter) -> tuple[str, str]:
-    """Write a meter's name, and its policy: the same in every answer."""
-    window = _SECONDS.get(meter.window.value)
-    unit = _UNITS[meter.kind.value]
-    parameters = f";q={min(meter.limit, _INTEGER_MAX)}"
-    parameters += f";w={window}" if window else ""
-    name = f'"{meter.id}"'
-    return name, name + parameters + (f';qu="{unit}"' if unit else "")
+    most = state.most
+    return 100 * (most - min(max(state.left, 0), most)) // most if most else 100
 
 
 def _limit(state: State) -> str:
-    left = min(max(state.left, 0), _INTEGER_MAX)
-    return f"{_told(state.meter)[0]};r={left}" + (f";t={state.seconds}" if state.seconds > 0 else "")
+    (_, name, _), left, _, seconds = state
+    left = min(max(left, 0), _INTEGER_MAX)
+    return f"{name};r={left};t={seconds}" if seconds > 0 else f"{name};r={left}"

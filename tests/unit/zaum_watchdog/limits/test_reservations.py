@@ -336,14 +336,14 @@ def test_headers_say_what_is_left() -> None:
     hear(books, (COST, "a", 100), usage=(Used(COST.id, 400, 500, 3600),))
     got(books, 1, rate=1, tpm=300, cost=60)
     books.places[PLACES.id].take()
-    left = {state.meter.id: (state.left, state.seconds) for state in books.states([meter.id for meter in ALL], 0)}
+    left = {state.told.id: (state.left, state.seconds) for state in books.states([meter.id for meter in ALL], 0)}
     assert left == {
         RATE.id: (2, 60), TPM.id: (700, 60), TPD.id: (TPD.limit, 0), COST.id: (140, 3600), PLACES.id: (3, 0),
     }  # fmt: skip
 
 
 def budgets(books: Books) -> dict[str, int]:
-    return {state.meter.id: state.left for state in books.states([TPD.id, COST.id], 0)}
+    return {state.told.id: state.left for state in books.states([TPD.id, COST.id], 0)}
 
 
 def test_a_budget_of_which_nothing_is_used_is_whole_and_one_of_which_nobody_told_is_not_named() -> None:

@@ -137,7 +137,7 @@ COUNTED = (
     "prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens", "cache_read_input_tokens",
     "prompt_tokens_details", "input_tokens_details", "server_tool_use", "x",
 )  # fmt: skip
-NUMBERS = st.integers(-1, 9) | st.sampled_from((None, True, 1.5, 10**8, 10**9, "7", [], {}))
+NUMBERS: st.SearchStrategy[Any] = st.integers(-1, 9) | st.sampled_from((None, True, 1.5, 10**8, 10**9, "7", [], {}))
 DETAILS = st.dictionaries(st.sampled_from(("cached_tokens", "audio_tokens", "x")), NUMBERS, max_size=2)
 USED: st.SearchStrategy[Any] = st.dictionaries(st.sampled_from(COUNTED), NUMBERS | DETAILS, max_size=6)
 ANSWERS = st.fixed_dictionaries(
