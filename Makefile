@@ -121,6 +121,12 @@ fuzz: dev ## make fuzz CASES=1000000 SEED=7: odd bytes for whatever reads hosts,
 walks: dev ## make walks STEPS=10000000 SEED=7: limits of pods and ledger through failures of all kinds, in a simulation
 	@$(PY) -m tests.limits $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: races
+races: prerequisites ## make races ROUNDS=20 SEED=7: pods race for tokens and money while watchdogs, ledger and authorizer are killed
+	@$(PY) -m tests.cluster up
+	@$(LOADED)
+	@ZAUM_RACES=$(or $(ROUNDS),5) ZAUM_SEED=$(SEED) $(IN_CLUSTER) $(PY) -m pytest -s tests/e2e/test_races.py
+
 .PHONY: cuts
 cuts: prerequisites ## make cuts CUTS=50: how soon a live tunnel of an agent ends when its policy names the host no more
 	@$(PY) -m tests.cluster up

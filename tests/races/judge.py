@@ -91,7 +91,7 @@ def faults(race: Race) -> list[str]:
 
 def summary(race: Race) -> str:
     """Say in one line what there was."""
-    statuses = Counter(each.status for each in race.calls if each.ended is not None)
+    answers = Counter(f"{each.status} {each.rule}".strip() for each in race.calls if each.ended is not None)
     lost = sum(1 for each in race.calls if each.ended is None)
     doubts = Counter(each.doubt for each in race.charges if each.doubt)
     slowest = max((each.ended - each.begun for each in race.calls if each.ended is not None), default=0.0)
@@ -99,7 +99,7 @@ def summary(race: Race) -> str:
     most = max((tokens for _, tokens in _by_minute(race.done)), default=0)
     book = f"the ledger {race.cost.used}, of which {race.cost.unproven} unproven"
     return (
-        f"{len(race.calls)} calls {dict(sorted(statuses.items()))}, {lost} died with their pod, "
+        f"{len(race.calls)} calls {dict(sorted(answers.items()))}, {lost} died with their pod, "
         f"slowest {slowest:.1f} s; provider {len(race.done)} calls, {spent} of {race.cost_day} micro-dollars, "
         f"at most {most} of {race.tokens_minute} tokens in a minute; charged {charged}, {book}; "
         f"in doubt {dict(doubts)}"

@@ -29,7 +29,8 @@ KILLED = replace(
 
 def test_a_race_where_all_is_right_has_no_faults() -> None:
     assert judge.faults(RIGHT) == []
-    assert "5 calls {200: 3, 402: 1, 429: 1}, 0 died" in judge.summary(RIGHT)
+    refused = "'402 limits.cost.perDay': 1, '429 limits.tokens.perMinute': 1"
+    assert f"5 calls {{'200': 3, {refused}}}, 0 died" in judge.summary(RIGHT)
     assert "1200 of 2000 micro-dollars, at most 80 of 100 tokens in a minute; charged 1600" in judge.summary(RIGHT)
 
 
