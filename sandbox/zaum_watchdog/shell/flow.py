@@ -51,6 +51,13 @@ class Flow:
         self._open = False
         self._then: Callable[[], None] | None = None
 
+    def passes(self, size: int) -> bool:
+        """Count bytes that pass at once, as most do; False: nothing is counted, and they are to go by `room`."""
+        if size < self._left:
+            self._left -= size
+            return True
+        return False
+
     def room(self, most: int) -> int:
         """Give how many bytes may pass now, at most `most`; 0: they are to `wait`."""
         if not self._left:

@@ -6,7 +6,6 @@ The body waits in memory that all such exchanges share (`room`). It is sent no f
 """
 
 from collections import deque
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from zaum_api import contract
@@ -14,13 +13,11 @@ from zaum_watchdog.core import exchanges, headers, refusals, requests, responses
 from zaum_watchdog.core.exchanges import Phase
 from zaum_watchdog.core.metering import asked as reading
 from zaum_watchdog.core.metering import terms
-from zaum_watchdog.shell import brake, clock, credentials, exchange, metered, parties
+from zaum_watchdog.shell import brake, clock, credentials, exchange, limits, metered, parties
 
 if TYPE_CHECKING:
     from zaum_watchdog.shell import redacting
 
-TURN_NS: Final = 300_000
-"""How long is read before others get their turn."""
 BATCH: Final = 64 * 1024
 """Bytes that are sent at once."""
 _RULE: Final = contract.Rule
@@ -31,8 +28,9 @@ class Held(exchange.Exchange):
     """See the module."""
 
     __slots__ = (
-        "_amounts", "_at", "_by", "_by_over", "_call", "_clean", "_length", "_pieces", "_poured", "_reading", "_roomy",
-        "_stopped", "_turning", "_unread", "_whole_answer",
+        "_at", "_by", "_by_over", "_call", "_clean", "_length", "_pieces", "_poured", "_reading", "_roomy",
+        "_stopped", "_turning", "_unread", "_uses",
+        "_whole_answer",
     )  # fmt: skip
     _HOLDS = True
 
@@ -56,7 +54,7 @@ class Held(exchange.Exchange):
         self._pieces: deque[bytes] = deque()
         self._length = 0
         self._poured = 0
-        self._amounts: dict[str, int] = {}
+        self._uses: limits.Uses = ()
         self._roomy = self._turning = self._stopped = self._whole_answer = False
         self._reading = True
 
@@ -103,7 +101,7 @@ class Held(exchange.Exchange):
 
     def _send(self, data: bytes) -> None:
         if data:
-            self._unread.append(data)
+            (self._clean if self._by is None else self._unread).append(data)
         if self._roomy and not self._turning:
             self._read()
 
@@ -112,7 +110,7 @@ class Held(exchange.Exchange):
 
     def _read(self) -> None:
         self._turning = False
-        until = clock.monotonic() + TURN_NS
+        until = clock.monotonic() + metered.TURN_NS
         while self._reading and self._step():
             if clock.monotonic() > until and not self.done:
                 self._turning = True
@@ -134,7 +132,7 @@ class Held(exchange.Exchange):
             return True
         by = self._by
         if by is None:
-            return self._take_clean(self._unread.popleft() if self._unread else None)
+            return False
         if by.behind:
             return self._take_clean(by.feed(b""))
         if self._unread:
@@ -189,11 +187,11 @@ class Held(exchange.Exchange):
             else:
                 self.refuse(terms.refused(self.asked, found))
             return
-        limits, route = self._shared.limits, self.asked.route
-        self._amounts = limits.amounts(
-            route.authority.host.name, route=route.name, tokens=found.most.tokens, cost=found.most.cost
-        )
-        self._reserve(self._amounts, clock.monotonic() + metered.LASTS)
+        shared, route, most = self._shared.limits, self.asked.route, found.most
+        host = route.authority.host.name
+        self._uses = shared.uses(host, route=route.name)
+        amounts = shared.amounts(host, route=route.name, tokens=most.tokens, cost=most.cost)
+        self._reserve(amounts, clock.monotonic() + metered.LASTS)
 
     def _reserved(self, refused: refusals.Refusal | None) -> None:
         if refused is not None and self._call is not None and self._call.shorten(refused):
@@ -210,11 +208,12 @@ class Held(exchange.Exchange):
         if self._reserving.waiting:
             return
         charge = call.settle(left=self._sent, status=self.status, whole=self._whole_answer)
-        limits, route = self._shared.limits, self.asked.route
-        used = limits.amounts(route.authority.host.name, route=route.name, tokens=charge.tokens, cost=charge.cost)
-        self._reserving.settle(dict.fromkeys(self._amounts, 0) | used)
-        limits.tokens += charge.tokens
-        limits.cost += charge.cost
+        if not charge.tokens and not charge.cost and not self._uses:
+            return  # Nothing was reserved.
+        self._reserving.settle(limits.charged(self._uses, tokens=charge.tokens, cost=charge.cost))
+        shared = self._shared.limits
+        shared.tokens += charge.tokens
+        shared.cost += charge.cost
 
     # Out.
 
@@ -272,8 +271,8 @@ class Held(exchange.Exchange):
         if self._call is not None:
             self._call.begun(answer)
 
-    def _observe(self, content: Iterable[bytes]) -> None:
-        if self._call is None or not self._call.observe([*content], clock.monotonic() + TURN_NS):
+    def _observe(self, content: list[bytes]) -> None:
+        if self._call is None or not self._call.observe(content):
             return
         if self._connection is not None:
             self._connection.brake.pull(brake.Why.READING)
@@ -283,7 +282,7 @@ class Held(exchange.Exchange):
         if not self.done:
             if self._connection is not None:
                 self._connection.brake.release(brake.Why.READING)
-            self._observe(())
+            self._observe([])
 
     def _whole(self) -> None:
         self._whole_answer = True

@@ -25,6 +25,8 @@ LASTS: Final = 600 * SECOND
 """How long a reservation lasts for which nobody names an end."""
 _SPARING: Final = 8
 """Which part of what is there one connection takes at a time, while the ledger does not answer."""
+Uses = tuple[tuple[str, int], ...]
+"""Meters by name, each with its place among _KINDS."""
 Answered = Callable[[refusals.Refusal | None], None]
 """Is told None where all is reserved, else why it is not. In the mode Report the caller may go on: see `reported`."""
 
@@ -64,7 +66,7 @@ class Limits:
         self._lent = 0
         self._heard = False
         self._ids: dict[str, documents.Meter] = {}
-        self._routed: dict[tuple[str, str], tuple[tuple[str, int], ...]] = {}
+        self._routed: dict[tuple[str, str], Uses] = {}
         """What `_named` gave by host and route, of the document in force."""
         self._place: shares.Place | None = None
         self._connections = connections
@@ -96,6 +98,10 @@ class Limits:
         """Give a call its number, which no other call has had."""
         return next(self._numbers)
 
+    def uses(self, host: str, *, route: str) -> Uses:
+        """Name the meters that a request by a route counts for, for `charged`."""
+        return self._named(host, route)
+
     def amounts(self, host: str, *, route: str = "", tokens: int = 0, cost: int = 0) -> dict[str, int]:
         """Give what one request to a host, by a route or none, uses by meter: itself, tokens, micro-dollars.
 
@@ -110,7 +116,7 @@ class Limits:
         found[_PLACES] = 0 if route else 1
         return found
 
-    def _named(self, host: str, route: str) -> tuple[tuple[str, int], ...]:
+    def _named(self, host: str, route: str) -> Uses:
         """Name the meters of one request, each with its place among _KINDS."""
         known = self._routed.get((host, route))
         if known is not None:
@@ -289,8 +295,10 @@ class Limits:
 
     def count(self) -> None:
         """Say in the books how many connections are open."""
-        for places in self.books.places.values() if self.books is not None else ():
-            places.held = self._connections()
+        if self.books is not None and self.books.places:
+            held = self._connections()
+            for places in self.books.places.values():
+                places.held = held
 
     def excess(self, now: int) -> int:
         """Give how many connections are open beyond this pod's share: of what was lent and is no more."""
@@ -340,6 +348,12 @@ _WORDS: Final = {
     "tokens": "tokens",
     "cost": "micro-dollars",
 }
+
+
+def charged(uses: Uses, *, tokens: int, cost: int) -> dict[str, int]:
+    """Give what a request is charged by meter, also of those of which it used nothing."""
+    used = 1, tokens, tokens, cost
+    return {name: used[kind] for name, kind in uses}
 
 
 def _hosts(name: str) -> tuple[str, str]:

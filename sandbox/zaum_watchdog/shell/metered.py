@@ -10,6 +10,8 @@ from zaum_watchdog.shell import clock
 
 LASTS: Final = 3_600_000_000_000
 """How long (ns) a reservation lasts at most: longer than any call that somebody waits for."""
+TURN_NS: Final = 300_000
+"""How long is read before others get their turn."""
 TRIES: Final = 4
 """How often a call asks for less where its worst case does not fit any more."""
 _SHORTENED: Final = frozenset({contract.Rule.TOKENS_PER_DAY, contract.Rule.COST_PER_DAY})
@@ -101,14 +103,25 @@ class Call:
         kind = kinds[0].decode("latin-1") if len(kinds) == 1 else ""
         self._reader = answered.reader(self._endpoint, answered.form(kind, coded=answer.coded))
 
-    def observe(self, content: list[bytes], until: int) -> bool:
-        """Read content until a time; say whether some of it waits."""
-        self._behind += content
-        while self._behind and self._reader is not None:
-            self._step(self._reader)
-            if clock.monotonic() > until:
-                break
-        return bool(self._behind)
+    def observe(self, content: list[bytes]) -> bool:
+        """Read content for as long as others may wait; say whether some of it is left."""
+        reader, behind = self._reader, self._behind
+        if reader is None:
+            return False
+        if not behind and len(content) == 1:  # As nearly always.
+            piece = content[0]
+            at = reader.feed(piece, 0)
+            if at >= len(piece):
+                return False
+            behind.append(piece)
+            self._at = at
+            return True
+        behind += content
+        if behind:
+            until = clock.monotonic() + TURN_NS
+            while behind and clock.monotonic() <= until:
+                self._step(reader)
+        return bool(behind)
 
     def _step(self, reader: answered.Answer) -> None:
         piece = self._behind[0]

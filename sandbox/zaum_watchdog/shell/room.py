@@ -41,14 +41,15 @@ class Room:
         """Take back what a guest has beyond a size."""
         self.taken -= self._held[guest] - size
         self._held[guest] = size
-        self._next()
+        if self._line:
+            self._next()
 
     def leave(self, guest: Guest) -> None:
         """Take back all that a guest has, also his place in the line."""
         self.taken -= self._held.pop(guest, 0)
-        if any(waiting is guest for waiting, _ in self._line):
+        if self._line:
             self._line = deque(found for found in self._line if found[0] is not guest)
-        self._next()
+            self._next()
 
     def _next(self) -> None:
         while self._line and self.taken + self._line[0][1] <= self._most:

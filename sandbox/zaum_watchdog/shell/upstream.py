@@ -139,7 +139,7 @@ class Connection(gateway.Upstream):
         """Take bytes."""
         if self.stage is Stage.ASKED:
             self._answered(data)
-        elif self._in is None:
+        elif self._in is None or (not self._waiting and self._in.passes(len(data))):
             self._take(data)
         elif self._waiting:
             self._waiting += data
@@ -212,7 +212,7 @@ class Connection(gateway.Upstream):
 
     def _write(self, data: bytes) -> None:
         """Send what may pass now, and the rest when it may."""
-        if self._out is None:
+        if self._out is None or (not self._queued and self._out.passes(len(data))):
             self.transport.write(data)
         elif self._queued:
             self._queued += data
