@@ -4,8 +4,7 @@ Never less than what is proven; the worst case wherever there is a doubt; nothin
 did not do it.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from zaum_api import documents
 from zaum_watchdog.core.metering import asked, prices, usage
@@ -16,8 +15,7 @@ _MAYBE_DONE: Final = frozenset({408, 409, 499})
 """Client's errors that come after it may have begun: too late, a second one of the same, hung up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """What a call is charged. `cost` in micro-dollars. `doubt`: why it is the worst case; empty where it is not."""
 
     tokens: int
@@ -25,8 +23,7 @@ class Charge:
     doubt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Most:
+class Most(NamedTuple):
     """What is reserved for a call before it leaves."""
 
     tokens: int

@@ -4,8 +4,7 @@ Tokenisers reach one token per byte of text and never more; what the provider ad
 tools and for structured answers) is OVERHEAD, and an image is IMAGE however few bytes it has.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from zaum_api import documents
 from zaum_watchdog.core.metering import asked
@@ -18,8 +17,7 @@ IMAGE: Final = 50_000
 _MILLION: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens of one call. `input` is new to the provider; `cached` it had; `written` and `written_long` it keeps."""
 
     input: int = 0
@@ -34,8 +32,7 @@ class Usage:
         return self.input + self.cached + self.written + self.written_long + self.output
 
 
-@dataclass(frozen=True, slots=True)
-class Worst:
+class Worst(NamedTuple):
     """What a call uses at most: tokens that go in, and tokens of all answers together."""
 
     input: int

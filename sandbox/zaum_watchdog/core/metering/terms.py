@@ -4,7 +4,7 @@ A route of a priced API has terms where its models are listed or tokens or cost 
 read then before anything of them leaves. Without a limit of tokens or cost only the model is looked at.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,14 +31,20 @@ class Terms:
     meters: tuple[documents.Meter, ...] = ()
     reports: bool = False
     """The mode Report: what limits refuse is passed on, and counted."""
+    priced: bool = field(init=False)
+    """Tokens or cost are limited, so that nothing may be asked for that has no price."""
+    tokens: int | None = field(init=False)
+    """The least of the limits of tokens, None where there is none."""
+    cost: int | None = field(init=False)
 
-    @property
-    def priced(self) -> bool:
-        """Say whether tokens or cost are limited, so that nothing may be asked for that has no price."""
-        return bool(self.meters)
+    def __post_init__(self) -> None:
+        """Work out once what each call goes by."""
+        object.__setattr__(self, "priced", bool(self.meters))
+        object.__setattr__(self, "tokens", _least(self.meters, documents.Kind.TOKENS, {}))
+        object.__setattr__(self, "cost", _least(self.meters, documents.Kind.COST, {}))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """A request to a model that may leave, once `most` is reserved for it.
 
@@ -122,26 +128,30 @@ def judge(terms: Terms, read: asked.Asked, left: Mapping[str, int]) -> Call | as
     if not terms.priced:
         return Call(read)
     price = terms.prices.get(read.model)
-    if price is None and any(meter.kind is documents.Kind.COST for meter in terms.meters):
+    if price is None and terms.cost is not None:
         return asked.Refused(contract.Rule.PRICE_MISSING, "model", f"is {read.model}, which has no price")
-    wanted = OUTPUT_DEFAULT if read.output is None else read.output
-    tokens, budget = _least(terms, documents.Kind.TOKENS, left), _least(terms, documents.Kind.COST, left)
-    affordable = prices.output_affordable(read, tokens=tokens, budget=budget, price=price)
-    output = wanted if wanted <= affordable else max(affordable, min(read.least, wanted))
-    if terms.reports:
-        output = wanted
+    output = OUTPUT_DEFAULT if read.output is None else read.output
+    tokens, budget = terms.tokens, terms.cost
+    if left:
+        tokens = _least(terms.meters, documents.Kind.TOKENS, left)
+        budget = _least(terms.meters, documents.Kind.COST, left)
+    most = charging.most(read, output, price)
+    fits = (tokens is None or most.tokens <= tokens) and (budget is None or most.cost <= budget)
+    if not fits and not terms.reports:
+        affordable = prices.output_affordable(read, tokens=tokens, budget=budget, price=price)
+        output = max(affordable, min(read.least, output))
+        most = charging.most(read, output, price)
     if read.endpoint is endpoints.Endpoint.EMBEDDINGS:
         output = 0
-    most = charging.most(read, output, price)
-    edits = tuple(read.edits(None if terms.reports else output))
-    return Call(read, price, output, most, edits)
+    if output == read.output and not read.stream:
+        return Call(read, price, output, most)
+    return Call(read, price, output, most, tuple(read.edits(None if terms.reports else output)))
 
 
-def _least(terms: Terms, kind: documents.Kind, left: Mapping[str, int]) -> int | None:
-    meters = [meter for meter in terms.meters if meter.kind is kind]
-    if left:
-        return min([min(meter.limit, left.get(meter.id, meter.limit)) for meter in meters], default=None)
-    return min([meter.limit for meter in meters], default=None)
+def _least(meters: Iterable[documents.Meter], kind: documents.Kind, left: Mapping[str, int]) -> int | None:
+    return min(
+        (min(meter.limit, left.get(meter.id, meter.limit)) for meter in meters if meter.kind is kind), default=None
+    )
 
 
 def _refusal(asked_: routes.Asked, rule: contract.Rule, text: str, would: str, field_: str = "") -> refusals.Refusal:

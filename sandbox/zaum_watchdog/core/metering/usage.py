@@ -6,8 +6,7 @@ stands, and a doubt says that the call's worst case is to be charged if that is 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from zaum_watchdog.core.metering import prices
 from zaum_watchdog.core.metering.endpoints import Endpoint
@@ -65,8 +64,7 @@ _INNER: Final = {
 _PATHS: Final = {prefix: _paths(prefix) for prefix in ("usage", "message.usage", "response.usage")}
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """What an answer said that it used. `doubt`: why that may be too little; empty where nothing speaks against it."""
 
     used: prices.Usage
