@@ -71,6 +71,18 @@ def test_the_policy_in_the_readme_is_valid() -> None:
     assert manifest["spec"].keys() <= {"agent", "egress", "limits", "runaway"}
 
 
+def test_the_budgets_in_the_readme_fit_into_its_policy() -> None:
+    whole, budgets = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL))
+    whole["spec"]["agent"]["image"] = "registry.example/researcher:1"
+    for part, said in budgets.items():
+        whole["spec"][part] |= said
+    spec = policies.AgentPolicy.model_validate(whole).spec
+    assert spec.egress is not None
+    (route,) = list(spec.egress.routes or ())
+    assert {price.model for price in route.prices or ()} == set(route.models or ())
+    assert {"tokens", "cost"} <= budgets["limits"].keys()
+
+
 def test_every_rule_and_status_that_the_readme_quotes_is_in_the_contract() -> None:
     groups = "egress|limits|identity|gateway|routes"
     quoted = set(re.findall(rf"`((?:{groups})\.[a-zA-Z.]+)`|x-zaum-rule: ([a-zA-Z.]+)`", README))

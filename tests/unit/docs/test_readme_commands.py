@@ -31,7 +31,7 @@ def make(words: list[str]) -> None:
     for name, value in (setting.split("=", 1) for setting in settings):
         assert f"$({name})" in MAKEFILE or f"$(or $({name})" in MAKEFILE, f"nothing reads {name}"
         if name == "BENCH":
-            assert (ROOT / f"bench/{value}.py").exists()
+            assert any((ROOT / f"bench/{value}{end}").exists() for end in (".py", "/__main__.py"))
 
 
 def helm(words: list[str]) -> None:
