@@ -35,13 +35,13 @@ import json, subprocess, sys, time
 def sh(command):
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
     return {"code": done.returncode, "out": done.stdout[-2000:], "err": done.stderr[-2000:]}
-for command in json.loads(sys.argv[1]):
+for command in json.load(open(sys.argv[1])):
     print(json.dumps(sh(command)), flush=True)
 time.sleep(600)
 """
 PYTHON: Final = """
 import json, sys, time, traceback
-for source in json.loads(sys.argv[1]):
+for source in json.load(open(sys.argv[1])):
     said = []
     try:
         exec(source, {"say": said.append})
@@ -154,8 +154,8 @@ def done(
     people: Agents, name: str, runner: str, work: list[str], environment: Mapping[str, str] = KEYS, **spec: object
 ) -> list[Object]:
     """Run pieces of work one after the other in one agent; give what came of each."""
-    files = people.files(name, run_py=runner)
-    command = ["python3", "-u", f"{FILES}/run.py", json.dumps(work)]
+    files = people.files(name, run_py=runner, work=json.dumps(work))
+    command = ["python3", "-u", f"{FILES}/run.py", f"{FILES}/work"]
     policy = people.policy(name, command=command, files=files, **({"egress": HOSTS} | spec))
     variables = {**dict.fromkeys(CA_VARIABLES, f"{FILES}/ca.crt"), **environment}
     policy["spec"]["agent"]["env"] = [{"name": key, "value": value} for key, value in variables.items()]
