@@ -89,7 +89,10 @@ class Bounds:
 
     def change_before(self, now: int, *, after: int) -> int:
         """Give when something of it changes by itself in the time up to `now`, or `now`."""
-        return min((at for at in (self.amount.until, self.burst.until) if after < at < now), default=now)
+        for part in (self.amount, self.burst):
+            if after < part.until < now:
+                now = part.until
+        return now
 
 
 def _floor(amount: int, place: Place) -> int:
@@ -163,13 +166,16 @@ class Requests:
     def _advance(self, now: int) -> None:
         if now <= self._last:
             return  # Whoever changes the bounds makes them hold at once.
+        bounds = self.bounds
         while self._last < now:
-            until = self.bounds.change_before(now, after=self._last)
-            most = self.bounds.burst.at(self._last) * MINUTE
-            come = self.bounds.amount.at(self._last) * (until - self._last)
+            until = bounds.change_before(now, after=self._last)
+            most = bounds.burst.at(self._last) * MINUTE
+            come = bounds.amount.at(self._last) * (until - self._last)
             self._credits = min(self._credits + come, most)
             self._last = until
-        self._credits = min(self._credits, self.bounds.burst.at(self._last) * MINUTE)
+        most = bounds.burst.at(now) * MINUTE
+        if self._credits > most:
+            self._credits = most
 
 
 class Minute:

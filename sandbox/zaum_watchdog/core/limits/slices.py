@@ -117,8 +117,11 @@ class Slices:
             self._largest = self._peak = 0
             self._since = now
         self._asked = now
-        self._largest = max(self._largest, whole)
-        self._peak = max(self._peak, self._reserved)
+        if whole > self._largest:
+            self._largest = whole
+        reserved = self._reserved
+        if reserved > self._peak:
+            self._peak = reserved
         return tuple(parts)
 
     @property

@@ -223,20 +223,14 @@ class Reading:
         stream = values["stream"].raw if "stream" in values else b"false"
         if stream not in _STREAM:
             return Refused(contract.Rule.REQUEST_MALFORMED, "stream", "is neither true nor false")
-        return Asked(
-            endpoint=self._endpoint,
-            model=model,
-            size=self.size,
-            stream=stream == b"true",
-            choices=max(1, choices or 1),
-            output=output,
-            least=self._least(budget or 0),
-            images=tallies.get(judging.IMAGES, 0),
-            image_bytes=tallies.get(judging.IMAGE_BYTES, 0),
-            long_cache=judging.LONG_CACHE in tallies,
-            options=tallies.get(judging.OPTIONS, 0),
-            values=values,
-        )
+        least = self._least(budget or 0)
+        asked = Asked(self._endpoint, model, self.size, stream == b"true", choices or 1, output, least, values=values)
+        if tallies:
+            asked.images = tallies.get(judging.IMAGES, 0)
+            asked.image_bytes = tallies.get(judging.IMAGE_BYTES, 0)
+            asked.long_cache = judging.LONG_CACHE in tallies
+            asked.options = tallies.get(judging.OPTIONS, 0)
+        return asked
 
     def _model(self) -> str | Refused:
         seen = self._walker.values.get("model")
