@@ -174,8 +174,7 @@ class Requests:
             self._credits = min(self._credits + come, most)
             self._last = until
         most = bounds.burst.at(now) * MINUTE
-        if self._credits > most:
-            self._credits = most
+        self._credits = min(self._credits, most)
 
 
 class Minute:

@@ -117,11 +117,9 @@ class Slices:
             self._largest = self._peak = 0
             self._since = now
         self._asked = now
-        if whole > self._largest:
-            self._largest = whole
+        self._largest = max(self._largest, whole)
         reserved = self._reserved
-        if reserved > self._peak:
-            self._peak = reserved
+        self._peak = max(self._peak, reserved)
         return tuple(parts)
 
     @property
