@@ -85,6 +85,8 @@ def _declined(status: int, headers: dict[bytes, bytes], body: bytes) -> Declined
         upstream = status in {502, 503, 504}
         rule = contract.Rule.UPSTREAM_UNAVAILABLE if upstream else contract.Rule.GATEWAY_UNAVAILABLE
         return Declined(503, rule, b"", 0)
+    if known is contract.Rule.GATEWAY_UNAVAILABLE:
+        status = answers.status_of(known)  # An outage, which Envoy answers as a refusal.
     retry_after = min(_number(headers.get(b"retry-after", b"0")), 3600)
     json = headers.get(b"content-type", b"").startswith(b"application/json")
     if not json or length > answers.BODY_MAX:

@@ -42,6 +42,8 @@ def test_200_opens_the_tunnel_and_keeps_what_came_with_it() -> None:
         ),
         (denial(429, "limits.connections", "retry-after: 999999"), Declined(429, RULE.CONNECTIONS, DENIAL, 3600)),
         (denial(429, "limits.connections", "retry-after: -1"), Declined(429, RULE.CONNECTIONS, DENIAL, 0)),
+        # An outage is no verdict, whatever status the gateway gives it: clients try again after a 503.
+        (denial(403, "gateway.unavailable"), Declined(503, RULE.GATEWAY_UNAVAILABLE, DENIAL, 0)),
         (answer(403, "x-zaum-rule: policy.gone"), Declined(403, RULE.POLICY_GONE, b"", 0)),
         (
             answer(403, "x-zaum-rule: policy.gone", "content-type: text/html", "content-length: 4", body=b"<p/>"),
