@@ -15,6 +15,7 @@ from tests.support.e2e.api import Api, Object, condition
 from zaum_api import contract
 
 pytestmark = pytest.mark.alone
+AUTHORIZERS = f"{contract.LABEL_COMPONENT}={contract.COMPONENT_AUTHORIZER}"
 CLUSTER_ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
 
 
@@ -23,6 +24,10 @@ def scoped(api: Api, namespace: str, images: dict[str, str]) -> Iterator[str]:
     """The chart with Roles in the test's namespace alone; the usual one is back afterwards."""
     assert of_ours(api, CLUSTER_ROLES), "the control: the usual installation has some"
     install.install(api, images, "scope.mode=Namespace", f"scope.namespaces={{{namespace}}}", "crds.install=false")
+    # One of before answers the gateway until it has gone, and its rights went with the upgrade: it knows no new pod.
+    for pod in api.items("pods", install.NAMESPACE, labels=AUTHORIZERS):
+        if "deletionTimestamp" in pod["metadata"]:
+            api.until_gone("pods", install.NAMESPACE, pod["metadata"]["name"], seconds=30)
     yield namespace
     install.uninstall(seconds=90)
     install.install(api, images)
