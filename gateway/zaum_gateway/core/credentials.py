@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from zaum_api import contract
+from zaum_api import contract, tokens
 
-LEEWAY_SECONDS: Final = 5
-"""How far the clocks of API server and authorizer may differ. NTP keeps nodes within a second; five cost nothing."""
 BEARER: Final = "bearer "
 
 
@@ -86,19 +84,19 @@ def identity(claims: Mapping[str, object], *, issuer: str, now: float) -> Identi
 
     What is ours but for its times or the issuer's name keeps its owner: a watchdog comes to hold that by itself.
     """
-    problem = _audience_problem(claims, contract.AUDIENCE_EGRESS)
+    problem = tokens.audience_problem(claims, contract.AUDIENCE_EGRESS)
     if problem:
         return Invalid(problem)
     found = _bound(claims)
     if found is None:
         return Invalid("the token is not bound to a pod")
-    problem = _issuer_problem(claims, issuer) or _time_problem(claims, now)
+    problem = tokens.issuer_problem(claims, issuer) or tokens.time_problem(claims, now)
     return Invalid(problem, owner=found.uid) if problem else found
 
 
 def claimed(claims: Mapping[str, object], *, issuer: str) -> str:
     """Give the uid that claims of an unknown key speak for, if they look like a watchdog's; nothing of it is proven."""
-    if _issuer_problem(claims, issuer) or _audience_problem(claims, contract.AUDIENCE_EGRESS):
+    if tokens.issuer_problem(claims, issuer) or tokens.audience_problem(claims, contract.AUDIENCE_EGRESS):
         return ""
     found = _bound(claims)
     return found.uid if found is not None else ""
@@ -106,56 +104,26 @@ def claimed(claims: Mapping[str, object], *, issuer: str) -> str:
 
 def account(claims: Mapping[str, object], *, issuer: str, audience: str, now: float) -> str | Invalid:
     """Give the subject of a token whose signature is good, and which is for `audience` alone."""
-    problem = _issuer_problem(claims, issuer) or _audience_problem(claims, audience) or _time_problem(claims, now)
+    problem = (
+        tokens.issuer_problem(claims, issuer)
+        or tokens.audience_problem(claims, audience)
+        or tokens.time_problem(claims, now)
+    )
     if problem:
         return Invalid(problem)
-    return _text(claims.get("sub")) or Invalid("the token names no subject")
+    return tokens.text(claims.get("sub")) or Invalid("the token names no subject")
 
 
 def _bound(claims: Mapping[str, object]) -> Identity | None:
-    bound = _mapping(claims.get("kubernetes.io"))
-    pod, account = _mapping(bound.get("pod")), _mapping(bound.get("serviceaccount"))
-    namespace, name, uid = _text(bound.get("namespace")), _text(pod.get("name")), _text(pod.get("uid"))
-    service_account = _text(account.get("name"))
+    bound = tokens.part(claims.get("kubernetes.io"))
+    pod, account = tokens.part(bound.get("pod")), tokens.part(bound.get("serviceaccount"))
+    namespace, name, uid = (
+        tokens.text(bound.get("namespace")),
+        tokens.text(pod.get("name")),
+        tokens.text(pod.get("uid")),
+    )
+    service_account = tokens.text(account.get("name"))
     if not (namespace and name and uid and service_account):
         return None
-    expires = _seconds(claims.get("exp")) or 0.0
+    expires = tokens.seconds(claims.get("exp")) or 0.0
     return Identity(namespace=namespace, service_account=service_account, pod=name, uid=uid, expires=expires)
-
-
-def _issuer_problem(claims: Mapping[str, object], issuer: str) -> str:
-    return "" if claims.get("iss") == issuer else "the token is of another issuer"
-
-
-def _audience_problem(claims: Mapping[str, object], audience: str) -> str:
-    if claims.get("aud") not in (audience, [audience]):
-        return f"the token's audience is not {audience} alone"
-    return ""
-
-
-def _time_problem(claims: Mapping[str, object], now: float) -> str:
-    expires, starts = _seconds(claims.get("exp")), _seconds(claims.get("nbf", claims.get("iat")))
-    if expires is None or starts is None:
-        return "the token does not say when it is valid"
-    if now >= expires + LEEWAY_SECONDS:
-        return "the token has expired"
-    if now < starts - LEEWAY_SECONDS:
-        return "the token is not valid yet"
-    return ""
-
-
-def _seconds(value: object) -> float | None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    try:
-        return float(value)
-    except OverflowError:  # JSON's whole numbers have no end, and anybody may have written this one
-        return None
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -5,10 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from zaum_api import contract
+from zaum_api import contract, tokens
 
-LEEWAY_SECONDS: Final = 5
-"""How far the clocks of API server and ledger may differ."""
 _NAME: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _POD: Final = re.compile(rf"{contract.NAME_PREFIX}(?P<policy>{_NAME})-(?P<ordinal>0|[1-9][0-9]?)-[0-9a-f]{{5}}")
 
@@ -56,15 +54,19 @@ def pod(claims: Mapping[str, object], *, issuer: str, now: float) -> Pod | NoPod
     problem = _problem(claims, issuer, contract.AUDIENCE_LEDGER, now)
     if problem:
         return Unproven(problem)
-    bound = _mapping(claims.get("kubernetes.io"))
-    named, account = _mapping(bound.get("pod")), _mapping(bound.get("serviceaccount"))
-    namespace, name, uid = _text(bound.get("namespace")), _text(named.get("name")), _text(named.get("uid"))
+    bound = tokens.part(claims.get("kubernetes.io"))
+    named, account = tokens.part(bound.get("pod")), tokens.part(bound.get("serviceaccount"))
+    namespace, name, uid = (
+        tokens.text(bound.get("namespace")),
+        tokens.text(named.get("name")),
+        tokens.text(named.get("uid")),
+    )
     if not (namespace and name and uid):
         return NoPod("the token is not bound to a pod")
     found = _POD.fullmatch(name)
-    if found is None or _text(account.get("name")) != contract.child_name(found["policy"]):
+    if found is None or tokens.text(account.get("name")) != contract.child_name(found["policy"]):
         return NoPod("the token's pod is no pod of a policy")
-    return Pod(namespace, found["policy"], int(found["ordinal"]), uid, _seconds(claims.get("exp")) or 0.0)
+    return Pod(namespace, found["policy"], int(found["ordinal"]), uid, tokens.seconds(claims.get("exp")) or 0.0)
 
 
 def reader(claims: Mapping[str, object], *, issuer: str, now: float) -> str | Unproven:
@@ -72,31 +74,12 @@ def reader(claims: Mapping[str, object], *, issuer: str, now: float) -> str | Un
     problem = _problem(claims, issuer, contract.AUDIENCE_LEDGER_READ, now)
     if problem:
         return Unproven(problem)
-    return _text(claims.get("sub")) or Unproven("the token names no subject")
+    return tokens.text(claims.get("sub")) or Unproven("the token names no subject")
 
 
 def _problem(claims: Mapping[str, object], issuer: str, audience: str, now: float) -> str:
-    if claims.get("iss") != issuer:
-        return "the token is of another issuer"
-    if claims.get("aud") not in (audience, [audience]):
-        return f"the token's audience is not {audience} alone"
-    expires, starts = _seconds(claims.get("exp")), _seconds(claims.get("nbf", claims.get("iat")))
-    if expires is None or starts is None:
-        return "the token does not say when it is valid"
-    if now >= expires + LEEWAY_SECONDS:
-        return "the token has expired"
-    if now < starts - LEEWAY_SECONDS:
-        return "the token is not valid yet"
-    return ""
-
-
-def _seconds(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return (
+        tokens.issuer_problem(claims, issuer)
+        or tokens.audience_problem(claims, audience)
+        or tokens.time_problem(claims, now)
+    )

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from zaum_api import signatures
+from zaum_api import tokens as shared
 from zaum_api.documents import Refusal
 from zaum_ledger.core import callers
-from zaum_ledger.shell import cluster, signatures
+from zaum_ledger.shell import cluster
 from zaum_ledger.shell.denied import Denied
 
 log = logging.getLogger("zaum.ledger.tokens")
@@ -77,7 +79,7 @@ class Tokens:
         known = self._known.get(digest)
         if known is None:
             known = self._remember(digest, await self._verified(token))
-        if self._wall() >= known.pod.expires + callers.LEEWAY_SECONDS:
+        if self._wall() >= known.pod.expires + shared.LEEWAY_SECONDS:
             raise Denied(Refusal.TOKEN, "the token has expired")
         await self._stands(known, token, starts=starts)
         return known.pod

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zaum_api import contract
+from zaum_api import contract, tokens
 from zaum_gateway.core import credentials
 
 NOW = 1_000_000.0
@@ -76,7 +76,7 @@ def test_i04_claims_that_prove_nothing(change: dict[str, Any], problem: str) -> 
 
 
 def test_clocks_may_differ_by_the_leeway_and_no_more() -> None:
-    edge = credentials.LEEWAY_SECONDS
+    edge = tokens.LEEWAY_SECONDS
     assert isinstance(judge(claims(exp=NOW - edge + 1)), credentials.Identity)
     assert isinstance(judge(claims(exp=NOW - edge)), credentials.Invalid)
     assert isinstance(judge(claims(nbf=NOW + edge)), credentials.Identity)

@@ -13,7 +13,7 @@ import jwt
 ALGORITHMS: Final = ("RS256", "ES256")
 TOKEN_MAX: Final = 8192
 """Bytes. Bound tokens have about 1,300; nothing larger is worth parsing."""
-# Issuer, audience and times are judged by core.callers, with the time as an argument.
+# Issuer, audience and times are judged by zaum_api.tokens, with the time as an argument.
 _SIGNATURE_ONLY: Final[Any] = {
     "verify_signature": True,
     "verify_exp": False,
@@ -25,7 +25,7 @@ _SIGNATURE_ONLY: Final[Any] = {
     "verify_jti": False,
     "require": [],
 }
-
+_NOTHING: Final[Any] = _SIGNATURE_ONLY | {"verify_signature": False}
 
 Claims = Mapping[str, object]
 
@@ -39,7 +39,11 @@ class BadTokenError(ValueError):
 
 
 class UnknownKeyError(BadTokenError):
-    """The token names a key that is not in the set: a rotated one, or nobody's."""
+    """The token names a key that is not in the set: a rotated one, or nobody's. `said`: its claims, unproven."""
+
+    def __init__(self, said: Claims) -> None:
+        super().__init__("the token's key is not the API server's")
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def claims(token: str, keys: KeySet) -> Claims:
             raise BadTokenError("the token is not signed as the API server signs")
         key = keys.keys.get(key_id)
         if key is None:
-            raise UnknownKeyError("the token's key is not the API server's")
+            raise UnknownKeyError(jwt.decode(token, options=_NOTHING))
         decoded: Claims = jwt.decode(token, key, algorithms=[key.algorithm_name], options=_SIGNATURE_ONLY)
     except jwt.InvalidTokenError as error:
         raise BadTokenError("the token's signature is not the API server's") from error
