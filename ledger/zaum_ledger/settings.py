@@ -10,6 +10,12 @@ from zaum_api import contract
 
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 ACCOUNT_DIR: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+CONNECTIONS: Final = 25_000
+CONNECTIONS_LEAST: Final = 256
+CONNECTION_BYTES: Final = 56 * 1024
+"""What one takes, with its TLS."""
+OWN_BYTES: Final = 192 * 1024 * 1024
+"""Of the process, its accounts and what is under way."""
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBJECT: Final = re.compile(r"system:serviceaccount:[a-z0-9.-]{1,253}:[a-z0-9.-]{1,253}")
 
@@ -55,6 +61,7 @@ class Settings:
     api_ca_file: Path | None
     review_seconds: int
     connections: int
+    """At the same time; by default as many as the memory is for, which the pod is told, or 25,000."""
 
     @staticmethod
     def read(environment: Mapping[str, str]) -> "Settings":
@@ -79,8 +86,18 @@ class Settings:
             api_token_file=Path(environment.get("ZAUM_API_TOKEN_FILE", f"{ACCOUNT_DIR}/token")),
             api_ca_file=Path(authorities) if url.startswith("https:") else None,
             review_seconds=_whole(environment, "ZAUM_REVIEW_SECONDS", 60, 1, 600),
-            connections=_whole(environment, "ZAUM_CONNECTIONS", 25_000, 1, 1_000_000),
+            connections=_whole(environment, "ZAUM_CONNECTIONS", _connections(environment), 1, 1_000_000),
         )
+
+
+def _connections(environment: Mapping[str, str]) -> int:
+    """Give how many connections fit into ZAUM_MEMORY bytes beside everything else."""
+    memory = environment.get("ZAUM_MEMORY", "")
+    if not memory:
+        return CONNECTIONS
+    if not re.fullmatch(r"[0-9]{1,15}", memory):
+        raise SettingsError(f"ZAUM_MEMORY must be a number of bytes, is {memory!r}")
+    return max(CONNECTIONS_LEAST, min(CONNECTIONS, (int(memory) - OWN_BYTES) // CONNECTION_BYTES))
 
 
 def _whole(environment: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

@@ -13,6 +13,7 @@ import httptools
 
 from zaum_api import documents
 from zaum_api.documents import REFUSAL_STATUS, Refusal
+from zaum_ledger.core import crowd
 
 log = logging.getLogger("zaum.ledger.http")
 
@@ -21,6 +22,12 @@ HEAD_MAX: Final = 16 * 1024
 READ_SECONDS: Final = 10.0
 """From a request's first byte to its last."""
 IDLE_SECONDS: Final = 75.0
+STRANGER_SECONDS: Final = 10.0
+"""The same, of a connection by which nobody has proven yet who it is."""
+STRANGERS: Final = 256
+"""Of those at a time."""
+EACH: Final = 8
+"""Connections of one caller: a watchdog has two, and those that broke without a word."""
 BUSY_SECONDS: Final = 60.0
 """For an answer, and for the other side to take it; a long poll has 25."""
 CLOSE_SECONDS: Final = 1.0
@@ -36,6 +43,8 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    named: Callable[[str], None] = lambda _: None
+    """To be told who asks, when that is proven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,8 @@ class Response:
     body: bytes
     kind: str = JSON
     more: tuple[tuple[str, str], ...] = ()
+    closes: bool = False
+    """The connection ends with it."""
 
     def head(self, *, closes: bool) -> bytes:
         """Write the head."""
@@ -72,32 +83,53 @@ def refused(refusal: Refusal, message: str) -> Response:
             more = (("WWW-Authenticate", "Bearer"),)
         case Refusal.TOO_MANY | Refusal.STORAGE:
             more = (("Retry-After", "1"),)
-    return Response(REFUSAL_STATUS[refusal], documents.LedgerError(refusal.value, message).dump(), more=more)
+    body = documents.LedgerError(refusal.value, message).dump()
+    # Who asks again without a good token shakes hands again for it.
+    return Response(REFUSAL_STATUS[refusal], body, more=more, closes=refusal is Refusal.TOKEN)
 
 
 class Server:
-    """Hands requests to `answer`. What comes beyond `most` connections at a time is closed: a flood costs no memory."""
+    """Hands requests to `answer`. No more than `most` connections are kept: a flood costs no memory, see `core.crowd`.
 
-    def __init__(self, answer: Answer, *, most: int, body_max: int) -> None:
+    `asks`: `answer` says of each request who asks; before that a connection has little time and gives way to others.
+    """
+
+    def __init__(self, answer: Answer, *, most: int, body_max: int, asks: bool = True) -> None:
         self.answer = answer
         self.body_max = body_max
         self.loop = asyncio.get_running_loop()
         self.open: set[Connection] = set()
         self.stopping = False
-        self._most = most
+        self.crowd: crowd.Crowd[Connection] = crowd.Crowd(
+            most=most, strangers=min(STRANGERS, most) if asks else most, each=EACH
+        )
+        self.first_seconds = STRANGER_SECONDS if asks else IDLE_SECONDS
+        self.ended_early = 0
+        """Connections that gave way to others."""
         self._empty = asyncio.Event()
 
     def connection(self) -> "Connection":
         """Make the protocol of a new connection."""
         return Connection(self)
 
-    def full(self) -> bool:
-        """Say whether there are too many."""
-        return len(self.open) >= self._most
+    def came(self, connection: "Connection") -> None:
+        """Take in a connection, for which another one may have to go."""
+        self.open.add(connection)
+        self._go(self.crowd.came(connection))
+
+    def known(self, connection: "Connection", caller: str) -> None:
+        """Take down who asks by a connection."""
+        self._go(self.crowd.known(connection, caller))
+
+    def _go(self, connection: "Connection | None") -> None:
+        if connection is not None:
+            self.ended_early += 1
+            connection.abort()
 
     def ended(self, connection: "Connection") -> None:
         """Forget a connection."""
         self.open.discard(connection)
+        self.crowd.left(connection)
         if self.stopping and not self.open:
             self._empty.set()
 
@@ -136,7 +168,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self.task: asyncio.Task[None] | None = None
-        self.deadline = server.loop.time() + IDLE_SECONDS
+        self.deadline = server.loop.time() + server.first_seconds
+        self._known = False
         self._begin()
 
     def _begin(self) -> None:
@@ -162,16 +195,19 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
         self._transport = cast("asyncio.Transport", transport)
-        if self._server.full() or self._server.stopping:
+        if self._server.stopping:
             self._transport.abort()
-            return
-        self._server.open.add(self)
+        else:
+            self._server.came(self)
 
     def connection_lost(self, _: Exception | None) -> None:
         """Let go; an answer nobody waits for is not made to its end."""
         self._server.ended(self)
         if self.task is not None:
             self.task.cancel()
+        # What holds each other is found late by the garbage collector, and a flood of it is much.
+        self._transport = None
+        del self._parser
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
@@ -258,6 +294,7 @@ class Connection(asyncio.Protocol):
             {name: values[-1] for name, values in query.items()},
             self._headers,
             b"".join(self._body),
+            self._named,
         )
         closes = not self._parser.should_keep_alive() or self._server.stopping
         self.deadline = self._server.loop.time() + BUSY_SECONDS
@@ -268,11 +305,16 @@ class Connection(asyncio.Protocol):
         self.task = None
         if self._transport is None or self._transport.is_closing():
             return
+        closes = closes or response.closes
         self._transport.write(response.head(closes=closes) + response.body)
         self._begin()
-        self.deadline = self._server.loop.time() + IDLE_SECONDS
+        self.deadline = self._server.loop.time() + (IDLE_SECONDS if self._known else self._server.first_seconds)
         if closes:
             self._transport.close()
+
+    def _named(self, caller: str) -> None:
+        self._known = True
+        self._server.known(self, caller)
 
     def _refuse(self, refusal: Refusal, message: str) -> None:
         if self.task is not None:

@@ -32,6 +32,8 @@ class Routes:
         self._readers = frozenset(readers)
         self._monotonic = monotonic
         self._pace = pace.Pace()
+        self._said = pace.Pace(per_second=5, burst=100)
+        """How often a refusal is logged; the metric counts all."""
         self._busy: set[str] = set()
 
     async def answer(self, request: http.Request) -> http.Response:
@@ -41,7 +43,7 @@ class Routes:
             response = await self._answer(request)
         except Denied as denied:
             self._figures.refused(denied.refusal)
-            if denied.refusal in _LOUD:
+            if denied.refusal in _LOUD and self._said.allows("", self._monotonic()):
                 log.warning("refused", extra={"fields": {"path": request.path[:64], "problem": denied.message}})
             return http.refused(denied.refusal, denied.message)
         except Exception:  # a fault of ours must not take the connection's other requests with it
@@ -66,6 +68,7 @@ class Routes:
         header = request.headers.get("authorization", "")
         # The token first, without its review: whoever has none does not get to have a body parsed.
         pod = await self._judge.pod(header, starts=False)
+        request.named(pod.uid)
         if pod.uid in self._busy or not self._pace.allows(pod.uid, self._monotonic()):
             raise Denied(Refusal.TOO_MANY, "one sync at a time, and not so many")
         self._busy.add(pod.uid)
@@ -81,6 +84,9 @@ class Routes:
 
     async def _orders(self, request: http.Request) -> http.Response:
         pod = await self._judge.pod(request.headers.get("authorization", ""), starts=False)
+        request.named(pod.uid)
+        if not self._pace.allows(f"{pod.uid}/orders", self._monotonic()):
+            raise Denied(Refusal.TOO_MANY, "orders are waited for, not asked for again and again")
         after = request.query.get("after", "")
         if not after.isdecimal() or len(after) > 16 or not request.query.get("session"):
             raise Denied(Refusal.MALFORMED, "orders are asked for with ?session=...&after=<number>")
@@ -88,6 +94,7 @@ class Routes:
 
     async def _usage(self, request: http.Request) -> http.Response:
         subject = await self._judge.reader(request.headers.get("authorization", ""))
+        request.named(subject)
         if subject not in self._readers:
             raise Denied(Refusal.POD, f"{subject} may not read the usage")
         return http.Response(200, (await self._books.usage(request.query.get("after", ""))).dump())

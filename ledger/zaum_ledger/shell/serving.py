@@ -4,21 +4,18 @@ import asyncio
 import contextlib
 import logging
 import signal
-import ssl
 from typing import Final
 
 from zaum_api import documents
 from zaum_ledger import settings
-from zaum_ledger.shell import clock, cluster, health, http, ledger, metrics, orders, routes, tls, tokens
+from zaum_ledger.shell import clock, cluster, door, health, http, ledger, metrics, orders, routes, tls, tokens
 from zaum_ledger.shell.denied import Denied
 from zaum_ledger.shell.stores import grouped, port
 
 log = logging.getLogger("zaum.ledger")
 
-HANDSHAKE_SECONDS: Final = 5.0
 DRAIN_SECONDS: Final = 3.0
 SWEEP_SECONDS: Final = 600.0
-BACKLOG: Final = 4096
 
 
 async def run(options: settings.Settings, engine: port.Engine) -> None:
@@ -52,18 +49,23 @@ async def run(options: settings.Settings, engine: port.Engine) -> None:
         front = http.Server(pages.answer, most=options.connections, body_max=documents.SYNC_MAX_BYTES)
         missing = _missing(judge, books)
         side = http.Server(
-            health.Health(missing, figures, books, clock.monotonic).answer, most=health.CONNECTIONS, body_max=0
+            health.Health(missing, figures, books, clock.monotonic).answer,
+            most=health.CONNECTIONS,
+            body_max=0,
+            asks=False,
         )
-        figures.follow("connections", "Open connections.", lambda: len(front.open))
-        listening = await _listen(front, options.host, options.port, tls.Files(options.tls_dir).context())
-        beside = await _listen(side, options.health_host, options.health_port, None)
-        stack.callback(listening.close)
+        entrance = door.Door(front, tls.Files(options.tls_dir).context())
+        _show(figures, front, entrance)
+        listening = entrance.listen(options.host, options.port)
+        beside = await _listen(side, options.health_host, options.health_port)
+        stack.callback(entrance.close)
         stack.callback(beside.close)
         stack.push_async_callback(front.drain, DRAIN_SECONDS)
         stack.push_async_callback(side.drain, 0.1)
         stack.callback(board.release)
         fields = {
-            "port": listening.sockets[0].getsockname()[1],
+            "port": listening,
+            "connections": options.connections,
             "health": beside.sockets[0].getsockname()[1],
             "schema": [before, after],
             "ahead": round(time.ahead(), 3),
@@ -81,17 +83,17 @@ def _missing(judge: tokens.Tokens, books: ledger.Ledger) -> "health.Missing":
     return missing
 
 
-async def _listen(server: http.Server, host: str, number: int, context: ssl.SSLContext | None) -> asyncio.Server:
-    handshake, shutdown = (None, None) if context is None else (HANDSHAKE_SECONDS, 1.0)
-    return await asyncio.get_running_loop().create_server(
-        server.connection,
-        host or None,
-        number,
-        ssl=context,
-        backlog=BACKLOG,
-        ssl_handshake_timeout=handshake,
-        ssl_shutdown_timeout=shutdown,
+def _show(figures: metrics.Metrics, front: http.Server, entrance: door.Door) -> None:
+    figures.follow("connections", "Open connections.", lambda: len(front.crowd))
+    figures.follow("strangers", "Those by which nobody has proven yet who it is.", lambda: front.crowd.strangers)
+    figures.follow("handshakes", "Handshakes under way.", lambda: entrance.pending)
+    figures.follow(
+        "connections_ended", "Connections that gave way to others.", lambda: front.ended_early + entrance.ended
     )
+
+
+async def _listen(server: http.Server, host: str, number: int) -> asyncio.Server:
+    return await asyncio.get_running_loop().create_server(server.connection, host or None, number)
 
 
 async def _until(

@@ -23,6 +23,15 @@ def test_the_operator_reads_and_who_is_named_besides() -> None:
     assert settings.Settings.read(variables).readers == ("system:serviceaccount:zaum-system:op", named)
 
 
+@pytest.mark.parametrize(
+    ("memory", "connections"),
+    [("", 25_000), (str(512 * 1024**2), 5_851), (str(64 * 1024**2), 256), (str(8 * 1024**3), 25_000)],
+)
+def test_as_many_connections_are_taken_as_there_is_memory_for(memory: str, connections: int) -> None:
+    assert settings.Settings.read({"ZAUM_MEMORY": memory}).connections == connections
+    assert settings.Settings.read({"ZAUM_MEMORY": memory, "ZAUM_CONNECTIONS": "7"}).connections == 7
+
+
 def test_postgres_is_a_file_that_names_it() -> None:
     assert settings.Books.read({"ZAUM_POSTGRES_FILE": "/etc/zaum/postgres/uri"}).postgres == Path(
         "/etc/zaum/postgres/uri"
@@ -38,6 +47,7 @@ def test_postgres_is_a_file_that_names_it() -> None:
         ("ZAUM_HEALTH_PORT", "http"),
         ("ZAUM_REVIEW_SECONDS", "0"),
         ("ZAUM_CONNECTIONS", ""),
+        ("ZAUM_MEMORY", "512Mi"),
         ("ZAUM_API_URL", "ftp://x"),
         ("ZAUM_API_URL", "https://user@x"),
         ("ZAUM_SQLITE_FILE", "ledger.db"),
