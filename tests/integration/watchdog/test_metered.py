@@ -13,15 +13,11 @@ import pytest
 from tests.cluster.world import provider
 from tests.cluster.world.provider import Fault
 from tests.integration.watchdog import conftest, metering, rig, upstream, world
+from tests.integration.watchdog.test_routes import api
 from tests.support.authority import Authority
 from zaum_api import contract, documents
 
-
-@pytest.fixture
-def api(authority: Authority) -> Iterator[upstream.Upstream]:
-    running = upstream.Upstream(authority.server(conftest.NAMED))
-    yield running
-    running.server.close()
+__all__ = ["api"]
 
 
 @pytest.fixture

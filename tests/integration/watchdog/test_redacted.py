@@ -2,14 +2,16 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.integration.watchdog import conftest, metering, rig, upstream, world
+from tests.integration.watchdog import metering, rig, upstream
+from tests.integration.watchdog.test_routes import api, gateway
 from tests.support.authority import Authority
-from zaum_api import contract, documents
+from zaum_api import documents
+
+__all__ = ["api", "gateway"]
 
 EMAIL = "ada.lovelace@example.org"
 OTHER = "grace.hopper@example.net"
@@ -18,20 +20,6 @@ TOKENISE, MASK, DENY = documents.Redact.TOKENISE, documents.Redact.MASK, documen
 BOTH = documents.Redaction(
     documents.Classes(email=TOKENISE, cards=MASK, iban=DENY), documents.Classes(email=MASK, iban=DENY)
 )
-
-
-@pytest.fixture
-def api(authority: Authority) -> Iterator[upstream.Upstream]:
-    running = upstream.Upstream(authority.server(conftest.NAMED))
-    yield running
-    running.server.close()
-
-
-@pytest.fixture
-def gateway(authority: Authority, api: upstream.Upstream) -> Iterator[world.Gateway]:
-    running = world.Gateway(authority.server(contract.GATEWAY_TLS_NAME), api)  # type: ignore[arg-type]  # its port counts
-    yield running
-    running.server.close()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import http.client
 import pytest
 
 from tests.integration.watchdog import conftest, metering, test_loop, upstream
-from tests.integration.watchdog.test_redacted import api, gateway
+from tests.integration.watchdog.test_routes import api, gateway
 from tests.redaction import bodies, stalls
 from tests.support.authority import Authority
 from zaum_api import documents
