@@ -1,6 +1,7 @@
 """Three pods, fifty calls at a time from each, against limits of tokens and money, while what counts them is killed."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import dataclasses
 import itertools
@@ -22,7 +23,7 @@ import pytest
 from tests.cluster.world import http1, llm
 from tests.integration.limits import conftest
 from tests.integration.limits.conftest import NAMED, Pods
-from tests.integration.watchdog import rig, world
+from tests.integration.watchdog import metering, rig, world
 from tests.races import judge, reading
 from tests.support import ledger, postgres
 from tests.support.authority import Authority
@@ -40,11 +41,12 @@ REPLICAS = 3
 WORKERS = 50
 TOKENS_MINUTE = 24_000
 COST_DAY = 6_000_000
-SECONDS = 20.0
+SECONDS = 14.0
 APART = 10
 """By how many seconds a policy must be younger than its ledger for a pod of it to begin with an unspent minute."""
-SETTLED_SECONDS = 60.0
 POLICY = "agents/researcher"
+SAID = 663
+"""Tokens of an answer."""
 
 
 class Model:
@@ -115,10 +117,10 @@ def server() -> Iterator[str]:
         yield where
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture
 def books(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """Give the variables that name an empty database."""
-    if request.param == "sqlite":
+    """Give the variables that name an empty database, of the store that the test's parameter names."""
+    if getattr(request, "param", "sqlite") == "sqlite":
         return {}
     where = request.getfixturevalue("server")
     name = f"races{time.monotonic_ns()}"
@@ -188,6 +190,11 @@ class Field:
         pod.follow()
         self.all.append(pod)
         return pod
+
+    def limit(self, *meters: Meter) -> None:
+        """Give the policy other limits, and one pod, which must not have begun."""
+        limits = documents.Limits(meters, 1, 1, int(time.time()) + APART)
+        self._pods.change(limits=limits)
 
     # Faults.
 
@@ -272,24 +279,12 @@ def race(
 
 
 def verdict(race: Field, model: Model, books: Mapping[str, str], folder: Path) -> judge.Race:
-    """Read all accounts, once nothing is held any more that could be given back."""
-    deadline = time.monotonic() + SETTLED_SECONDS
-    while True:
-        found = accounts(race, model, backup(books, folder))
-        settled = bool(race.killed) or not found.cost.unproven + found.tokens.unproven
-        if settled or time.monotonic() > deadline:
-            return found
-        time.sleep(1.0)
-
-
-def accounts(race: Field, model: Model, written: list[str]) -> judge.Race:
+    """Read all accounts, when the watchdogs have ended: what they held they have given back by their last word."""
+    written = backup(books, folder)
     calls, charges = [], []
     for pod in race.all:
         calls += reading.calls(pod.lines, pod.name)
-        watchdog = pod.watchdog
-        while not watchdog._fresh.empty():
-            watchdog.records.append(watchdog._fresh.get())
-        charges += reading.charges(watchdog.records, pod.name)
+        charges += reading.charges(pod.watchdog.drained(), pod.name)
     done = reading.done(model.records, RATES)
     held = [reading.book(written, POLICY, f"policy:{kind}/day") for kind in ("tokens", "cost")]
     return judge.Race(
@@ -297,7 +292,36 @@ def accounts(race: Field, model: Model, written: list[str]) -> judge.Race:
     )
 
 
-@pytest.mark.parametrize("deaths", ["ledger", "all"])
+def answers(watchdog: rig.Watchdog, calls: int, **headers: str) -> list[rig.Answer | None]:
+    """Make so many calls at once."""
+    raw = metering.body("chat", max_completion_tokens=SAID)
+    with concurrent.futures.ThreadPoolExecutor(calls) as threads:
+        made = [threads.submit(metering.call, watchdog, "chat", raw=raw, **headers) for _ in range(calls)]
+        return [each.result() for each in made]
+
+
+@pytest.mark.parametrize("limit", [100, 10_000])
+def test_i07_663_tokens_do_not_pass_a_limit_of_100_by_being_asked_for_at_once(
+    race: Field, pods: Pods, model: Model, limit: int
+) -> None:
+    """What a limiter lets through that looks before a call and counts after it: BerriAI/litellm 18730."""
+    race.limit(Meter("policy", Kind.TOKENS, Window.MINUTE, limit))
+    watchdog = pods.start()
+    watchdog.record("ledger")
+    found = [answer for _ in range(3) for answer in answers(watchdog, 30, x_say=str(SAID), x_wait="0.5")]
+    statuses = [answer.status if answer is not None else 0 for answer in found]
+    passed = sum(one["detail"]["input"] + one["detail"]["output"] for one in model.records)
+    assert passed <= limit
+    assert set(statuses) <= {200, 429}, "each was answered"
+    assert statuses.count(200) * SAID <= passed
+    if limit < SAID:
+        assert passed == 0, "not even one fits"
+    else:
+        assert statuses.count(200) >= 3, "the control: one after the other they fit"
+        assert limit < 30 * SAID, "and all at once they would not"
+
+
+@pytest.mark.parametrize(("books", "deaths"), [("sqlite", "all"), ("postgres", "ledger")], indirect=["books"])
 def test_i07_no_race_passes_a_limit_and_the_books_agree_whoever_dies(
     race: Field, model: Model, books: dict[str, str], tmp_path: Path, deaths: str
 ) -> None:
@@ -310,10 +334,11 @@ def test_i07_no_race_passes_a_limit_and_the_books_agree_whoever_dies(
         faults.append(race.watchdog_killed)
     race.dice.shuffle(faults)
     for fault in faults:
-        time.sleep(race.dice.uniform(1.0, 4.0))
+        time.sleep(race.dice.uniform(0.5, 3.0))
         fault()
     for pod in race.all:
         pod.over()
+        pod.watchdog.stop()
     found = verdict(race, model, books, tmp_path / "books")
     print(judge.summary(found))
     assert judge.faults(found) == []
