@@ -5,7 +5,6 @@ for when it does not. Nothing here stops a reconcile: limits hold without anythi
 """
 
 import asyncio
-import logging
 import urllib.parse
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,18 +15,16 @@ import prometheus_client
 
 from zaum_api import contract, documents
 from zaum_api.reading import DocumentError
-from zaum_operator import errors
 from zaum_operator.clock import Clock
-from zaum_operator.cluster import reports_call
+from zaum_operator.cluster import peers, reports_call
 from zaum_operator.cluster.port import Api
-from zaum_operator.core import books, kinds
+from zaum_operator.core import books
 from zaum_operator.core.books import Held
 from zaum_operator.core.keys import Key
 
-logger = logging.getLogger(__name__)
-
 JITTER: Final = 0.2
-_LEDGERS: Final = f"{contract.LABEL_COMPONENT}={contract.COMPONENT_LEDGER}"
+LEDGERS_MAX: Final = 32
+"""More than the chart runs."""
 Ask = Callable[[str, int, Path, Path, reports_call.Asked], Awaitable[bytes]]
 
 
@@ -65,9 +62,11 @@ class Books:
     counts: Counts
     port: int = contract.LEDGER_PORT
     ask: Ask = reports_call.ask
-    _addresses: tuple[str, ...] = ()
-    _problems: dict[str, str] = field(default_factory=dict)
-    """What was said last of each replica that does not answer; said again only when it changes."""
+    _ledgers: peers.Peers = field(init=False)
+
+    def __post_init__(self) -> None:
+        polls = self.counts.polls
+        self._ledgers = peers.Peers(self.api, self.namespace, contract.COMPONENT_LEDGER, "books", polls, LEDGERS_MAX)
 
     async def run(self) -> None:
         """Poll until cancelled; at random within a fifth of the period, so that nobody asks in step."""
@@ -77,11 +76,10 @@ class Books:
 
     async def turn(self) -> None:
         """Ask once."""
-        await self._look()
+        await self._ledgers.look()
         answer = await self._first()
-        self._problems = {address: text for address, text in self._problems.items() if address in self._addresses}
         word = self.held.word
-        changed = self.held.take(answer, seconds=self.clock.seconds(), runs=bool(self._addresses))
+        changed = self.held.take(answer, seconds=self.clock.seconds(), runs=bool(self._ledgers.addresses))
         self.counts.held.set(len(self.held))
         self.counts.known.set(self.held.word is books.Word.KNOWN)
         if self.held.word is not word:
@@ -89,29 +87,15 @@ class Books:
         elif changed:
             self.changed(sorted(changed))
 
-    async def _look(self) -> None:
-        """Look for the ledger's pods. While the API server does not answer, those of before are asked."""
-        try:
-            pods = await self.api.list(kinds.POD, self.namespace, selector=_LEDGERS)
-        except errors.RequestError as error:
-            logger.info("the ledger's pods could not be looked for: %s", error)
-            return
-        self._addresses = books.addresses(pods)
-
     async def _first(self) -> list[documents.PolicyUsage] | None:
         """Give the books by the first replica that gives all of them."""
-        for address in self._addresses:
+        for address in self._ledgers.addresses:
             try:
                 found = await self._all(address)
             except (reports_call.CallError, DocumentError) as error:
-                self.counts.polls.labels("failed").inc()
-                if self._problems.get(address) != str(error):
-                    logger.warning("the ledger at %s does not say what is spent: %s", address, error)
-                self._problems[address] = str(error)
+                self._ledgers.failed(address, error)
                 continue
-            self.counts.polls.labels("done").inc()
-            if self._problems.pop(address, None) is not None:
-                logger.info("the ledger at %s says again what is spent", address)
+            self._ledgers.answered(address)
             return found
         return None
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
-from zaum_api import contract, documents
+from zaum_api import documents
 from zaum_operator.core import budgets
 from zaum_operator.core.keys import Key
-from zaum_operator.core.kinds import Object
 
 PERIOD: Final = 5.0
 """Seconds between two polls."""
@@ -22,19 +21,6 @@ UNKNOWN_AFTER: Final = 45.0
 """Seconds after which what was heard last no longer counts."""
 PAGES_MAX: Final = 400
 """Of one answer: 200,000 policies."""
-
-
-def addresses(pods: Iterable[Object]) -> tuple[str, ...]:
-    """Give one address of each of our ledger's pods that may answer: the first of its addresses."""
-    found = []
-    for pod in pods:
-        labels, status = pod["metadata"].get("labels") or {}, pod.get("status") or {}
-        ours = labels.get(contract.LABEL_NAME) == contract.APP_NAME
-        component = labels.get(contract.LABEL_COMPONENT) == contract.COMPONENT_LEDGER
-        runs = status.get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp")
-        if ours and component and runs and status.get("podIP"):
-            found.append(str(status["podIP"]))
-    return tuple(sorted(found))
 
 
 class Word(Enum):

@@ -15,7 +15,6 @@ from zaum_api import contract, documents, reading
 from zaum_api.reading import DocumentError, Fields
 from zaum_operator.core import usage
 from zaum_operator.core.keys import Key
-from zaum_operator.core.kinds import Object
 from zaum_operator.core.snapshot import Contact, Reported
 from zaum_operator.core.usage import Usage
 
@@ -67,19 +66,6 @@ def parse(raw: bytes) -> Batch:
         except DocumentError:
             unreadable += 1
     return Batch(said, contacts, unreadable)
-
-
-def authorizers(pods: Iterable[Object]) -> tuple[str, ...]:
-    """Give one address of each of our authorizers' pods that may answer: the first of its addresses."""
-    found = []
-    for pod in pods:
-        labels, status = pod["metadata"].get("labels") or {}, pod.get("status") or {}
-        ours = labels.get(contract.LABEL_NAME) == contract.APP_NAME
-        component = labels.get(contract.LABEL_COMPONENT) == contract.COMPONENT_AUTHORIZER
-        runs = status.get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp")
-        if ours and component and runs and status.get("podIP"):
-            found.append(str(status["podIP"]))
-    return tuple(sorted(found))
 
 
 @dataclass(slots=True)

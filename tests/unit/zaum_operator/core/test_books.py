@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zaum_api import documents
-from zaum_operator.core import books, budgets
+from zaum_api import contract, documents
+from zaum_operator.core import books, budgets, peers
 from zaum_operator.core.books import Held, Word
 from zaum_operator.core.keys import Key
 
@@ -31,7 +31,7 @@ def test_the_ledgers_pods_that_run_are_asked_and_nobody_else() -> None:
         pod(ip="10.0.0.7", deletionTimestamp="now"), pod(ip="10.0.0.6", labels={"app.kubernetes.io/name": "other"}),
         {"metadata": {}},
     ]  # fmt: skip
-    assert books.addresses([pod(ip="fd00::2"), *others, pod()]) == ("10.0.0.1", "fd00::2")
+    assert peers.addresses([pod(ip="fd00::2"), *others, pod()], contract.COMPONENT_LEDGER) == ("10.0.0.1", "fd00::2")
 
 
 def test_before_the_ledger_has_spoken_nothing_is_known() -> None:

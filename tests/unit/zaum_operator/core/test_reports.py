@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.world import START
-from zaum_api import documents
+from zaum_api import contract, documents
 from zaum_api.reading import DocumentError
-from zaum_operator.core import reports, usage
+from zaum_operator.core import peers, reports, usage
 from zaum_operator.core.keys import Key
 from zaum_operator.core.reports import Batch, Held
 from zaum_operator.core.snapshot import Contact
@@ -235,4 +235,4 @@ def pod(**over: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_only_authorizers_of_ours_that_run_are_asked(one: dict[str, Any], asked: bool) -> None:
-    assert reports.authorizers([one]) == (("10.0.0.1",) if asked else ())
+    assert peers.addresses([one], contract.COMPONENT_AUTHORIZER) == (("10.0.0.1",) if asked else ())
