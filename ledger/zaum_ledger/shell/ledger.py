@@ -3,6 +3,7 @@
 An answer leaves only after its account is durable. What is refused, or fails, has granted nothing.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -79,6 +80,27 @@ class Ledger:
                     continue  # nobody knows what it holds: it stays, and whoever asks is told
                 deleted += await self._store.transact([key], self._deleting(key)) if over else 0
         return deleted
+
+    async def try_again(self) -> None:
+        """See whether a store that failed does again: write a book as it stands.
+
+        A ledger that is not ready hears no pod by which it could notice.
+        """
+        if not self._failed:
+            return
+        try:
+            rows = await self._store.scan("", 1)
+        except port.StorageError as error:
+            self._storage(error)
+            return
+        key = rows[0][0] if rows else ""
+
+        def function(values: port.Values) -> port.Change[None]:
+            raw = values[key]
+            return port.Change(None, {} if raw is None else {key: raw}, 0)
+
+        with contextlib.suppress(Denied):
+            await self._transact(key, function)
 
     def _deleting(self, key: str) -> port.Function[int]:
         def function(values: port.Values) -> port.Change[int]:

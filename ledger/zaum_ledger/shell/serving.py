@@ -16,6 +16,8 @@ log = logging.getLogger("zaum.ledger")
 
 DRAIN_SECONDS: Final = 3.0
 SWEEP_SECONDS: Final = 600.0
+AGAIN_SECONDS: Final = 2.0
+"""Between two looks at a store that failed."""
 
 
 async def run(options: settings.Settings, engine: port.Engine) -> None:
@@ -56,6 +58,7 @@ async def run(options: settings.Settings, engine: port.Engine) -> None:
         )
         entrance = door.Door(front, tls.Files(options.tls_dir).context())
         _show(figures, front, entrance)
+        figures.follow("storage_failing", "1 while the books cannot be written.", lambda: bool(books.problem))
         listening = entrance.listen(options.host, options.port)
         beside = await _listen(side, options.health_host, options.health_port)
         stack.callback(entrance.close)
@@ -100,10 +103,16 @@ async def _until(
     stopped: asyncio.Event, judge: tokens.Tokens, books: ledger.Ledger, front: http.Server, side: http.Server
 ) -> None:
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one) for one in (judge.run(), front.run(), side.run(), _sweep(books))]
+        tasks = [group.create_task(one) for one in (judge.run(), front.run(), side.run(), _sweep(books), _again(books))]
         await stopped.wait()
         for task in tasks:
             task.cancel()
+
+
+async def _again(books: ledger.Ledger) -> None:
+    while True:
+        await asyncio.sleep(AGAIN_SECONDS)
+        await books.try_again()
 
 
 async def _sweep(books: ledger.Ledger) -> None:

@@ -75,6 +75,24 @@ def test_i07_a_store_that_fails_grants_nothing() -> None:
     assert world.ledger.problem == ""
 
 
+@pytest.mark.parametrize("spoken", [True, False])
+def test_a_store_that_does_again_is_noticed_without_a_pod(spoken: bool) -> None:
+    """One that is not ready hears no pod."""
+    world = World()
+    if spoken:
+        world.sync("", 1)
+    before = dict(world.store.books)
+    world.store.problem = "disk full"
+    with pytest.raises(Denied):
+        world.sync("", 1)
+    asyncio.run(world.ledger.try_again())
+    assert world.ledger.problem == "disk full"
+    world.store.problem = ""
+    asyncio.run(world.ledger.try_again())
+    assert world.ledger.problem == ""
+    assert world.store.books == before
+
+
 def test_i07_an_answer_that_was_lost_is_given_again_and_not_twice() -> None:
     world = World()
     session = world.sync("", 1).session
