@@ -32,8 +32,9 @@ ROUNDS = int(os.environ.get("ZAUM_RACES", "1"))
 FIRST = int(os.environ.get("ZAUM_SEED") or random.SystemRandom().randrange(10**6))
 REPLICAS = 3
 WORKERS = 50
-SECONDS = 20.0
-START_SECONDS = 30.0
+SECONDS = 40.0
+"""From the policy to the last call."""
+START_SECONDS = 60.0
 SETTLED_SECONDS = 60.0
 TOKENS_MINUTE = 24_000
 COST_DAY = 6_000_000
@@ -162,14 +163,14 @@ def race(agents: Agents, api: Api, world: World, seed: int, *, watchdogs: int) -
     name, mark, dice = f"race-{seed}", world.mark(), random.Random(seed)
     files = agents.files(name, main_py=(ROOT / "tests/races/agent.py").read_text())
     given = {"urls": URLS, "workers": WORKERS, "seed": seed, "model": llm.MODELS[0], "stay": True}
-    until = time.time() + START_SECONDS + SECONDS
+    until = time.time() + SECONDS
     argument = json.dumps(given | {"until": until})
     agent = {"replicas": REPLICAS, "resources": {"cpu": "1", "memory": "192Mi"}}
     policy = agents.policy(
         name, command=["python3", "-u", f"{FILES}/main.py", argument], files=files, agent=agent,
         egress={"routes": list(ROUTES)}, limits=LIMITS, runaway=NO_VERDICT,
     )  # fmt: skip
-    with Followed(agents.namespace, name, seconds=START_SECONDS + SECONDS + 180) as followed:
+    with Followed(agents.namespace, name, seconds=SECONDS + START_SECONDS + 180) as followed:
         api.apply("agentpolicies", policy)
         until_calls(followed)
         thing = Field(api, followed, dice)
