@@ -57,6 +57,14 @@ def service(tmp_path: Path, books: Path, api: ledger.FakeApi, authority: Authori
         yield process
 
 
+@pytest.fixture
+def pod(service: ledger.Process, api: ledger.FakeApi) -> Iterator[ledger.Watchdog]:
+    made = ledger.Watchdog(service, api.token())
+    made.sync()
+    yield made
+    made.close()
+
+
 def until(process: ledger.Process, status: int, word: str = "") -> None:
     deadline = time.monotonic() + NOTICED_SECONDS
     while not (process.page("/readyz")[0] == status and word in process.page("/readyz")[1]):
@@ -83,10 +91,8 @@ def refused(pod: ledger.Watchdog, number: int) -> None:
 
 
 def test_i07_a_full_disk_grants_nothing_and_when_there_is_room_all_goes_on_by_itself(
-    service: ledger.Process, books: Path, api: ledger.FakeApi
+    service: ledger.Process, books: Path, pod: ledger.Watchdog
 ) -> None:
-    pod = ledger.Watchdog(service, api.token())
-    pod.sync()
     volume = Volume(service, books)
     assert volume.path.stat().st_dev != books.parent.stat().st_dev, "the control: it is another volume"
     volume.fill()
@@ -99,14 +105,11 @@ def test_i07_a_full_disk_grants_nothing_and_when_there_is_room_all_goes_on_by_it
     assert failing(service).endswith(" 0.0")
     lease = pod.sync(wants=(documents.Want(ledger.TOKENS, 1_000),)).leases[0]
     assert lease.amount == 1_000, "nothing of it was lent before"
-    pod.close()
 
 
 def test_i07_a_volume_that_can_only_be_read_grants_nothing_and_one_that_can_be_written_again_all(
-    service: ledger.Process, books: Path, api: ledger.FakeApi
+    service: ledger.Process, books: Path, pod: ledger.Watchdog
 ) -> None:
-    pod = ledger.Watchdog(service, api.token())
-    pod.sync()
     volume = Volume(service, books)
     volume.fill()  # what is open stays writable: a first failure closes it
     refused(pod, pod.sequence + 1)
@@ -121,7 +124,6 @@ def test_i07_a_volume_that_can_only_be_read_grants_nothing_and_one_that_can_be_w
     volume.mount("umount", "--lazy")
     until(service, 200)
     assert pod.sync(wants=(documents.Want(ledger.TOKENS, 1_000),)).leases[0].amount == 1_000
-    pod.close()
 
 
 def test_a_ledger_whose_volume_cannot_be_written_says_so_and_ends(

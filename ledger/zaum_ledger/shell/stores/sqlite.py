@@ -27,6 +27,8 @@ class Sqlite:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._reading: sqlite3.Connection | None = None
+        self._outdated = False
+        """The reader's connection was opened before a write failed: it would keep what it knows of the volume alive."""
         self._lock = self._locked() if writes else None
 
     def migrate(self) -> tuple[int, int]:
@@ -86,6 +88,9 @@ class Sqlite:
     def scan(self, after: str, most: int) -> list[tuple[str, bytes]]:
         """Give books from a connection of its own: the log lets it read while another writes."""
         with self._errors(reading=True):
+            if self._outdated:
+                self._outdated = False
+                self._drop(reading=True)
             if self._reading is None:
                 self._reading = self._connect()
             rows = self._reading.execute(
@@ -172,6 +177,7 @@ class Sqlite:
             self._reading = None
         else:
             self._connection = None
+            self._outdated = True
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
