@@ -1,7 +1,9 @@
 """The ledger's own process over TLS, with both databases: what it answers, and what is left after it dies."""
 
 import concurrent.futures
+import http.client
 import os
+import signal
 import ssl
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support import ledger
@@ -58,6 +61,51 @@ def test_i07_what_was_lent_and_spent_is_known_after_a_kill(
         other = ledger.Watchdog(service, api.token(ordinal=1, uid="uid-1"), ordinal=1)
         refused = other.want(1_000 - held.amount)
         assert isinstance(refused, documents.Refused), "a restart gives no allowance"
+        other.close()
+        pod.close()
+
+
+DIES = """
+import os, signal, sys
+from zaum_ledger import __main__
+from zaum_ledger.shell.stores import grouped
+
+tell, commits = grouped._tell, 0
+
+def told(group):
+    global commits
+    commits += 1
+    if commits == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    tell(group)
+
+grouped._tell = told
+sys.exit(__main__.main([]))
+"""
+"""A ledger that is killed when its second change is durable, and before anybody is told."""
+
+
+def test_i07_what_was_stored_and_not_answered_is_answered_once_by_the_next_process(
+    tmp_path: Path, api: ledger.FakeApi, authority: Authority, books: Books
+) -> None:
+    with ledger.running(tmp_path, api, authority, books, wrapper=(sys.executable, "-c", DIES)) as service:
+        pod = ledger.Watchdog(service, api.token())
+        pod.sync()
+        asked = pod.said(wants=(documents.Want(ledger.TOKENS, 600),))
+        with pytest.raises((OSError, http.client.HTTPException)):
+            pod.post(asked)
+        assert service.process.wait(10) == -signal.SIGKILL
+        pod.close()
+    with ledger.running(tmp_path, api, authority, books) as service:
+        pod.ledger = service
+        first, second = pod.post(asked), pod.post(asked)
+        assert isinstance(first, documents.Synced)
+        assert [lease.amount for lease in first.leases] == [600]
+        assert second == first
+        other = ledger.Watchdog(service, api.token(ordinal=1, uid="uid-1"), ordinal=1)
+        refused = other.want(401)
+        assert isinstance(refused, documents.Refused)
+        assert refused.remaining == 400, "it was lent once"
         other.close()
         pod.close()
 
