@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from zaum_api import contract
-from zaum_watchdog.core.metering import anthropic_shapes, judging, openai_shapes, places, splicing, walking
+from zaum_watchdog.core.metering import anthropic_shapes, judging, openai_shapes, places, plain, splicing, walking
 from zaum_watchdog.core.metering.endpoints import Endpoint
 from zaum_watchdog.core.metering.places import KEPT, Place, Seen
 
@@ -43,6 +43,7 @@ _OUTPUT: Final[Mapping[Endpoint, tuple[str, ...]]] = {
 _MODEL_ALONE: Final = Place(members={b"model": KEPT, b"stream": KEPT})
 _USAGE: Final = b'"include_usage":true'
 _BUDGET: Final = "thinking.budget_tokens"
+_LAST: Final = frozenset({b"}", b" ", b"\n", b"\r", b"\t"})
 _STREAM: Final = frozenset({b"true", b"false", _NULL})
 _DECODER: Final = codecs.getincrementaldecoder("utf-8")
 
@@ -54,6 +55,8 @@ def _rooted(shape: Place) -> Place:
 
 _ROOTS: Final = {endpoint: _rooted(shape) for endpoint, shape in _SHAPES.items()}
 _ROOT_ALONE: Final = _rooted(_MODEL_ALONE)
+_PLAIN: Final = {endpoint: plain.Shape(shape, _OUTPUT[endpoint]) for endpoint, shape in _SHAPES.items()}
+_PLAIN_ALONE: Final = plain.Shape(_MODEL_ALONE, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,9 @@ class Reading:
     what is refused are kept, too.
     """
 
-    __slots__ = ("_decoder", "_endpoint", "_keep", "_models", "_walker", "pieces", "refused", "size")
+    __slots__ = (
+        "_decoder", "_endpoint", "_keep", "_models", "_plain", "_priced", "_walker", "pieces", "refused", "size",
+    )  # fmt: skip
 
     def __init__(
         self, endpoint: Endpoint, *, models: frozenset[str] = frozenset(), priced: bool = True, keep: bool = False
@@ -143,7 +148,9 @@ class Reading:
         self._endpoint = endpoint
         self._keep = keep
         self._models = models
-        self._walker = walking.Walker(_ROOTS[endpoint] if priced else _ROOT_ALONE)
+        self._priced = priced
+        self._plain: plain.Plain | None = None
+        self._walker: walking.Walker | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
         """None while all was ASCII."""
         self.pieces: list[bytes] = []
@@ -157,13 +164,39 @@ class Reading:
             if self._keep:
                 self._hold(data[at:])
             return len(data)
-        until = self._walker.feed(data, at)
+        walker = self._walker
+        if walker is None:
+            if not at and not self.pieces and self._at_once(data):
+                return len(data)
+            walker = self._walk()
+        until = walker.feed(data, at)
         piece = data[at:until] if at or until < len(data) else data
         self._hold(piece)
         self._decode(piece, final=False)
-        if self._walker.problem is not None and self.refused is None:
-            self._refuse(self._walker.problem)
+        if walker.problem is not None and self.refused is None:
+            self._refuse(walker.problem)
         return len(data) if self._over else until
+
+    def _at_once(self, data: bytes) -> bool:
+        """Read a small body where nothing of it is out of the ordinary; False: it is to be walked through."""
+        shape = _PLAIN[self._endpoint] if self._priced else _PLAIN_ALONE
+        self._plain = shape.read(data) if data[-1:] in _LAST else None
+        if self._plain is None:
+            return False
+        self.pieces.append(data)
+        self.size = len(data)
+        return True
+
+    def _walk(self) -> walking.Walker:
+        """Begin anew, by steps, with what was read at once."""
+        walker = self._walker = walking.Walker(_ROOTS[self._endpoint] if self._priced else _ROOT_ALONE)
+        self._plain = None
+        for piece in self.pieces:
+            at = 0
+            while at < len(piece):
+                at = walker.feed(piece, at)
+            self._decode(piece, final=False)
+        return walker
 
     @property
     def _over(self) -> bool:
@@ -179,12 +212,34 @@ class Reading:
 
     def end(self) -> Asked | Refused:
         """Take the body's end."""
-        self._walker.end()
-        if self.refused is None and self._walker.problem is not None:
-            self._refuse(self._walker.problem)
+        if self._plain is not None:
+            found = self._asked_plainly(self._plain)
+            if found is not None:
+                return found
+        walker = self._walker or self._walk()
+        walker.end()
+        if self.refused is None and walker.problem is not None:
+            self._refuse(walker.problem)
         if self.refused is None:
             self._decode(b"", final=True)
-        return self.refused or self._asked()
+        return self.refused or self._asked(walker)
+
+    def _asked_plainly(self, said: plain.Plain) -> Asked | None:
+        """Say what is asked for; None: it is to be read again, and refused."""
+        numbers, model = said.numbers, said.model
+        choices = numbers.get("n", 1)
+        if choices > CHOICES_MAX or not model or not model.isprintable():
+            return None
+        if self._models and model not in self._models:
+            return None
+        output: int | None = None
+        for name in _OUTPUT[self._endpoint]:
+            if name in numbers and (output is None or numbers[name] > output):
+                output = numbers[name]
+        return Asked(
+            self._endpoint, model, self.size, said.stream, choices or 1, output, self._least(0), options=said.options,
+            values=said.values,
+        )  # fmt: skip
 
     def _decode(self, piece: bytes, *, final: bool) -> None:
         if self._decoder is None:
@@ -202,18 +257,18 @@ class Reading:
         if not self._keep:
             self.pieces.clear()
 
-    def _asked(self) -> Asked | Refused:
-        values, tallies = self._walker.values, self._walker.tallies
-        model = self._model()
+    def _asked(self, walker: walking.Walker) -> Asked | Refused:
+        values, tallies = walker.values, walker.tallies
+        model = self._model(values.get("model"))
         if isinstance(model, Refused):
             return model
         output: int | Refused | None = None
         for name in _OUTPUT[self._endpoint]:
             if name in values:
                 # The largest of what is said: which one counts where two are is the provider's matter.
-                output = _larger(output, self._number(name, OUTPUT_MAX))
-        choices = self._number("n", CHOICES_MAX) if "n" in values else None
-        budget = self._number(_BUDGET, OUTPUT_MAX) if _BUDGET in values else None
+                output = _larger(output, _number(values, name, OUTPUT_MAX))
+        choices = _number(values, "n", CHOICES_MAX) if "n" in values else None
+        budget = _number(values, _BUDGET, OUTPUT_MAX) if _BUDGET in values else None
         if isinstance(output, Refused):
             return output
         if isinstance(choices, Refused):
@@ -232,8 +287,7 @@ class Reading:
             asked.options = tallies.get(judging.OPTIONS, 0)
         return asked
 
-    def _model(self) -> str | Refused:
-        seen = self._walker.values.get("model")
+    def _model(self, seen: Seen | None) -> str | Refused:
         if seen is None or seen.raw[:1] != b'"' or not seen.whole:
             return Refused(contract.Rule.REQUEST_MALFORMED, "model", "is missing, or is no name")
         model = str(json.loads(seen.raw)) if b"\\" in seen.raw else seen.raw[1:-1].decode("utf-8")
@@ -244,19 +298,20 @@ class Reading:
             return Refused(contract.Rule.MODEL_NOT_ALLOWED, "model", f"is {model}; the route has: {names}")
         return model
 
-    def _number(self, name: str, most: int) -> int | Refused | None:
-        raw = self._walker.values[name].raw
-        if raw == _NULL:
-            return None
-        number = int(raw) if _WHOLE.fullmatch(raw) else -1
-        if not 0 <= number <= most:
-            return Refused(contract.Rule.REQUEST_MALFORMED, name, f"is no whole number from 0 to {most}")
-        return number
-
     def _least(self, budget: int) -> int:
         if self._endpoint is Endpoint.RESPONSES:
             return RESPONSES_LEAST
         return budget + 1
+
+
+def _number(values: Mapping[str, Seen], name: str, most: int) -> int | Refused | None:
+    raw = values[name].raw
+    if raw == _NULL:
+        return None
+    number = int(raw) if _WHOLE.fullmatch(raw) else -1
+    if not 0 <= number <= most:
+        return Refused(contract.Rule.REQUEST_MALFORMED, name, f"is no whole number from 0 to {most}")
+    return number
 
 
 def _larger(one: int | Refused | None, other: int | Refused | None) -> int | Refused | None:

@@ -55,6 +55,7 @@ _TURN: Final = (
 )
 _TURNS: Final = re.compile(_SPACES + _TURN + rb"(?:" + _COMMA_BETWEEN + _TURN + rb")*+" + _SPACES + rb"\]")
 """The rest of a list of nothing but plain turns: nearly every conversation."""
+_WHITE: Final = " \t\n\r"
 _QUOTE: Final = 34
 _BRACE: Final = 123
 _COMMA: Final = 44
@@ -127,20 +128,21 @@ def read(root: Place, data: bytes) -> tuple[dict[str, Seen], Tallies] | None:
     return (reading.values, reading.tallies) if _SPACE.fullmatch(data, end) is not None else None
 
 
-def values(data: bytes) -> dict[str, object] | None:
+def values(data: bytes, *, encoding: str = "latin-1") -> dict[str, object] | None:
     """Give the members of an object by their names, what is within them too; None: let `walking` read it.
 
-    Numbers with a fraction or an exponent are 0.0 here.
+    What is not of the encoding is left to it, too; latin-1 has a character for each byte. Numbers with a fraction or an
+    exponent are 0.0 here.
     """
     brackets = _quick(data)
     if not 0 <= brackets <= DEPTH_MAX:
         return None
-    start = len(data) - len(data.lstrip(b" \t\n\r"))
     try:
-        found, end = _VALUES.raw_decode(data.decode("latin-1"), start)
+        text = data.decode(encoding).strip(_WHITE)
+        found, end = _VALUES.raw_decode(text)
     except (_UnsureError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and _SPACE.fullmatch(data, end) is not None else None
+    return found if isinstance(found, dict) and end == len(text) else None
 
 
 class _Reading:

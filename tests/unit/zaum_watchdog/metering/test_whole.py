@@ -1,5 +1,6 @@
 """A small document in one piece is read at once, and nobody can tell: the same is found, and refused."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -7,9 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from zaum_watchdog.core.metering import answered, asked, endpoints, walking, whole
+from zaum_watchdog.core.metering import answered, asked, endpoints, plain, splicing, walking, whole
 from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Problem, Seen, Tallies
 
+CHAT = endpoints.Endpoint.CHAT
 DEEP = Place(
     kept=True, members={b"b": KEPT, b"list": Place(kept=True, items=Place(members={b"x": KEPT}))}, other=UNREAD
 )
@@ -139,6 +141,25 @@ COUNTED = (
 )  # fmt: skip
 NUMBERS: st.SearchStrategy[Any] = st.integers(-1, 9) | st.sampled_from((None, True, 1.5, 10**8, 10**9, "7", [], {}))
 DETAILS = st.dictionaries(st.sampled_from(("cached_tokens", "audio_tokens", "x")), NUMBERS, max_size=2)
+ASKED = st.fixed_dictionaries(
+    {"model": st.sampled_from(("world-1", "\u00e9", "", "x" * 101, "a\nb")) | VALUES},
+    optional={
+        "messages": TURNS | VALUES,
+        "input": TURNS | VALUES,
+        "max_tokens": NUMBERS | st.sampled_from((50, 10**8 + 1)),
+        "max_completion_tokens": NUMBERS | st.just(50),
+        "max_output_tokens": NUMBERS,
+        "n": NUMBERS | st.sampled_from((2, 128, 129)),
+        "stream": st.booleans() | st.none() | VALUES,
+        "stream_options": st.sampled_from(({"include_usage": True}, {"include_usage": False}, {}, None, {"x": 1})),
+        "instructions": st.sampled_from(("x", None, 5, [], {})),
+        "system": TURNS | st.just("x"),
+        "metadata": st.just({"max_tokens": 7}) | VALUES,
+        "stop": st.just(["max_tokens"]),
+        "temperature": st.just(0.5),
+        "x": VALUES,
+    },
+)
 USED: st.SearchStrategy[Any] = st.dictionaries(st.sampled_from(COUNTED), NUMBERS | DETAILS, max_size=6)
 ANSWERS = st.fixed_dictionaries(
     {"choices": VALUES},
@@ -188,6 +209,61 @@ def test_i07_an_answer_read_at_once_is_charged_as_it_is_in_pieces(
 
     # What is not at once there is read step by step.
     assert read(text, behind) == read(text[:1], text[1:at], text[at:], behind)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> bytes:
+    """Write a request, and break it in one place, or in none."""
+    text = json.dumps(draw(ASKED), ensure_ascii=draw(st.booleans())).encode()
+    at = draw(st.integers(0, len(text)))
+    at = text.find(draw(st.sampled_from((b":", b"{", b","))), at) + 1 or at
+    return text[:at] + draw(st.sampled_from((b"", b"", b"", *SPLINTERS, b'"m\\u0061x_tokens":50,'))) + text[at:]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    endpoint=st.sampled_from(endpoints.Endpoint),
+    text=requests(),
+    at=st.integers(1, 400),
+    behind=st.sampled_from((b"", b" ", b"}", b"\n", b"{}")),
+    models=st.sampled_from((frozenset[str](), frozenset({"world-1"}), frozenset({"large"}))),
+)
+@example(CHAT, b'{"model":"m","metadata":{"max_tokens":7},"m\\u0061x_tokens":7}', 9, b"", frozenset())
+@example(CHAT, b'{"model":"m","metadata":{"max_tokens":7},"max_tokens":7}', 9, b"", frozenset())
+@example(CHAT, b' {"model":"m","max_tokens" : 7 , "stop":["max_tokens"]}', 9, b"", frozenset())
+@example(CHAT, b'{"model":"m","max_tokens":7}', 9, b"}", frozenset())
+def test_i07_a_request_read_at_once_leaves_as_it_does_in_pieces(
+    endpoint: endpoints.Endpoint, text: bytes, at: int, behind: bytes, models: frozenset[str]
+) -> None:
+    def read(*pieces: bytes, priced: bool, keep: bool) -> object:
+        reader = asked.Reading(endpoint, models=models, priced=priced, keep=keep)
+        for piece in pieces:
+            done = 0
+            while done < len(piece):
+                done = reader.feed(piece, done)
+        found = reader.end()
+        body = b"".join(reader.pieces)
+        if isinstance(found, asked.Refused):
+            return "refused", body  # Of two things that are wrong, the first that is seen is told.
+        sent = [b"".join(splicing.splice(reader.pieces, found.edits(output))) for output in (None, 0, 5, 49, 10**9)]
+        return dataclasses.replace(found, values={}), body, sent
+
+    # What is not at once there is read step by step.
+    for priced, keep in ((True, False), (True, True), (False, False)):
+        pieces = text[:1], text[1:at], text[at:], behind
+        assert read(text, behind, priced=priced, keep=keep) == read(*pieces, priced=priced, keep=keep)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"model": "m", "messages": [{"role": "user", "content": "Say, [it]"}], "temperature": 0.2, "max_tokens": 9}',
+        b'{"model":"m","stream":true,"stream_options":{"include_usage":true},"messages":[]}\n',
+        b'{"model":"m","messages":[{"content":"\xc3\xa9","role":"user"}],"n":2,"metadata":{"x":[1,{}]}}',
+    ],
+)
+def test_what_clients_ask_is_read_in_one_go(text: bytes) -> None:
+    assert plain.Shape(ROOTS["chat"], ("max_tokens",)).read(text) is not None
 
 
 @pytest.mark.parametrize(
