@@ -14,7 +14,7 @@ LEAST = {
     Kind.CARD: (0.98, 1.0),
     Kind.IBAN: (1.0, 1.0),
     Kind.EMAIL: (1.0, 1.0),
-    Kind.PHONE: (0.97, 0.93),
+    Kind.PHONE: (0.98, 0.95),
     Kind.CLOUD_KEY: (1.0, 1.0),
     Kind.TOKEN: (1.0, 1.0),
 }
@@ -33,9 +33,10 @@ def test_what_is_labelled_is_found_and_little_else(prefilter: searching.Prefilte
     scores, _ = score.scored(SAMPLES, prefilter)
     assert set(scores) == set(LEAST)
     for kind, (precision, recall) in LEAST.items():
-        assert scores[kind].precision >= precision, kind
-        assert scores[kind].recall >= recall, kind
-        assert scores[kind].exact == scores[kind].right, kind
+        about = f"{kind.value}, seed {corpus.SEED}: {scores[kind]}"
+        assert scores[kind].precision >= precision, about
+        assert scores[kind].recall >= recall, about
+        assert scores[kind].exact == scores[kind].right, about
 
 
 def test_the_corpus_has_as_many_lookalikes_as_values_and_is_the_same_each_time() -> None:
