@@ -32,19 +32,19 @@ ROUNDS = int(os.environ.get("ZAUM_RACES", "1"))
 FIRST = int(os.environ.get("ZAUM_SEED") or random.SystemRandom().randrange(10**6))
 REPLICAS = 3
 WORKERS = 50
-SECONDS = 40.0
+SECONDS = 36.0
 """From the policy to the last call."""
 START_SECONDS = 60.0
 SETTLED_SECONDS = 60.0
 TOKENS_MINUTE = 24_000
-COST_DAY = 6_000_000
-PRICE = {"model": llm.MODELS[0], "input": "20", "cachedInput": "7.7", "cacheWrite": "40", "output": "987.654321"}
-RATES = {"input": 20_000_000, "cached": 7_700_000, "output": 987_654_321}
+COST_DAY = 4_000_000
+PRICE = {"model": llm.MODELS[0], "input": "20", "cachedInput": "7.7", "cacheWrite": "40", "output": "300.654321"}
+RATES = {"input": 20_000_000, "cached": 7_700_000, "output": 300_654_321}
 LIMITS: Object = {
     "requests": {"perMinute": 60_000, "burst": 10_000},
     "connections": 600,
     "tokens": {"perMinute": TOKENS_MINUTE, "perDay": 10**9},
-    "cost": {"perDay": "6.00"},
+    "cost": {"perDay": "4.00"},
 }
 SECRET = "ledger-database"
 EVE_SECONDS = 300.0

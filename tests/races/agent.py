@@ -15,8 +15,8 @@ import time
 import urllib.parse
 from typing import Any
 
-WORDS = 120
-MOST = 130
+WORDS = 400
+MOST = 420
 THOUGHT_SECONDS = 0.5
 PATIENCE_SECONDS = 60.0
 FAULTS = ("truncated", "silent", "missing", "crashed", "overloaded")

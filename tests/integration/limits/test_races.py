@@ -30,7 +30,7 @@ from tests.support.authority import Authority
 from zaum_api import contract, documents
 from zaum_api.documents import Kind, Meter, Window
 
-PRICE = documents.Price(llm.MODELS[0], 20_000_000, 7_700_000, 40_000_000, 987_654_321)
+PRICE = documents.Price(llm.MODELS[0], 20_000_000, 7_700_000, 40_000_000, 300_654_321)
 RATES = {"input": PRICE.input, "cached": PRICE.cached_input, "output": PRICE.output}
 POST = documents.Allowed(("POST",), "/*")
 ROUTES = (
@@ -40,7 +40,7 @@ ROUTES = (
 REPLICAS = 3
 WORKERS = 50
 TOKENS_MINUTE = 24_000
-COST_DAY = 6_000_000
+COST_DAY = 3_000_000
 SECONDS = 14.0
 APART = 10
 """By how many seconds a policy must be younger than its ledger for a pod of it to begin with an unspent minute."""
