@@ -13,7 +13,7 @@ NOW = 1_000 * SECOND
 
 def books() -> reservations.Books:
     """Give the books of a pod that knows its shares and has leased nothing."""
-    made = reservations.Books((MINUTE, DAY), reservations.Place(1, 0), NOW)
+    made = reservations.Books((MINUTE, DAY), shares.Place(1, 0), NOW)
     share = documents.Share(MINUTE.id, 100, 0, 15, 0)
     made.hear(documents.Synced("s", 1, (), (share,)), returned=(), sent=NOW, now=NOW)
     return made
@@ -47,7 +47,7 @@ def test_the_first_in_the_line_is_served_and_when_he_is_done_the_next_one() -> N
 
 
 def test_while_calls_under_way_hold_the_minute_it_is_worth_asking_soon() -> None:
-    minute = shares.Minute(MINUTE, reservations.Place(1, 0), NOW)
+    minute = shares.Minute(MINUTE, shares.Place(1, 0), NOW)
     minute.hear(None, sent=NOW, heard=NOW)
     minute.reserve(60)
     assert minute.wait(60, NOW) == SECOND, "what they use is not known yet"
