@@ -17,11 +17,10 @@ import pytest
 
 from tests.cluster import addresses
 from tests.cluster.world import llm
-from tests.e2e import conftest
 from tests.e2e.test_limits_ledger import LEDGER, NO_VERDICT, command, credential
 from tests.races import judge, reading
 from tests.support import postgres
-from tests.support.e2e import install, kills
+from tests.support.e2e import install, kills, seasons
 from tests.support.e2e.agents import FILES, ROOT, Agents
 from tests.support.e2e.api import Api, NotSeenError, Object
 from tests.support.e2e.following import Followed
@@ -96,7 +95,7 @@ class Field:
     followed: Followed
     dice: random.Random
     killed: dict[str, float] = field(default_factory=dict)
-    """When a pod's watchdog was."""
+    """Since when a pod's watchdog is dead, or a little before."""
     told: list[str] = field(default_factory=list)
 
     def part(self, component: str) -> Callable[[], None]:
@@ -113,8 +112,9 @@ class Field:
     def watchdog(self) -> None:
         """Kill the watchdog of a pod, which costs the pod."""
         pod = self.dice.choice(self.followed.living())
+        before = time.time()
         if kills.kill(pod, contract.CONTAINER_WATCHDOG):
-            self.killed[pod["metadata"]["name"]] = time.time()
+            self.killed[pod["metadata"]["name"]] = before
             self.told.append("watchdog")
 
 
@@ -138,7 +138,7 @@ def backup() -> list[str]:
             time.sleep(1.0)
 
 
-def accounts(policy: str, followed: Followed, killed: frozenset[str], seen: list[Object]) -> judge.Race:
+def accounts(policy: str, followed: Followed, killed: dict[str, float], seen: list[Object]) -> judge.Race:
     calls, charges = [], []
     for (pod, container), lines in followed.lines.items():
         if container == contract.CONTAINER_AGENT:
@@ -184,7 +184,7 @@ def race(agents: Agents, api: Api, world: World, seed: int, *, watchdogs: int) -
         install.available(api, LEDGER)
         deadline = time.monotonic() + SETTLED_SECONDS
         while True:
-            found = accounts(f"{agents.namespace}/{name}", followed, frozenset(thing.killed), world.since(mark))
+            found = accounts(f"{agents.namespace}/{name}", followed, thing.killed, world.since(mark))
             if settled(found) or time.monotonic() > deadline:
                 print(f"race of seed {seed}, killed {thing.told}: {judge.summary(found)}", flush=True)
                 return found
@@ -214,7 +214,7 @@ def test_i07_no_race_passes_a_limit_and_no_call_is_lost_from_the_books_whoever_d
 ) -> None:
     credential(agents)
     for number in range(ROUNDS):
-        conftest.season(api)
+        seasons.wait(api)
         found = race(agents, api, world, FIRST + number, watchdogs=(number + (store == "postgres")) % 2)
         assert judge.faults(found) == [], store
         statuses = {call.status for call in found.calls}

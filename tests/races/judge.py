@@ -7,16 +7,20 @@ Pure. Rules, for tokens and for cost alike:
 - A call that came to its end without a doubt is charged what the provider's books say, to the token. One that broke
   off, or of which no usage was said, is charged its worst case: more, never less. Where nobody was killed, each charge
   has its call, and the ledger's books are the sum of the charges.
-- Of a killed watchdog the ledger charges all that was leased: its books are never less than the provider's.
+- Of a killed watchdog the ledger charges all that was leased: its books are never less than the provider's. What came
+  to its end before has its exact charge.
 - In no 60 seconds, and on no day, does the provider's sum pass the limit.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 MINUTE_SECONDS: Final = 60.0
+WRITTEN_SECONDS: Final = 1.0
+"""By then a watchdog has written of a call that is over."""
 _LIMITED: Final = frozenset({402, 429})
 _BREAKS_OFF: Final = frozenset({"truncated"})
 """Faults of the provider by which an answer has no end."""
@@ -69,7 +73,7 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """All accounts of one race. `killed`: the pods whose watchdog was killed."""
+    """All accounts of one race. `killed`: the pods whose watchdog was killed, and not before when."""
 
     tokens_minute: int
     cost_day: int
@@ -78,7 +82,7 @@ class Race:
     charges: tuple[Charge, ...]
     tokens: Book
     cost: Book
-    killed: frozenset[str] = field(default_factory=frozenset)
+    killed: Mapping[str, float] = field(default_factory=dict)
 
 
 def faults(race: Race) -> list[str]:
@@ -163,11 +167,12 @@ def _charges(race: Race, pod: str) -> Iterator[str]:
     booked = Counter((each.tokens, each.cost) for each in done)
     for pair, times in (clean - booked).items():
         yield f"{pod}: charged {pair} {times} times more often than the provider"
-    if pod in race.killed:
-        return
-    certain = Counter((each.tokens, each.cost) for each in done if _certain(calls.get(each.call)))
+    until = race.killed.get(pod, math.inf) - WRITTEN_SECONDS
+    certain = Counter((each.tokens, each.cost) for each in done if _certain(calls.get(each.call), until))
     for pair, times in (certain - clean).items():
         yield f"{pod}: {times} calls of {pair} came to their end, but are not charged so"
+    if pod in race.killed:
+        return
     doubtful = sorted((each.cost, each.tokens) for each in charges if each.doubt)
     unclear = sorted((cost, tokens) for (tokens, cost), times in (booked - clean).items() for _ in range(times))
     if len(doubtful) < len(unclear):
@@ -177,8 +182,10 @@ def _charges(race: Race, pod: str) -> Iterator[str]:
             yield f"{pod}: a call in doubt is charged {charged[0]}, but one cost {real[0]}"
 
 
-def _certain(call: Call | None) -> bool:
-    return call is not None and call.status == 200 and call.whole and call.fault == ""
+def _certain(call: Call | None, until: float) -> bool:
+    if call is None or call.ended is None or call.fault:
+        return False
+    return call.status == 200 and call.whole and call.ended < until
 
 
 def _ledger(race: Race) -> Iterator[str]:

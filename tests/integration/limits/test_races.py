@@ -176,7 +176,7 @@ class Field:
         self.dice = random.Random(seed)
         self.service = start()
         self.all: list[Pod] = []
-        self.killed: set[str] = set()
+        self.killed: dict[str, float] = {}
         self.until = 0.0
 
     def run(self, ordinal: int, **given: Any) -> Pod:
@@ -205,7 +205,7 @@ class Field:
 
     def watchdog_killed(self) -> None:
         pod = self.dice.choice([pod for pod in self.all if pod.name not in self.killed])
-        self.killed.add(pod.name)
+        self.killed[pod.name] = time.time()
         pod.die()
         self.run(pod.ordinal)
 
@@ -287,9 +287,7 @@ def verdict(race: Field, model: Model, books: Mapping[str, str], folder: Path) -
         charges += reading.charges(pod.watchdog.drained(), pod.name)
     done = reading.done(model.records, RATES)
     held = [reading.book(written, POLICY, f"policy:{kind}/day") for kind in ("tokens", "cost")]
-    return judge.Race(
-        TOKENS_MINUTE, COST_DAY, tuple(calls), tuple(done), tuple(charges), held[0], held[1], frozenset(race.killed)
-    )
+    return judge.Race(TOKENS_MINUTE, COST_DAY, tuple(calls), tuple(done), tuple(charges), held[0], held[1], race.killed)
 
 
 def answers(watchdog: rig.Watchdog, calls: int, **headers: str) -> list[rig.Answer | None]:

@@ -19,11 +19,11 @@ CHARGES = (Charge("a", 30, 300, ""), Charge("a", 90, 900, "it broke off"), Charg
 RIGHT = Race(100, 2000, CALLS, DONE, CHARGES, Book(160, 0), Book(1600, 0))
 KILLED = replace(
     RIGHT,
-    calls=(*CALLS[:-1], Call("b.1", "b", 100.0)),
+    calls=(*CALLS[:-1], Call("b.1", "b", 160.0)),
     charges=CHARGES[:-1],
     tokens=Book(190, 70),
     cost=Book(1900, 700),
-    killed=frozenset({"b"}),
+    killed={"b": 162.0},
 )
 
 
@@ -76,6 +76,10 @@ def calls(at: int, **changes: object) -> Race:
         (
             replace(KILLED, charges=(*CHARGES[:2], Charge("b", 39, 390, ""))),
             ["b: charged (39, 390) 1 times more often than the provider"],
+        ),
+        (
+            replace(KILLED, calls=(*CALLS[:-1], replace(CALLS[-1], begun=160.0, ended=160.9))),
+            ["b: 1 calls of (40, 400) came to their end, but are not charged so"],
         ),
     ],
 )
