@@ -13,7 +13,7 @@ from zaum_watchdog.core import exchanges, headers, refusals, requests, responses
 from zaum_watchdog.core.exchanges import Phase
 from zaum_watchdog.core.metering import asked as reading
 from zaum_watchdog.core.metering import terms
-from zaum_watchdog.shell import brake, clock, credentials, exchange, limits, metered, parties
+from zaum_watchdog.shell import brake, clock, credentials, exchange, limits, metered, parties, sending
 
 if TYPE_CHECKING:
     from zaum_watchdog.shell import redacting
@@ -86,7 +86,7 @@ class Held(exchange.Exchange):
         self._roomy = True
         self._agent.brake.release(brake.Why.ROOM)
         if self.asked.request.expects and not self.up:
-            self._agent.write(exchange.CONTINUE)
+            self._agent.write(sending.CONTINUE)
         self._read()
 
     def overdue(self, waited: int) -> refusals.Refusal | None:

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from zaum_api import contract
 from zaum_watchdog.core import exchanges, gateway_answer, refusals, requests, routes
 from zaum_watchdog.core.exchanges import Phase
-from zaum_watchdog.shell import brake, clock, exchange, llhttp, parties, wire
+from zaum_watchdog.shell import brake, clock, exchange, llhttp, parties, sending, wire
 
 _SAYS: Final[dict[Phase, tuple[contract.Rule, str]]] = {
     Phase.HEAD: (contract.Rule.REQUEST_MALFORMED, "the head was not complete in time"),
@@ -134,7 +134,7 @@ class RouteSide(asyncio.Protocol):
         """Hold what came behind the request that goes on."""
         if data:
             self._held += data
-            if len(self._held) >= exchange.HELD_MAX:
+            if len(self._held) >= sending.HELD_MAX:
                 self.brake.pull(brake.Why.HELD)
 
     def _collect(self, data: bytes) -> None:
