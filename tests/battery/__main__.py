@@ -43,7 +43,7 @@ def main() -> int:
 def _groups(text: str) -> tuple[int, ...]:
     chosen = tuple(int(part) for part in text.split(","))
     if not set(chosen) <= lines.GROUPS.keys():
-        raise argparse.ArgumentTypeError(f"groups are {min(lines.GROUPS)} to {max(lines.GROUPS)}")
+        raise argparse.ArgumentTypeError(f"groups are {', '.join(map(str, lines.GROUPS))}")
     return chosen
 
 

@@ -163,7 +163,7 @@ def _latch(pods: Pods, pod: Object) -> float:
     raise AssertionError("the watchdog did not latch")
 
 
-def _kill_watchdog(pods: Pods, pod: Object) -> float:
+def kill_watchdog(pods: Pods, pod: Object) -> float:
     """Kill the watchdog's process on the node, by its id."""
     seen = pods.api.get("pods", pods.agents.namespace, pod["metadata"]["name"])
     states = seen["status"]["initContainerStatuses"]
@@ -175,7 +175,7 @@ def _kill_watchdog(pods: Pods, pod: Object) -> float:
     return time.time()
 
 
-def _end_gateway(pods: Pods, pod: Object) -> float:
+def end_gateway(pods: Pods, pod: Object) -> float:
     """Delete all pods of the gateway, at once; wait until they are gone and others are there."""
     del pod
     labels = f"{contract.LABEL_COMPONENT}={contract.COMPONENT_GATEWAY}"
@@ -199,6 +199,6 @@ SCENES: Final[Sequence[Scene]] = (
     Scene(
         "latch", SHORT_SECONDS, _latch, LATCHING, (SAME, OUTLAW, *((DENIED, f"n{i}.example.org:443") for i in range(6)))
     ),
-    Scene("watchdog restart", SHORT_SECONDS, _kill_watchdog, {}, (OUTLAW,)),
-    Scene("gateway restart", SHORT_SECONDS, _end_gateway, {}, (OUTLAW,)),
+    Scene("watchdog restart", SHORT_SECONDS, kill_watchdog, {}, (OUTLAW,)),
+    Scene("gateway restart", SHORT_SECONDS, end_gateway, {}, (OUTLAW,)),
 )

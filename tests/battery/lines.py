@@ -86,6 +86,8 @@ GROUPS: Final[Mapping[int, str]] = {
     8: "HTTP",
     9: "redirects and credentials",
     10: "open tunnels",
+    11: "more than there is",
+    13: "for ever",
 }
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tests.battery import capture, catalogue, credentials, evidence, judge, lasting, presence
+from tests.battery import capture, catalogue, credentials, evidence, judge, lasting, overrun, presence
 from tests.battery.groups import gateway, headers
 from tests.battery.lines import Attempt, Where, Witness
 from tests.battery.pods import Pods
@@ -72,6 +72,8 @@ class Play:
             with captured(addresses.NODE_NETNS, folder / "node"), captured(addresses.WORLD_NETNS, folder / "world"):
                 attempts = self.tried()
                 held = lasting.play(self.pods, self.say, sampled=self.sampled) if 10 in self.groups else []
+                if overran := {11, 13} & set(self.groups):
+                    held += overrun.play(self.pods, self.world, mark, self.say, groups=overran, sampled=self.sampled)
             return self.judged(attempts, folder, mark, held)
         finally:
             self.pods.clear()

@@ -2,21 +2,17 @@
 
 import os
 import re
-import time
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
 import pytest
 
 from tests.cluster import cluster
 from tests.cluster.images import loading
-from tests.support.e2e import admission, install
+from tests.support.e2e import admission, install, seasons
 from tests.support.e2e.agents import RESTRICTED, Agents
 from tests.support.e2e.api import Api
 from tests.support.e2e.world import World
-from zaum_api import contract
-from zaum_ledger.core import accounts, windows
 
 ALONE = "alone: changes, counts or reads what all share, so nothing else may run on the cluster meanwhile"
 NEEDS_WORLD = "needs the namespace that plays the internet, which only the local cluster has"
@@ -68,22 +64,8 @@ def installed(api: Api, images: dict[str, str]) -> None:
 
 @pytest.fixture
 def seasoned(api: Api, installed: None) -> None:
-    """A ledger that has served long enough; see `season`."""
-    season(api)
-
-
-def season(api: Api) -> None:
-    """Wait until the ledger has served for so long that a policy that is made now is surely made after it began.
-
-    Pods of one that may be older begin with a spent minute. Nothing tells the end of that but time.
-    """
-    for pod in api.items("pods", install.NAMESPACE, labels=f"{contract.LABEL_COMPONENT}={contract.COMPONENT_LEDGER}"):
-        (ready,) = [item for item in pod["status"]["conditions"] if item["type"] == "Ready"]
-        assert ready["status"] == "True", f"the ledger {pod['metadata']['name']} serves"
-        began = datetime.fromisoformat(ready["lastTransitionTime"])
-        # Both times are whole seconds.
-        wait = accounts.APART / windows.SECOND + 2
-        time.sleep(max(0.0, wait - (datetime.now(UTC) - began).total_seconds()))
+    """A ledger that has served long enough; see `seasons.wait`."""
+    seasons.wait(api)
 
 
 @pytest.fixture

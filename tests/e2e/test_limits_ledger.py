@@ -172,7 +172,7 @@ def test_a_silent_ledger_is_said_to_be_unknown_and_one_that_is_back_is_heard(age
     agents.api.apply("agentpolicies", agents.policy("idle", command=["true"], agent={"replicas": 0}))
     within(api, agents, "idle", "WithinLimits")
     with absent(api, LEDGER):
-        within(api, agents, "idle", "NoUsage", seconds=UNKNOWN_SECONDS)
+        within(api, agents, "idle", "LedgerMissing", seconds=UNKNOWN_SECONDS)
     within(api, agents, "idle", "WithinLimits")
 
 
