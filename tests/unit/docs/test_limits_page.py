@@ -17,8 +17,8 @@ from zaum_ledger.core import accounts, windows
 from zaum_operator.core import books, budgets, prices
 from zaum_watchdog.core import answers
 from zaum_watchdog.core.limits import reservations
+from zaum_watchdog.core.metering import charging, ratelimit, terms
 from zaum_watchdog.core.metering import prices as priced
-from zaum_watchdog.core.metering import ratelimit, terms
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs/limits.md").read_text()
@@ -31,6 +31,8 @@ COUNTED = re.findall(
     re.MULTILINE,
 )
 ROWS = re.findall(r"^\| ([0-9]{3}) \| (.*?) \|", PAGE, re.MULTILINE)
+MAYBE_DONE = [str(status) for status in range(400, 500) if not charging.undone(status)]
+NOT_BEGUN = [str(status) for status in range(500, 600) if charging.undone(status)]
 DEFAULTS = {
     "`requests.perMinute`, `burst`": f"{defaults.REQUESTS_PER_MINUTE}, {defaults.REQUESTS_BURST}",
     "`connections`": str(defaults.CONNECTIONS),
