@@ -14,6 +14,7 @@ from typing import Any, Final
 import yaml
 
 from tests.cluster import addresses, cluster
+from tests.demo import budget
 from tests.demo.timeline import Timeline
 from tests.support.e2e import install
 from tests.support.e2e.agents import FIRST_PAUSE_SECONDS, RESTRICTED, agent_started, pause_between
@@ -52,6 +53,7 @@ class Story:
         self.watch_limit(lines)
         self.watch_breach(lines, pod)
         self.show_proof(pod)
+        self.watch_budget()
 
     def set_up(self) -> None:
         """Install the chart; make a namespace under Pod Security `restricted`."""
@@ -120,6 +122,14 @@ class Story:
         seen = f"{step['outcome']} {step.get('rule')} Retry-After: {step.get('retryAfter')} s"
         self.line.check("a call over the limit", holds=holds, seen=seen)
         self.show_policy()
+
+    def watch_budget(self) -> None:
+        """Another agent spends its budget; restarts give it nothing back."""
+        if self.world is None:
+            self.line.note("left out: nobody plays the model that costs beside this cluster")
+            return
+        act = budget.Act(self.api, self.world, self.line, lambda pod: self.steps(POLICY, pod), EXAMPLES)
+        act.tell(self.manifest("budget.yaml"))
 
     def watch_breach(self, lines: Iterator[Object], pod: Object) -> None:
         """The agent goes wild and is killed by the kubelet."""

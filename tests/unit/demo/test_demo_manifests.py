@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from tests.demo import budget
 from zaum_api import contract
 from zaum_api.v1alpha1 import policy
 
@@ -32,6 +33,33 @@ def test_the_policy_is_valid() -> None:
 def test_the_policy_gives_the_agent_what_it_reads() -> None:
     given = named(manifest("policy.yaml")["spec"]["agent"]["env"]) | contract.agent_environment().keys()
     assert required_environment("agent.py") <= given
+
+
+def test_the_budgets_policy_is_valid_and_gives_its_agent_what_it_reads() -> None:
+    body = manifest("budget.yaml")
+    policy.AgentPolicy.model_validate(body)
+    (route,) = body["spec"]["egress"]["routes"]
+    given = named(body["spec"]["agent"]["env"]) | {f"{route['name'].upper()}_BASE_URL"}
+    assert required_environment("spender.py") <= given
+
+
+def test_the_budget_and_its_prices_are_those_that_the_story_adds_up_by() -> None:
+    spec = manifest("budget.yaml")["spec"]
+    ((price,),) = (route["prices"] for route in spec["egress"]["routes"])
+    assert float(spec["limits"]["cost"]["perDay"]) * 1_000_000 == budget.BUDGET
+    assert (int(price["input"]), int(price["output"])) == (budget.INPUT, budget.OUTPUT)
+
+
+def test_what_is_spent_is_what_the_providers_books_say_of_this_agent() -> None:
+    def told(call: str, output: int) -> dict[str, Any]:
+        return {"detail": {"call": call, "input": 3, "output": output}}
+
+    assert budget.spent([told(budget.CALL, 10), told("other", 10), {"detail": {}}, told(budget.CALL, 1)]) == 110_006
+
+
+def test_calls_are_counted_up_to_the_one_that_a_limit_refuses() -> None:
+    lines = [{"outcome": word} for word in ("200", "APITimeoutError", "429", "200", "402", "200")]
+    assert budget.until_refused(iter(lines)) == (2, {"outcome": "402"})
 
 
 def test_the_control_pod_gets_what_it_reads() -> None:
