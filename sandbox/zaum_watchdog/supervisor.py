@@ -153,6 +153,7 @@ class Supervisor:
         self.hop.tick()
         changed = await self._config.poll()
         if changed is not None:
+            await self.routes.prepare(changed)
             self.watch.adopt(changed)
             await asyncio.sleep(0)
             self.hop.prepare()

@@ -1,13 +1,15 @@
 """Whom an exchange on a route deals with: the agent's side, and what all exchanges share."""
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from zaum_api import contract
 from zaum_watchdog.core import gateway_answer, refusals, routes
 from zaum_watchdog.core.exchanges import Phase
-from zaum_watchdog.core.metering import terms
 from zaum_watchdog.shell import brake, limits, room, upstream
+
+if TYPE_CHECKING:
+    from zaum_watchdog.core.metering import terms
 
 
 class Agent(Protocol):
@@ -81,7 +83,7 @@ class Shared(Protocol):
     room: room.Room
     """For bodies that are held."""
 
-    def terms(self, route: routes.Route) -> terms.Terms | None:
+    def terms(self, route: routes.Route) -> "terms.Terms | None":
         """Give what is metered on a route by now."""
 
     def lines(self, route: routes.Route) -> Iterable[bytes]:

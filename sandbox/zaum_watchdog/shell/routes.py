@@ -1,11 +1,12 @@
 """All routes of this pod: their listener's connections, the ways to their upstreams, their keys, and the books."""
 
-import dataclasses
+import asyncio
+import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from zaum_api import contract
+from zaum_api import contract, documents
 from zaum_watchdog.core import (
     answers,
     gateway_answer,
@@ -16,14 +17,12 @@ from zaum_watchdog.core import (
 )  # fmt: skip
 from zaum_watchdog.core import routes as decisions
 from zaum_watchdog.core.exchanges import SECOND
-from zaum_watchdog.core.metering import endpoints, ratelimit, terms
+from zaum_watchdog.core.metering import ratelimit
 from zaum_watchdog.shell import (
     clock,
     credentials,
     exchange,
-    held,
     hop,
-    metered,
     parties,
     pool,
     room,
@@ -34,7 +33,24 @@ from zaum_watchdog.shell import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from zaum_watchdog.shell import redacting
+    from zaum_watchdog.core.metering import terms
+    from zaum_watchdog.shell import calls, redacting
+
+PARTS: Final = (
+    "core.metering.walking",
+    "core.metering.judging",
+    "core.metering.openai_shapes",
+    "core.metering.anthropic_shapes",
+    "core.metering.plain",
+    "core.metering.asked",
+    "core.metering.usage",
+    "core.metering.answered",
+    "core.metering.terms",
+    "shell.metered",
+    "shell.held",
+    "shell.calls",
+)
+"""What `calls` is made of, each after what it needs: none of it takes longer to load than others may wait."""
 
 
 class Routes:
@@ -48,7 +64,7 @@ class Routes:
         self._credentials = credentials.Credentials(directory)
         self._sides: set[route_side.RouteSide] = set()
         self._redaction: redacting.Redaction | None = None
-        self._terms: dict[str, terms.Terms] = {}
+        self._calls: calls.Calls | None = None
         self._untrusted = ""
         self.limits = shared.limits
         self.room = room.Room()
@@ -71,11 +87,22 @@ class Routes:
 
     # What the supervisor and the watch call.
 
+    async def prepare(self, coming: policy.Policy) -> None:
+        """Load what a document needs before it is adopted, a part at a time."""
+        for part in PARTS if self._calls is None and _reads(coming) else ():
+            importlib.import_module(f"zaum_watchdog.{part}")
+            await asyncio.sleep(0)
+
     def adopt(self, changed: policy.Policy) -> None:
         """Follow a document: what it forbids is cut, what it changes is dialled anew."""
         known = changed.routed
-        self._terms = terms.table(changed.config)
-        if any(route.config.redact is not None and route.config.redact.active for route in known.values()):
+        if self._calls is None and _reads(changed):
+            from zaum_watchdog.shell import calls  # noqa: PLC0415
+
+            self._calls = calls.Calls()
+        if self._calls is not None:
+            self._calls.adopt(changed.config)
+        if any(_redacts(route) for route in known.values()):
             self._redact()
         for side in [*self._sides]:
             if side.asked is not None and not decisions.stands(known, side.asked):
@@ -154,30 +181,21 @@ class Routes:
         return self._made(side, asked)
 
     def _made(self, side: route_side.RouteSide, asked: decisions.Asked) -> exchange.Exchange | refusals.Refusal:
-        """Decide whether the request has to be read before it leaves."""
-        credential, redacted = self._credentials.of(asked.route), self._redacted(asked.route)
-        at = self._terms.get(asked.route.name)
-        endpoint = terms.begin(at, asked) if at is not None else endpoints.Other.FREE
-        if isinstance(endpoint, refusals.Refusal):
-            return endpoint
-        if endpoint is endpoints.Other.UNPRICED and asked.would_deny is None:
-            asked = dataclasses.replace(asked, would_deny=contract.Rule.UNPRICED)
-        if isinstance(endpoint, endpoints.Endpoint) and at is not None:
-            return held.Held(side, self, asked, credential, redacted, call=metered.Call(endpoint, at))
-        if redacted is None or not asked.request.length or not redacted.reads_requests:
-            return exchange.Exchange(side, self, asked, credential, redacted)
-        return held.coded(asked) or held.Held(side, self, asked, credential, redacted, call=None)
+        credential = self._credentials.of(asked.route)
+        if self._calls is None:
+            return exchange.Exchange(side, self, asked, credential)
+        return self._calls.made(side, self, asked, credential, self._redacted(asked.route))
 
     def _redacted(self, route: decisions.Route) -> "redacting.Redacted | None":
         return self._redaction.of(route) if self._redaction is not None else None
 
-    def terms(self, route: decisions.Route) -> terms.Terms | None:
+    def terms(self, route: decisions.Route) -> "terms.Terms | None":
         """Give what is metered on a route by now."""
-        return self._terms.get(route.name)
+        return self._calls.terms(route.name) if self._calls is not None else None
 
     def lines(self, route: decisions.Route) -> list[bytes]:
         """Write the headers that tell how the limits of a route stand; none where it has no terms."""
-        if route.name not in self._terms:
+        if self._calls is None or self._calls.terms(route.name) is None:
             return []
         return ratelimit.lines(self.limits.states(route.authority.host.name, route=route.name))
 
@@ -311,3 +329,16 @@ class Routes:
             method=asked.request.method, path=asked.path, would_deny=would_deny,
         )  # fmt: skip
         shared.out.write(line)
+
+
+def _redacts(route: decisions.Route) -> bool:
+    return route.config.redact is not None and route.config.redact.active
+
+
+def _reads(wanted: policy.Policy) -> bool:
+    """Say whether a policy has routes whose requests may have to be read before they leave."""
+    limited = bool(wanted.config.limits.meters)
+    return any(
+        _redacts(route) or (route.config.api in documents.PRICED_APIS and (limited or route.config.models))
+        for route in wanted.routed.values()
+    )
