@@ -73,8 +73,8 @@ class Books:
     """All meters of this pod. Amounts of meters that it does not have are not limited."""
 
     __slots__ = (
-        "_live", "_meters", "_minutes", "_none_left", "_replicas", "_requests", "_retired", "_said", "_slices",
-        "_told", "_tuned", "_used", "_waiting", "places",
+        "_live", "_meters", "_minutes", "_none_left", "_parts", "_replicas", "_requests", "_retired", "_said",
+        "_slices", "_told", "_tuned", "_used", "_waiting", "places",
     )  # fmt: skip
 
     def __init__(self, meters: Iterable[documents.Meter], place: Place, now: int) -> None:
@@ -83,6 +83,8 @@ class Books:
         self._requests: dict[str, shares.Requests] = {}
         self._minutes: dict[str, shares.Minute] = {}
         self._slices: dict[str, slices.Slices] = {}
+        self._parts: dict[str, slices.Slices | shares.Requests | shares.Minute | shares.Places] = {}
+        """All of them."""
         self._retired: dict[str, slices.Slices] = {}
         """Of meters that the document names no more: their leases are the ledger's to have back."""
         self._tuned = 0
@@ -110,6 +112,7 @@ class Books:
             self._retired[name] = self._slices.pop(name)
         for name, meter in self._meters.items():
             self._tune(name, meter, place, now)
+        self._parts = {**self._slices, **self._shared()}
 
     def _tune(self, name: str, meter: documents.Meter, place: Place, now: int) -> None:
         if not meter.shared_by_shares:
@@ -134,25 +137,39 @@ class Books:
     def reserve(self, call: int, amounts: Mapping[str, int], *, now: int, until: int) -> Reservation | Refused:
         """Reserve for a call, which has a number of its own; take it out of the line where it waits in it."""
         assert call not in self._live, "a call reserves once, or what it holds would be lost"
-        if call not in self._waiting:
-            self._ask(amounts, now)
-        refused = self._refused_by(call, amounts, now)
-        if refused is not None:
-            return refused
-        if self._waiting:
+        plenty = not self._waiting and self._plenty(amounts, now)
+        if not plenty:
+            if call not in self._waiting:
+                self._ask(amounts, now)
+            refused = self._refused_by(call, amounts, now)
+            if refused is not None:
+                return refused
             self._waiting.pop(call, None)
         minutes: dict[str, int] = {}
         parts: dict[str, tuple[slices.Part, ...]] = {}
         for name, amount in amounts.items():
-            if name in self._slices:
-                parts[name] = self._slices[name].reserve(amount, now) or ()
-            elif name in self._minutes:
-                self._minutes[name].reserve(amount)
+            part = self._parts.get(name)
+            if isinstance(part, slices.Slices):
+                parts[name] = part.reserve(amount, now) or ()
+            elif isinstance(part, shares.Minute):
+                if plenty:
+                    part.ask(amount, now)
+                part.reserve(amount)
                 minutes[name] = amount
-            elif name in self._requests:
-                self._requests[name].take(now)
+            elif isinstance(part, shares.Requests):
+                if plenty:
+                    part.ask(now)
+                part.take(now)
         reservation = self._live[call] = Reservation(call, until, minutes, parts)
         return reservation
+
+    def _plenty(self, amounts: Mapping[str, int], now: int) -> bool:
+        """Say whether there is enough of everything, as nearly always: then nobody is to be told why not."""
+        for name, amount in amounts.items():
+            part = self._parts.get(name)
+            if part is not None and not part.fit(amount, now):
+                return False
+        return True
 
     def _ask(self, amounts: Mapping[str, int], now: int) -> None:
         for name, amount in amounts.items():

@@ -143,6 +143,11 @@ class Requests:
             return MINUTE
         return -(-wanting // amount)
 
+    def fit(self, _more: int, now: int) -> bool:
+        """Say whether a request could be had at once."""
+        self._advance(now)
+        return self._credits >= MINUTE
+
     def left(self, now: int) -> int:
         """Give how many could be had at once."""
         self._advance(now)
@@ -207,6 +212,10 @@ class Minute:
         if now < self._spent_until:
             return 0
         return self.bounds.amount.at(now) - self._reserved - self._settled.total(now)
+
+    def fit(self, amount: int, now: int) -> bool:
+        """Say whether so many could be reserved."""
+        return amount <= self.room(now)
 
     def wait(self, amount: int, now: int) -> int:
         """Give the nanoseconds until `amount` may be had: 0 for at once, a minute where it cannot.

@@ -99,6 +99,10 @@ class Slices:
             wanted = max(limit // (STOCK * replicas), self._minute.total(now))
             self._stock = min(wanted, left // (_OF_LEFT * replicas))
 
+    def fit(self, amount: int, now: int) -> bool:
+        """Say whether so much could be reserved."""
+        return amount <= self.free(now)
+
     def reserve(self, amount: int, now: int) -> tuple[Part, ...] | None:
         """Set an amount aside, of as many leases as it takes; None where it is not there."""
         if amount > self.free(now):
