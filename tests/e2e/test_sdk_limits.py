@@ -19,7 +19,7 @@ from zaum_api import contract
 
 PATHS: Final = ("/chat/completions", "/responses", "/embeddings")
 GENEROUS: Final[Object] = {"requests": {"perMinute": 6000, "burst": 1000}, "cost": {"perDay": "1000.00"}}
-SPENT: Final[Object] = GENEROUS | {"cost": {"perDay": "0.12"}}
+SPENT: Final[Object] = GENEROUS | {"cost": {"perDay": "0.10"}}
 """Enough for a few calls."""
 PACED: Final[Object] = {"requests": {"perMinute": 60, "burst": 1}, "cost": {"perDay": "1000.00"}}
 """One every second."""
@@ -94,13 +94,15 @@ ONCE: Final = OPEN + "exec({call!r})\nsay(json.dumps([text, seen, used]))\n"
 UNTIL_REFUSED: Final = (
     OPEN
     + """
-for _ in range(20):
+for _ in range(60):
     del seen[:]
     try:
         exec({call!r})
     except (openai.APIStatusError, anthropic.APIStatusError) as error:
         say(json.dumps([error.status_code, seen, error.body, error.response.headers["x-zaum-rule"]]))
         break
+    except openai.LengthFinishReasonError:
+        pass  # What is left was enough for a shorter answer only.
 """
 )
 
