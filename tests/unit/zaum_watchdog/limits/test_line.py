@@ -46,6 +46,16 @@ def test_the_first_in_the_line_is_served_and_when_he_is_done_the_next_one() -> N
     assert isinstance(ask(made, 2), reservations.Reservation)
 
 
+def test_i07_nobody_overtakes_who_waits_though_there_is_enough_for_him() -> None:
+    made = books()
+    assert isinstance(made.reserve(1, {DAY.id: 100}, now=NOW, until=NOW + SECOND), reservations.Refused)
+    made.wait(1, {DAY.id: 100})
+    made.hear(documents.Synced("s", 2, (documents.Lease("l", DAY.id, 80, 120),)), returned=(), sent=NOW, now=NOW)
+    assert isinstance(made.reserve(2, {DAY.id: 50}, now=NOW, until=NOW + SECOND), reservations.Refused)
+    made.give_up(1)
+    assert isinstance(made.reserve(3, {DAY.id: 50}, now=NOW, until=NOW + SECOND), reservations.Reservation)
+
+
 def test_while_calls_under_way_hold_the_minute_it_is_worth_asking_soon() -> None:
     minute = shares.Minute(MINUTE, shares.Place(1, 0), NOW)
     minute.hear(None, sent=NOW, heard=NOW)
