@@ -78,6 +78,8 @@ class _Permit:
     """The fewest outdated pods that were seen."""
     since: datetime
     """When there was one outdated pod less than before."""
+    met: bool = True
+    """Somebody has looked at the policy since the permit was taken over; what nobody looked at had no chance yet."""
 
 
 class Pacer:
@@ -93,7 +95,7 @@ class Pacer:
         """Take over what an operator before left in the middle. Until then no permit is given."""
         for key, standing in standings.items():
             if standing.rolling and key not in self._held:
-                self._held[key] = _Permit(was_ready=None, outdated=standing.outdated, since=now)
+                self._held[key] = _Permit(was_ready=None, outdated=standing.outdated, since=now, met=False)
         self._primed = True
 
     def may_roll(self, key: Key, standing: Standing, *, now: datetime) -> bool:
@@ -118,6 +120,8 @@ class Pacer:
         permit = self._held.get(key)
         if permit is None:
             return False
+        if not permit.met:
+            permit.met, permit.since = True, now
         if over := _is_over(permit, standing, now=now):
             self.forget(key)
         else:
