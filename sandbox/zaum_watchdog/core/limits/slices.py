@@ -26,6 +26,7 @@ AHEAD: Final = 2
 """Seconds of recent use that are asked for ahead of need."""
 STOCK: Final = 16
 """Which part of a limit all pods together keep in stock at least."""
+_NEVER: Final = 2**63
 _OF_LEFT: Final = 4
 """Which part of what is left they keep at most."""
 
@@ -69,11 +70,15 @@ class Slices:
     """All of one meter."""
 
     __slots__ = (
-        "_asked", "_held", "_largest", "_minute", "_peak", "_recent", "_reported", "_since", "_stock", "owed",
+        "_asked", "_free", "_held", "_largest", "_minute", "_peak", "_recent", "_reported", "_since", "_stock", "_sure",
+        "owed",
     )  # fmt: skip
 
     def __init__(self, now: int, *, stocked: bool = False) -> None:
         self._held: dict[str, Held] = {}
+        self._free = 0
+        self._sure = 0
+        """Until when `_free` is what could be reserved, if nothing changes."""
         self._minute = Recent() if stocked else None
         self._stock = 0
         self._recent = 0
@@ -86,10 +91,15 @@ class Slices:
         """Charged beyond what was held."""
 
     def free(self, now: int) -> int:
-        """Give what could be reserved."""
-        free = 0
+        """Give what could be reserved: added up anew after a change, and when a lease has run out."""
+        if now < self._sure:
+            return self._free
+        free, sure = 0, _NEVER
         for held in self._held.values():
             free += held.usable(now)
+            if now < held.until < sure:
+                sure = held.until
+        self._free, self._sure = free, sure
         return free
 
     def provide(self, limit: int, used: int, *, replicas: int, now: int) -> None:
@@ -111,12 +121,16 @@ class Slices:
         parts: list[Part] = []
         leases = self._held.values()
         for held in sorted(leases, key=_by_end) if len(leases) > 1 else leases:
-            if amount and (usable := held.usable(now)):
+            if not amount:
+                break
+            usable = held.usable(now)
+            if usable:
                 part = min(amount, usable)
                 held.reserved += part
                 held.touched = now
                 parts.append(Part(held, part))
                 amount -= part
+        self._free -= whole
         if now - self._since >= IDLE:
             self._largest = self._peak = 0
             self._since = now
@@ -140,6 +154,7 @@ class Slices:
 
     def charge(self, parts: Iterable[Part], amount: int, now: int) -> None:
         """End a reservation, and charge what was used: less than it, or more."""
+        self._sure = 0
         for part in parts:
             used = min(part.amount, amount)
             part.held.reserved -= part.amount
@@ -157,6 +172,7 @@ class Slices:
         """Take a lease, which runs from when it was asked for. The same one twice is one."""
         if lease.id not in self._held:
             until = sent + lease.seconds * SECOND
+            self._sure = 0
             self._held[lease.id] = Held(lease.id, lease.amount, lease.seconds, until, now)
             self._pay(now)
 
@@ -168,6 +184,7 @@ class Slices:
 
     def _pay(self, now: int) -> None:
         """Pay what is owed from what is free."""
+        self._sure = 0
         for held in self._held.values():
             if self.owed:
                 paid = min(self.owed, held.usable(now))
@@ -197,11 +214,13 @@ class Slices:
             rests = idle and now - held.touched >= after and (usable <= spare or spare > stock // 2)
             if not held.free or now >= held.until or rests:
                 held.leaving = True
+                self._sure = 0
                 spare -= usable
         return [held.id for held in self._held.values() if held.leaving]
 
     def close(self) -> list[str]:
         """Give everything back, whatever is reserved of it."""
+        self._sure = 0
         for held in self._held.values():
             held.leaving = True
         return [*self._held]
@@ -215,6 +234,7 @@ class Slices:
 
     def left(self, leases: Iterable[str]) -> None:
         """Forget leases: the ledger has heard that they are given back."""
+        self._sure = 0
         for lease in leases:
             self._held.pop(lease, None)
 
@@ -236,4 +256,5 @@ class Slices:
 
     def lost(self) -> None:
         """Take word that the session ended: its leases are charged whole, and nothing is to be said of them."""
+        self._sure = 0
         self._held.clear()
