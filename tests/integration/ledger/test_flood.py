@@ -101,7 +101,10 @@ def ended(connection: socket.socket) -> bool:
 
 
 def undisturbed(took: list[float], least: int) -> None:
-    assert len(took) >= least
+    until = time.monotonic() + 20
+    while len(took) < least:
+        assert time.monotonic() < until, f"{len(took)} syncs"
+        time.sleep(0.05)
     assert sorted(took)[len(took) * 9 // 10] < SLOW_SECONDS, sorted(took)[-5:]
 
 
@@ -161,7 +164,7 @@ def test_one_pods_many_connections_are_taken_from_itself(service: ledger.Process
         for one in greedy:
             one.ask("GET", contract.PATH_LEDGER_ORDERS)  # refused for its words, by a token that is good
         assert metric(service, "zaum_ledger_connections") == EACH + 1
-        undisturbed(took, 0 if not took else 1)
+        undisturbed(took, 3)
     for one in greedy:
         one.close()
 
