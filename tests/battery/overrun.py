@@ -5,6 +5,7 @@ is restarted has an agent of its own. Steps of the clock are no matter of a pod:
 """
 
 import json
+import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -162,7 +163,7 @@ def play(
 ) -> list[Outcome]:
     """Try all lines of these groups."""
     seasons.wait(pods.api)
-    body = {"apiVersion": "v1", "kind": "Secret", "stringData": {"key": "spender"}}
+    body = {"apiVersion": "v1", "kind": "Secret", "stringData": {"key": secrets.token_urlsafe(32)}}
     pods.api.apply("secrets", body | {"metadata": {"name": SECRET, "namespace": pods.agents.namespace}})
     chosen = [line for line in LINES if line.group in groups and (line.sampled or not sampled)]
     scenes: list[Callable[[], list[Outcome]]] = [lambda: _together(pods, world, mark, chosen)]
