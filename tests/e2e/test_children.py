@@ -9,7 +9,7 @@ import pytest
 from tests.cluster import addresses
 from tests.support.e2e import attempts
 from tests.support.e2e.agents import Agents
-from tests.support.e2e.api import Api, Object, service_account
+from tests.support.e2e.api import Api, Object, condition, service_account
 from tests.support.e2e.world import World, pod_addresses
 from zaum_api import contract
 
@@ -88,12 +88,19 @@ def test_i11_a_pod_that_is_deleted_is_replaced(agents: Agents, api: Api) -> None
 
 def test_a_steady_policy_causes_no_writes(agents: Agents, api: Api) -> None:
     agents.api.apply("agentpolicies", agents.policy("steady", command=IDLE))
-    agents.ready("steady")
+    what = "everything about the policy has been said"
+    api.until("agentpolicies", agents.namespace, "steady", all_said, seconds=60, what=what)
     places = [(resource, *place(agents.namespace, "steady")) for resource, place in CHILDREN]
     settled = [api.get(*place)["metadata"]["resourceVersion"] for place in places]
     seen = [kind for kind, _ in api.changes("agentpolicies", agents.namespace, seconds=8)]
     assert [api.get(*place)["metadata"]["resourceVersion"] for place in places] == settled
-    assert seen.count("MODIFIED") <= 1, seen
+    assert seen == ["LISTED"]
+
+
+def all_said(policy: Object) -> bool:
+    """Tell whether nothing about the policy waits for a first report, neither its cage nor its limits."""
+    said = {each: condition(policy, each).get("status") for each in ("Ready", "EnforcementProven", "WithinLimits")}
+    return set(said.values()) == {"True"} and "usage" in policy["status"]
 
 
 def uses(quota: Object, *, count: str) -> bool:
