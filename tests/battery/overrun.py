@@ -16,7 +16,7 @@ from typing import Any, Final
 from tests.battery import lasting, sums
 from tests.battery.judge import Outcome, Verdict
 from tests.battery.lines import Attempt, Control, Where, Witness
-from tests.battery.pods import SPEC, Pods
+from tests.battery.pods import SPEC, Pods, agent_runs
 from tests.battery.sums import Bound, Unit
 from tests.cluster import addresses
 from tests.cluster.world import llm
@@ -30,8 +30,8 @@ from zaum_api.contract import Rule
 HERE: Final = Path(__file__).parent
 SECONDS: Final = 30.0
 """How long a line goes on at most."""
-RESTART_SECONDS: Final = 100.0
-"""The same, where what spends is started anew after a pause."""
+RESTART_SECONDS: Final = 150.0
+"""The same, where what spends is started anew after a pause, and with a spent minute."""
 SECRET: Final = "spender-credential"
 DOLLAR: Final = 1_000_000
 REFUSALS: Final = (402, 429)
@@ -226,25 +226,38 @@ def _answers(pods: Pods, pod: Object, seconds: float) -> list[Object]:
 
 def _struck(pods: Pods, world: World, mark: int, strike: Strike) -> Outcome:
     """Let calls that take two seconds be cut short, again and again, until the money is spent."""
-    order = {"threads": 4, "headers": {"x-wait": "2"}, "stop": 4}
+    order = {"threads": 4, "headers": {"x-wait": "2"}, "stop": 4, "refusals": [402]}
     line = Line(11, RESTARTS, strike.name, _COST, {"cost": {"perDay": "1.00"}}, order)
     name = strike.name.replace(" ", "-")
     pod = _agent(pods, name, [line], RESTART_SECONDS)
     answers: list[Object] = []
-    until, struck = time.monotonic() + RESTART_SECONDS, False
-    while time.monotonic() < until:
+    until, struck, met = time.monotonic() + RESTART_SECONDS, False, False
+    while not met:
         for answer in pods.said(pods.agents, pod, seconds=until - time.monotonic()):
             answers.append(answer)
+            met = answer.get("rule") in line.bound.rules
+            if met:
+                break
             if answer.get("status") == 200 and not struck:
                 struck = True
                 time.sleep(1.0)  # the next ones are reserved, and with the provider
                 strike.end(pods, pod)
-        if any(answer.get("rule") in line.bound.rules for answer in answers):
+        left = until - time.monotonic()
+        if met or left <= 0:
             break
-        pod = pods.agents.running(name)
+        pod = _next(pods, name, pod, left)
     if not struck:
         return Outcome(line.attempt, Verdict.BROKEN, "no call passed before")
     return sums.judge(line.attempt, line.id, line.bound, answers, world.since(mark))
+
+
+def _next(pods: Pods, name: str, before: Object, seconds: float) -> Object:
+    """Wait for the pod that comes after one that ended."""
+    return pods.api.until_any(
+        "pods", pods.agents.namespace, f"{contract.LABEL_POLICY}={name}",
+        lambda seen: seen["metadata"]["uid"] != before["metadata"]["uid"] and agent_runs(seen),
+        seconds=seconds, what=f"another pod of {name}",
+    )  # fmt: skip
 
 
 def _end_ledger(pods: Pods, pod: Object) -> float:
@@ -284,6 +297,6 @@ def _denied(pods: Pods) -> Outcome:
         return Outcome(line.attempt, Verdict.ESCAPED, f"it was let through: {statuses}")
     if statuses.count(403) < 10:
         return Outcome(line.attempt, Verdict.BROKEN, f"it asked too seldom: {statuses}")
-    if seen is not None and seen["status"].get("phase") == "Running":
+    if agent_runs(seen):
         return Outcome(line.attempt, Verdict.ESCAPED, f"it asks on after {len(statuses)} refusals")
     return Outcome(line.attempt, Verdict.HELD, f"ended after {len(statuses)} refusals")
