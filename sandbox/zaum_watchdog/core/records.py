@@ -6,6 +6,7 @@ text goes through `json`, which escapes it.
 """
 
 import datetime
+import functools
 import json
 from collections.abc import Mapping
 from typing import Final
@@ -124,9 +125,13 @@ def called(
 ) -> str:
     """Write what a record says of a call of a model: cost in micro-dollars, `doubt` why it is charged the worst."""
     return (
-        f',"model":{json.dumps(model)},"maxOutput":{output},"reservedTokens":{reserved_tokens},"tokens":{tokens},'
+        f',"model":{_quoted(model)},"maxOutput":{output},"reservedTokens":{reserved_tokens},"tokens":{tokens},'
         f'"reservedCost":{reserved_cost},"cost":{cost},"doubt":{json.dumps(doubt) if doubt else _NO_TEXT}'
     )
+
+
+_quoted: Final = functools.lru_cache(maxsize=64)(json.dumps)
+"""For names of models, of which there are few; no name is longer than 256 characters."""
 
 
 def redacted(request: Mapping[str, int], response: Mapping[str, int]) -> str:

@@ -15,7 +15,6 @@ from zaum_api import contract, documents
 from zaum_egress import hosts
 from zaum_watchdog.core import policy, refusals
 from zaum_watchdog.core.limits import recent, reservations, shares
-from zaum_watchdog.core.metering import ratelimit
 from zaum_watchdog.shell import clock
 
 SECOND: Final = recent.SECOND
@@ -68,6 +67,8 @@ class Limits:
         self._ids: dict[str, documents.Meter] = {}
         self._routed: dict[tuple[str, str], Uses] = {}
         """What `_named` gave by host and route, of the document in force."""
+        self._told: dict[tuple[str, str], tuple[str, ...]] = {}
+        """Their names alone."""
         self._place: shares.Place | None = None
         self._connections = connections
         self.flows: set[Flow] = set()
@@ -209,11 +210,14 @@ class Limits:
         """Say whether this refusal is only counted, because the mode is Report."""
         return self._policy.reports and refused.rule in policy.WOULD_DENY
 
-    def states(self, host: str, *, route: str = "") -> list[ratelimit.State]:
-        """Say how all meters stand that a request to a host by a route counts for, for the RateLimit headers."""
+    def lines(self, host: str, *, route: str) -> list[bytes]:
+        """Write the RateLimit headers: how all meters stand that a request to a host by a route counts for."""
         if self.books is None:
             return []
-        return self.books.states([name for name, _ in self._named(host, route)], clock.monotonic())
+        names = self._told.get((host, route))
+        if names is None:
+            names = self._told[host, route] = tuple(name for name, _ in self._named(host, route))
+        return self.books.lines(names, clock.monotonic())
 
     # What the ledger's client and the watch do.
 
@@ -221,7 +225,7 @@ class Limits:
         """Follow a document."""
         config, now = changed.config, clock.monotonic()
         self._policy = changed
-        self._routed = {}
+        self._routed, self._told = {}, {}
         place = shares.Place(config.limits.replicas, self.ordinal)
         if config.limits == documents.Limits() and config.ledger is None:
             self.books, self._ids, self._place = None, {}, None

@@ -4,7 +4,7 @@ from collections import deque
 from typing import Final
 
 from zaum_api import contract
-from zaum_watchdog.core import headers, records, refusals, responses
+from zaum_watchdog.core import records, refusals, responses
 from zaum_watchdog.core.metering import answered, asked, charging, endpoints, prices, splicing, terms, usage
 from zaum_watchdog.shell import clock
 
@@ -17,7 +17,6 @@ TRIES: Final = 4
 _SHORTENED: Final = frozenset({contract.Rule.TOKENS_PER_DAY, contract.Rule.COST_PER_DAY})
 """Where waiting does not help: then the answer may get as long as what is left allows."""
 _TOLERATED: Final = frozenset({contract.Rule.UNPRICED, contract.Rule.PRICE_MISSING})
-_READ: Final = frozenset({b"content-type"})
 
 
 class Call:
@@ -99,7 +98,7 @@ class Call:
 
     def begun(self, answer: responses.Answer) -> None:
         """Take the answer's head."""
-        kinds = headers.gathered(answer.headers, _READ).get(b"content-type", [])
+        kinds = [value for name, value in answer.headers if name == b"content-type"]
         kind = kinds[0].decode("latin-1") if len(kinds) == 1 else ""
         self._reader = answered.reader(self._endpoint, answered.form(kind, coded=answer.coded))
 

@@ -17,7 +17,6 @@ from zaum_watchdog.core import (
 )  # fmt: skip
 from zaum_watchdog.core import routes as decisions
 from zaum_watchdog.core.exchanges import SECOND
-from zaum_watchdog.core.metering import ratelimit
 from zaum_watchdog.shell import (
     clock,
     credentials,
@@ -197,7 +196,7 @@ class Routes:
         """Write the headers that tell how the limits of a route stand; none where it has no terms."""
         if self._calls is None or self._calls.terms(route.name) is None:
             return []
-        return ratelimit.lines(self.limits.states(route.authority.host.name, route=route.name))
+        return self.limits.lines(route.authority.host.name, route=route.name)
 
     # Connections to upstreams.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from zaum_api import contract, documents
-from zaum_watchdog.core.limits import shares, slices
+from zaum_watchdog.core.limits import shares, slices, standing
 from zaum_watchdog.core.limits.recent import SECOND
 from zaum_watchdog.core.limits.shares import Place
 from zaum_watchdog.core.metering import ratelimit
@@ -74,16 +74,15 @@ class Books:
 
     __slots__ = (
         "_live", "_meters", "_minutes", "_none_left", "_parts", "_replicas", "_requests", "_retired", "_said",
-        "_slices", "_told", "_tuned", "_used", "_waiting", "places",
+        "_slices", "_standing", "_tuned", "_used", "_waiting", "places",
     )  # fmt: skip
 
     def __init__(self, meters: Iterable[documents.Meter], place: Place, now: int) -> None:
         self._meters: dict[str, documents.Meter] = {}
-        self._told: dict[str, ratelimit.Told] = {}
         self._requests: dict[str, shares.Requests] = {}
         self._minutes: dict[str, shares.Minute] = {}
         self._slices: dict[str, slices.Slices] = {}
-        self._parts: dict[str, slices.Slices | shares.Requests | shares.Minute | shares.Places] = {}
+        self._parts: dict[str, standing.Part] = {}
         """All of them."""
         self._retired: dict[str, slices.Slices] = {}
         """Of meters that the document names no more: their leases are the ledger's to have back."""
@@ -104,7 +103,6 @@ class Books:
         self._tuned += 1
         self._replicas = place.replicas
         self._meters = {meter.id: meter for meter in meters}
-        self._told = {name: ratelimit.told(meter) for name, meter in self._meters.items()}
         for kept in (self._requests, self._minutes, self.places):
             for name in [name for name in kept if name not in self._meters]:
                 del kept[name]
@@ -113,6 +111,7 @@ class Books:
         for name, meter in self._meters.items():
             self._tune(name, meter, place, now)
         self._parts = {**self._slices, **self._shared()}
+        self._standing = standing.Standing(self._meters, self._parts)
 
     def _tune(self, name: str, meter: documents.Meter, place: Place, now: int) -> None:
         if not meter.shared_by_shares:
@@ -356,28 +355,11 @@ class Books:
 
         A budget of which no answer has told yet is left out: what this pod holds of it says nothing of what is left.
         """
-        return [found for name in names if (found := self._state(name, now)) is not None]
+        return self._standing.states(names, self._used, now)
 
-    def _state(self, name: str, now: int) -> ratelimit.State | None:
-        told = self._told.get(name)
-        if told is None:
-            return None
-        held = self._slices.get(name)
-        if held is not None:
-            used, until = self._used.get(name, (-1, 0))
-            if used < 0:
-                return None
-            limit = self._meters[name].limit
-            left = min(limit, max(0, limit - used) + held.free(now))
-            return ratelimit.State(told, left, limit, -(-max(0, until - now) // SECOND))
-        minute = self._minutes.get(name)
-        if minute is not None:
-            return ratelimit.State(told, max(0, minute.room(now)), minute.bounds.amount.at(now), 60)
-        requests = self._requests.get(name)
-        if requests is not None:
-            return ratelimit.State(told, requests.left(now), requests.bounds.burst.at(now), 60)
-        places = self.places[name]
-        return ratelimit.State(told, places.left(now), places.bounds.amount.at(now))
+    def lines(self, names: tuple[str, ...], now: int) -> list[bytes]:
+        """Write the headers that say so."""
+        return self._standing.lines(names, self._used, now)
 
     def lost(self) -> None:
         """Take word that the ledger does not know the session: what it held is charged whole, and begins anew."""

@@ -169,9 +169,15 @@ class Requests:
         return documents.Demand(name, used, max(used, self._asked.total(now)))
 
     def _advance(self, now: int) -> None:
-        if now <= self._last:
+        last = self._last
+        if now <= last:
             return  # Whoever changes the bounds makes them hold at once.
         bounds = self.bounds
+        amount, burst = bounds.amount, bounds.burst
+        if amount.until <= last and burst.until <= last:  # The floor held all the time, as nearly always.
+            self._credits = min(self._credits + amount.floor * (now - last), burst.floor * MINUTE)
+            self._last = now
+            return
         while self._last < now:
             until = bounds.change_before(now, after=self._last)
             most = bounds.burst.at(self._last) * MINUTE

@@ -111,33 +111,40 @@ class Slices:
 
     def fit(self, amount: int, now: int) -> bool:
         """Say whether so much could be reserved."""
-        return amount <= self.free(now)
+        return amount <= (self._free if now < self._sure else self.free(now))
 
     def reserve(self, amount: int, now: int) -> tuple[Part, ...] | None:
         """Set an amount aside, of as many leases as it takes; None where it is not there."""
         if amount > self.free(now):
             return None
-        whole = amount
-        parts: list[Part] = []
+        parts = self._parts(amount, now) if amount else ()
+        self._free -= amount
+        if now - self._since >= IDLE:
+            self._largest = self._peak = 0
+            self._since = now
+        self._asked = now
+        self._largest = max(self._largest, amount)
+        reserved = self._reserved if len(self._held) > 1 or not parts else parts[0].held.reserved
+        self._peak = max(self._peak, reserved)
+        return parts
+
+    def _parts(self, amount: int, now: int) -> tuple[Part, ...]:
+        """Take an amount that is there, of the leases that end first."""
         leases = self._held.values()
-        for held in sorted(leases, key=_by_end) if len(leases) > 1 else leases:
-            if not amount:
-                break
+        if len(leases) == 1:
+            (held,) = leases
+            held.reserved += amount
+            held.touched = now
+            return (Part(held, amount),)
+        parts: list[Part] = []
+        for held in sorted(leases, key=_by_end):
             usable = held.usable(now)
-            if usable:
+            if usable and amount:
                 part = min(amount, usable)
                 held.reserved += part
                 held.touched = now
                 parts.append(Part(held, part))
                 amount -= part
-        self._free -= whole
-        if now - self._since >= IDLE:
-            self._largest = self._peak = 0
-            self._since = now
-        self._asked = now
-        self._largest = max(self._largest, whole)
-        reserved = self._reserved
-        self._peak = max(self._peak, reserved)
         return tuple(parts)
 
     @property
@@ -154,12 +161,14 @@ class Slices:
 
     def charge(self, parts: Iterable[Part], amount: int, now: int) -> None:
         """End a reservation, and charge what was used: less than it, or more."""
-        self._sure = 0
         for part in parts:
-            used = min(part.amount, amount)
-            part.held.reserved -= part.amount
-            part.held.spent += used
-            part.held.touched = now
+            held, reserved = part.held, part.amount
+            used = reserved if reserved < amount else amount
+            held.reserved -= reserved
+            held.spent += used
+            held.touched = now
+            if now < held.until and not held.leaving and self._held.get(held.id) is held:
+                self._free += reserved - used
             amount -= used
             self._recent += used
             if self._minute is not None and used:

@@ -62,9 +62,12 @@ _FORMS: Final = {"application/json": Form.JSON, "text/event-stream": Form.EVENTS
 
 def form(content_type: str, *, coded: bool) -> Form:
     """Tell it by the answer's head; `coded`: it has a content coding."""
-    kind = content_type.partition(";")[0].strip().lower()
     if coded:
         return Form.UNREADABLE
+    known = _FORMS.get(content_type)
+    if known is not None:
+        return known
+    kind = content_type.partition(";")[0].strip().lower()
     return _FORMS.get(kind, Form.UNREADABLE)
 
 

@@ -40,6 +40,9 @@ _OUTPUT: Final[Mapping[Endpoint, tuple[str, ...]]] = {
     Endpoint.MESSAGES: ("max_tokens",),
 }
 """What says how long one answer may get; the first one goes in where none is there."""
+_FIRST: Final[Mapping[Endpoint, bytes]] = {
+    endpoint: b'"%b":' % names[0].encode("ascii") for endpoint, names in _OUTPUT.items() if names
+}
 _MODEL_ALONE: Final = Place(members={b"model": KEPT, b"stream": KEPT})
 _USAGE: Final = b'"include_usage":true'
 _BUDGET: Final = "thinking.budget_tokens"
@@ -99,10 +102,13 @@ class Asked:
 
         None: however long it gets.
         """
-        return [*(self._lengths(output) if output is not None else ()), *self._options()]
+        lengths = self._lengths(output) if output is not None else []
+        return lengths + self._options() if self.stream else lengths
 
     def _lengths(self, output: int) -> list[splicing.Edit]:
         names = _OUTPUT[self.endpoint]
+        if names and self.output is None and self.values.keys().isdisjoint(names):
+            return [self._member(_FIRST[self.endpoint] + b"%d" % output)]
         there = [self.values[name] for name in names if name in self.values]
         said = [seen for seen in there if seen.raw != _NULL]
         number = b"%d" % output
@@ -110,10 +116,10 @@ class Asked:
             return [splicing.Edit(seen.start, seen.end, number) for seen in said if int(seen.raw) > output]
         if there:
             return [splicing.Edit(there[0].start, there[0].end, number)]
-        return [self._member(b'"%b":%b' % (names[0].encode("ascii"), number))] if names else []
+        return []
 
     def _options(self) -> list[splicing.Edit]:
-        if not self.stream or self.endpoint is not Endpoint.CHAT:
+        if self.endpoint is not Endpoint.CHAT:
             return []
         there, said = self.values.get("stream_options"), self.values.get("stream_options.include_usage")
         if said is not None:

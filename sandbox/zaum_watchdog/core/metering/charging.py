@@ -32,8 +32,8 @@ class Most(NamedTuple):
 
 def most(request: asked.Asked, output: int, price: documents.Price | None) -> Most:
     """Give what to reserve where no answer is longer than `output` tokens; without a price cost is not limited."""
-    worst = prices.worst(request, output)
-    return Most(worst.tokens, prices.cost_most(request, worst, price) if price is not None else 0)
+    going_in, answered = prices.worst(request, output)
+    return Most(going_in + answered, prices.cost_most(request, going_in, answered, price) if price is not None else 0)
 
 
 def undone(status: int) -> bool:

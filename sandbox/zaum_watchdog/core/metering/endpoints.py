@@ -39,17 +39,19 @@ _FREE: Final = {
     "OpenAI": re.compile(r"/responses/input_tokens|/responses/[A-Za-z0-9_-]+/cancel|/moderations"),
     "Anthropic": re.compile(r"/messages/count_tokens"),
 }
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _VERSION: Final = "/v1"
 """Stands in the route's base, or in what the agent asks for."""
 
 
 def of(api: str, method: str, path: str) -> Endpoint | Other:
     """Tell what a request below a route's base is, by the path in normal form. What is not known is not priced."""
-    if method in {"GET", "HEAD", "OPTIONS", "DELETE"}:
+    if method in _READING:
         return Other.FREE
-    below = path.removeprefix(_VERSION)
     if method != "POST" or api not in _METERED:
         return Other.UNPRICED
-    if _FREE[api].fullmatch(below):
-        return Other.FREE
-    return _METERED[api].get(below, Other.UNPRICED)
+    below = path.removeprefix(_VERSION)
+    metered = _METERED[api].get(below)
+    if metered is not None:
+        return metered
+    return Other.FREE if _FREE[api].fullmatch(below) else Other.UNPRICED

@@ -57,18 +57,16 @@ def worst(request: asked.Asked, output: int) -> Worst:
 
 def cost(used: Usage, price: documents.Price) -> int:
     """Give what tokens cost, in micro-dollars."""
-    return _up(
-        used.input * price.input
-        + used.cached * price.cached_input
-        + used.written * price.cache_write
-        + used.written_long * _long_write(price)
-        + used.output * price.output
-    )
+    going_in, cached, written, written_long, output = used
+    product = going_in * price.input + output * price.output
+    if cached or written or written_long:
+        product += cached * price.cached_input + written * price.cache_write + written_long * _long_write(price)
+    return -(-product // _MILLION)
 
 
-def cost_most(request: asked.Asked, most: Worst, price: documents.Price) -> int:
-    """Give what a call costs at most: any token of its input may be of the dearest sort."""
-    return _up(most.input * _input_price(request, price) + most.output * price.output)
+def cost_most(request: asked.Asked, going_in: int, output: int, price: documents.Price) -> int:
+    """Give what so many tokens cost at most: any one of its input may be of the dearest sort."""
+    return -(-(going_in * _input_price(request, price) + output * price.output) // _MILLION)
 
 
 def output_affordable(
@@ -104,7 +102,3 @@ def _input_price(request: asked.Asked, price: documents.Price) -> int:
 def _long_write(price: documents.Price) -> int:
     """Price an entry that lives for an hour: twice the input's price, where one of five minutes is 5/4 of it."""
     return max(2 * price.input, -(-8 * price.cache_write // 5))
-
-
-def _up(product: int) -> int:
-    return -(-product // _MILLION)

@@ -13,7 +13,7 @@ HEADER_POLICY: Final = "ratelimit-policy"
 HEADER_LIMIT: Final = "ratelimit"
 HEADER_WARNING: Final = "x-zaum-warning"
 WARN_PERCENT: Final = 80
-_INTEGER_MAX: Final = 10**15 - 1
+INTEGER_MAX: Final = 10**15 - 1
 """The largest integer of a structured field."""
 _SECONDS: Final = {"minute": 60, "hour": 3600, "day": 86_400}
 _UNITS: Final = {
@@ -50,7 +50,7 @@ def told(meter: documents.Meter) -> Told:
     """Write what is to be told of a meter once."""
     window = _SECONDS.get(meter.window.value)
     unit = _UNITS[meter.kind.value]
-    parameters = f";q={min(meter.limit, _INTEGER_MAX)}"
+    parameters = f";q={min(meter.limit, INTEGER_MAX)}"
     parameters += f";w={window}" if window else ""
     name = f'"{meter.id}"'
     return Told(meter.id, name, name + parameters + (f';qu="{unit}"' if unit else ""))
@@ -90,5 +90,5 @@ def _percent(state: State) -> int:
 
 def _limit(state: State) -> str:
     (_, name, _), left, _, seconds = state
-    left = min(max(left, 0), _INTEGER_MAX)
+    left = min(max(left, 0), INTEGER_MAX)
     return f"{name};r={left};t={seconds}" if seconds > 0 else f"{name};r={left}"

@@ -1,11 +1,10 @@
 """Change a few bytes of a body that lies there in pieces, and copy no more than the pieces that change."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Edit:
+class Edit(NamedTuple):
     """Put `text` for the bytes from `start` to `end`, offsets in the whole body; equal ones only put it in."""
 
     start: int
@@ -20,6 +19,10 @@ def growth(edits: Sequence[Edit]) -> int:
 
 def splice(pieces: Sequence[bytes], edits: Sequence[Edit]) -> list[bytes]:
     """Give the changed body, in pieces. Edits do not overlap; those at one place go in as they are listed."""
+    if len(edits) == 1 and len(pieces) == 1:  # As nearly always.
+        (start, end, text), piece = edits[0], pieces[0]
+        if start < len(piece) and end <= len(piece):
+            return [part for part in (piece[:start], text, piece[end:]) if part]
     left = sorted(edits, key=lambda edit: (edit.start, edit.end))
     spliced: list[bytes] = []
     begin = 0

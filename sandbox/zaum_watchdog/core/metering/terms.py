@@ -18,6 +18,7 @@ _COUNTED: Final = frozenset({documents.Kind.TOKENS, documents.Kind.COST})
 _READ: Final = frozenset({b"content-type", b"content-encoding"})
 _JSON: Final = b"application/json"
 _PLAIN: Final = "one header Content-Type: application/json and no Content-Encoding"
+_AS_IT_SHOULD_BE: Final = [(b"content-type", _JSON)]
 NOTHING: Final = charging.Most(0, 0)
 
 
@@ -95,7 +96,10 @@ def _unknown(terms: Terms, asked_: routes.Asked) -> refusals.Refusal | None:
 
 def unreadable(asked_: routes.Asked) -> refusals.Refusal | None:
     """Refuse a body that cannot be read: it is to be JSON, and nothing else under it."""
-    found = headers.gathered(asked_.request.headers, _READ)
+    said = [item for item in asked_.request.headers if item[0] in _READ]
+    if said == _AS_IT_SHOULD_BE:
+        return None
+    found = headers.gathered(said, _READ)
     coded = found.get(b"content-encoding", [])
     if any(value.lower() != b"identity" for value in coded):
         return _refusal(asked_, contract.Rule.REQUEST_TYPE, "the body is compressed, so it cannot be read", _PLAIN)

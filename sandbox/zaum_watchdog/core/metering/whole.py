@@ -87,23 +87,14 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _integer(text: str) -> int:
-    if len(text) > SCALAR_MAX or text == "-0":
-        raise _UnsureError
-    return int(text)
-
-
-def _fraction(text: str) -> float:
-    _number(text)
-    return 0.0
-
-
 _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_members, parse_int=_number, parse_float=_number, parse_constant=_constant
 )
-_VALUES: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_fraction, parse_constant=_constant
-)
+_VALUES: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_DIGITS: Final = bytes(48 if chr(code) in "0123456789.eE+-" else 32 for code in range(256))
+_LONG: Final = b"0" * (SCALAR_MAX + 1)
+"""What a number that is too long looks like by _DIGITS."""
+_MINUS_NOTHING: Final = re.compile(rb"(?<![^ \t\n\r:,\[])-0(?![0-9.eE])")
 
 
 def _quick(data: bytes) -> int:
@@ -131,11 +122,12 @@ def read(root: Place, data: bytes) -> tuple[dict[str, Seen], Tallies] | None:
 def values(data: bytes, *, encoding: str = "latin-1") -> dict[str, object] | None:
     """Give the members of an object by their names, what is within them too; None: let `walking` read it.
 
-    What is not of the encoding is left to it, too; latin-1 has a character for each byte. Numbers with a fraction or an
-    exponent are 0.0 here.
+    What is not of the encoding is left to it, too; latin-1 has a character for each byte.
     """
     brackets = _quick(data)
-    if not 0 <= brackets <= DEPTH_MAX:
+    if not 0 <= brackets <= DEPTH_MAX or _LONG in data.translate(_DIGITS):
+        return None
+    if b"-0" in data and _MINUS_NOTHING.search(data) is not None:
         return None
     try:
         text = data.decode(encoding).strip(_WHITE)

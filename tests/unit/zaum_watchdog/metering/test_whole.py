@@ -67,6 +67,7 @@ SPLINTERS = (
     b"Infinity", b"-Infinity", b"null", b"\x00", b"\x1f", b"\x7f", b"\xff", b"\xc3", b"\xef\xbb\xbf", b"\\u00e9",
     b"\\ud83d\\ude00", b"\\ud83d", b"\\u12", b"\\/", b'"model":1,', b'"a":1,', b'"m\\u006fdel":"x",',
     b'"x":' + b"[" * 66,
+    b"-0", b"-0.5", b'"n":-0,', b'"prompt_tokens":-0,', b'"z":[-0],',
     b"[" * 63 + b"]" * 63, b'"' + b"k" * 1030 + b'":1,', b'"' + b"\\u006b" * 200 + b'":1,',
     b'"k":"' + b"k" * 513 + b'",',
     b'"z":{"q":1,"q":2},', b'"z":' + b"9" * 65 + b",", b'"z":[1,' + b"9" * 65 + b"],", b'"z":[{"k":{}}],', b"true",
