@@ -75,7 +75,7 @@ class _Permit:
     was_ready: bool | None
     """None: not known, because an operator before this one began."""
     outdated: int
-    """The fewest outdated pods that were seen."""
+    """The fewest outdated pods that were seen, with those that leave."""
     since: datetime
     """When there was one outdated pod less than before."""
     met: bool = True
@@ -95,7 +95,8 @@ class Pacer:
         """Take over what an operator before left in the middle. Until then no permit is given."""
         for key, standing in standings.items():
             if standing.rolling and key not in self._held:
-                self._held[key] = _Permit(was_ready=None, outdated=standing.outdated, since=now, met=False)
+                old = standing.outdated + standing.leaving
+                self._held[key] = _Permit(was_ready=None, outdated=old, since=now, met=False)
         self._primed = True
 
     def may_roll(self, key: Key, standing: Standing, *, now: datetime) -> bool:
@@ -109,7 +110,7 @@ class Pacer:
             self._waiting.setdefault(key)
             return False
         self._waiting.pop(key, None)
-        self._held[key] = _Permit(was_ready=standing.ready, outdated=standing.outdated, since=now)
+        self._held[key] = _Permit(was_ready=standing.ready, outdated=standing.outdated + standing.leaving, since=now)
         return True
 
     def settle(self, key: Key, standing: Standing, *, now: datetime) -> bool:
@@ -122,10 +123,9 @@ class Pacer:
             return False
         if not permit.met:
             permit.met, permit.since = True, now
+        _note(permit, standing, now=now)
         if over := _is_over(permit, standing, now=now):
             self.forget(key)
-        else:
-            _note(permit, standing, now=now)
         return over
 
     def forget(self, key: Key) -> None:
@@ -183,8 +183,8 @@ def _is_over(permit: _Permit, standing: Standing, *, now: datetime) -> bool:
 
 
 def _note(permit: _Permit, standing: Standing, *, now: datetime) -> None:
-    if standing.outdated < permit.outdated:
-        permit.outdated, permit.since = standing.outdated, now
+    if (old := standing.outdated + standing.leaving) < permit.outdated:
+        permit.outdated, permit.since = old, now
 
 
 def _is_unsettled(pod: pods.Pod, body: Object, *, now: datetime) -> bool:
