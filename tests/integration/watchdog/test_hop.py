@@ -197,7 +197,7 @@ def test_an_authorizer_without_an_answer_is_asked_again(
 ) -> None:
     gateway.answers[conftest.NAMED.encode()] = world.refusal(Rule.GATEWAY_UNAVAILABLE)
     answer = hop.connect(TARGET)
-    assert (answer.status, answer.rule) == (403, Rule.GATEWAY_UNAVAILABLE.value)
+    assert (answer.status, answer.rule) == (503, Rule.GATEWAY_UNAVAILABLE.value)
     assert len(signed.heads) == 3
 
 
