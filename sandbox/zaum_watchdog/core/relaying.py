@@ -88,6 +88,11 @@ class Relaying:
         self.down = 0
         """Bytes of content that were passed on."""
 
+    def close(self) -> None:
+        """Ask nobody any more: who asks this one can be forgotten at once, and not when cycles are looked for."""
+        self._dress = PLAIN
+        self._filter = None
+
     @property
     def silent(self) -> bool:
         """Say whether not one byte has come."""

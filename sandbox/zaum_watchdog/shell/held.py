@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BATCH: Final = 64 * 1024
 """Bytes that are sent at once."""
+_NONE: Final[deque[bytes]] = deque(maxlen=0)
+"""Where nothing is to be put in: a queue of one's own is half a kilobyte."""
 _RULE: Final = contract.Rule
 _CODING: Final = frozenset({b"content-encoding"})
 
@@ -48,10 +50,10 @@ class Held(exchange.Exchange):
         self._by = redacted.request(asked.request.headers) if redacted is not None else None
         self._by_over = self._by is None
         self._call = call
-        self._unread: deque[bytes] = deque()
+        self._unread: deque[bytes] = deque() if self._by is not None else _NONE
         self._clean: deque[bytes] = deque()
         self._at = 0
-        self._pieces: deque[bytes] = deque()
+        self._pieces: deque[bytes] = deque() if call is None else _NONE
         self._length = 0
         self._poured = 0
         self._uses: limits.Uses = ()
@@ -112,6 +114,8 @@ class Held(exchange.Exchange):
         self._turning = False
         until = clock.monotonic() + metered.TURN_NS
         while self._reading and self._step():
+            if not self._clean and self._by is None:
+                break  # All of it, as nearly always.
             if clock.monotonic() > until and not self.done:
                 self._turning = True
                 self._agent.brake.pull(brake.Why.READING)
@@ -238,6 +242,12 @@ class Held(exchange.Exchange):
 
     def _pour(self, first: bytes = b"") -> None:
         while (self._pieces or first) and not self._stopped and self._connection is not None:
+            if self._length <= BATCH and first:
+                first += b"".join(self._pieces)
+                self._pieces.clear()
+                self._poured = self._length
+                self._connection.send(first)
+                break
             batch, size = [first], 0
             while self._pieces and size < BATCH:
                 batch.append(self._pieces.popleft())

@@ -41,7 +41,7 @@ class Call:
         self._reading = asked.Reading(endpoint, models=at.models, priced=at.priced, keep=at.reports)
         self._read: asked.Asked | asked.Refused | None = None
         self._reader: answered.Answer | None = None
-        self._behind: deque[bytes] = deque()
+        self._behind: deque[bytes] | None = None
         self._at = 0
         self._left: dict[str, int] = {}
         self._tries = 0
@@ -112,21 +112,23 @@ class Call:
             at = reader.feed(piece, 0)
             if at >= len(piece):
                 return False
-            behind.append(piece)
+            self._behind = deque(content)
             self._at = at
             return True
+        if behind is None:
+            behind = self._behind = deque()
         behind += content
         if behind:
             until = clock.monotonic() + TURN_NS
             while behind and clock.monotonic() <= until:
-                self._step(reader)
+                self._step(reader, behind)
         return bool(behind)
 
-    def _step(self, reader: answered.Answer) -> None:
-        piece = self._behind[0]
+    def _step(self, reader: answered.Answer, behind: deque[bytes]) -> None:
+        piece = behind[0]
         self._at = reader.feed(piece, self._at)
         if self._at >= len(piece):
-            self._behind.popleft()
+            behind.popleft()
             self._at = 0
 
     # The end.
@@ -141,7 +143,7 @@ class Call:
         if self._reader is None:
             return usage.Read(prices.Usage(), "there was no answer")
         while self._behind:
-            self._step(self._reader)
+            self._step(self._reader, self._behind)
         return self._reader.end(clean=whole)
 
     def record(self) -> str:

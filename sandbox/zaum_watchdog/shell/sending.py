@@ -327,3 +327,4 @@ class Sending(parties.User):
             self._connection.close()
             self._connection = None
         self._shared.ended(self, rule, status)
+        self._relaying.close()

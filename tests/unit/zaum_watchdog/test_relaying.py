@@ -1,5 +1,8 @@
 """An answer on its way to the agent: the same in whatever pieces it comes, and nothing of a wrong one."""
 
+import gc
+import weakref
+
 import pytest
 from hypothesis import given, strategies
 
@@ -139,3 +142,28 @@ def test_of_content_that_may_not_pass_nothing_more_does() -> None:
 def test_what_would_have_to_be_changed_is_not_passed_on_compressed() -> None:
     raw = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx"
     assert shouted(raw, [])[2] is contract.Rule.UPSTREAM_MALFORMED
+
+
+class Owner:
+    """Who is asked for lines, and has what asks him."""
+
+    def __init__(self) -> None:
+        self.relaying = relaying.Relaying("GET", None, relaying.Dress(self.lines))
+
+    def lines(self) -> list[bytes]:
+        return []
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_who_is_asked_no_more_is_forgotten_without_a_search_for_cycles(closed: bool) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        owner = Owner()
+        seen = weakref.ref(owner)
+        if closed:
+            owner.relaying.close()
+        del owner
+        assert (seen() is None) is closed
+    finally:
+        gc.enable()

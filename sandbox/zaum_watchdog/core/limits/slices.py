@@ -70,13 +70,17 @@ class Slices:
     """All of one meter."""
 
     __slots__ = (
-        "_asked", "_free", "_held", "_largest", "_minute", "_peak", "_recent", "_reported", "_since", "_stock", "_sure",
-        "owed",
+        "_asked", "_free", "_held", "_largest", "_minute", "_order", "_out", "_peak", "_recent", "_reported", "_since",
+        "_stock", "_sure", "owed",
     )  # fmt: skip
 
     def __init__(self, now: int, *, stocked: bool = False) -> None:
         self._held: dict[str, Held] = {}
         self._free = 0
+        self._out = 0
+        """What is reserved."""
+        self._order: list[Held] = []
+        """The leases, those that end first before the others; empty after a change."""
         self._sure = 0
         """Until when `_free` is what could be reserved, if nothing changes."""
         self._minute = Recent() if stocked else None
@@ -124,39 +128,34 @@ class Slices:
             self._since = now
         self._asked = now
         self._largest = max(self._largest, amount)
-        reserved = self._reserved if len(self._held) > 1 or not parts else parts[0].held.reserved
-        self._peak = max(self._peak, reserved)
+        self._out += amount
+        self._peak = max(self._peak, self._out)
         return parts
 
     def _parts(self, amount: int, now: int) -> tuple[Part, ...]:
         """Take an amount that is there, of the leases that end first."""
-        leases = self._held.values()
-        if len(leases) == 1:
-            (held,) = leases
-            held.reserved += amount
-            held.touched = now
-            return (Part(held, amount),)
+        order = self._order
+        if len(order) != len(self._held):
+            order = self._order = sorted(self._held.values(), key=_by_end)
         parts: list[Part] = []
-        for held in sorted(leases, key=_by_end):
+        for held in order:
             usable = held.usable(now)
-            if usable and amount:
-                part = min(amount, usable)
+            if usable:
+                part = usable if usable < amount else amount
                 held.reserved += part
                 held.touched = now
                 parts.append(Part(held, part))
                 amount -= part
+                if not amount:
+                    break
         return tuple(parts)
-
-    @property
-    def _reserved(self) -> int:
-        return sum([held.reserved for held in self._held.values()])
 
     def _ahead(self, now: int) -> int:
         """Say how much less is held than what the next seconds will use, or one call more will reserve."""
         elapsed = max(now - self._reported, SECOND)
         spent = AHEAD * SECOND * self._recent // elapsed
         # Nothing is kept ready for calls that have ceased, or it would be given back and asked for again.
-        ready = self._peak + self._largest - self._reserved if now - self._asked < IDLE // 2 else 0
+        ready = self._peak + self._largest - self._out if now - self._asked < IDLE // 2 else 0
         return max(spent, ready) - self.free(now)
 
     def charge(self, parts: Iterable[Part], amount: int, now: int) -> None:
@@ -167,8 +166,10 @@ class Slices:
             held.reserved -= reserved
             held.spent += used
             held.touched = now
-            if now < held.until and not held.leaving and self._held.get(held.id) is held:
-                self._free += reserved - used
+            if self._held.get(held.id) is held:
+                self._out -= reserved
+                if now < held.until and not held.leaving:
+                    self._free += reserved - used
             amount -= used
             self._recent += used
             if self._minute is not None and used:
@@ -182,11 +183,13 @@ class Slices:
         if lease.id not in self._held:
             until = sent + lease.seconds * SECOND
             self._sure = 0
+            self._order = []
             self._held[lease.id] = Held(lease.id, lease.amount, lease.seconds, until, now)
             self._pay(now)
 
     def renew(self, *, sent: int, heard: int) -> None:
         """Take an answer's word that the ledger heard of the leases when it was asked."""
+        self._order = []
         for held in self._held.values():
             if heard < held.until:
                 held.until = max(held.until, sent + held.seconds * SECOND)
@@ -244,8 +247,11 @@ class Slices:
     def left(self, leases: Iterable[str]) -> None:
         """Forget leases: the ledger has heard that they are given back."""
         self._sure = 0
+        self._order = []
         for lease in leases:
-            self._held.pop(lease, None)
+            gone = self._held.pop(lease, None)
+            if gone is not None:
+                self._out -= gone.reserved
 
     def spent(self) -> list[documents.Spent]:
         """Say what is spent of each lease so far."""
@@ -265,5 +271,6 @@ class Slices:
 
     def lost(self) -> None:
         """Take word that the session ended: its leases are charged whole, and nothing is to be said of them."""
-        self._sure = 0
+        self._sure = self._out = 0
+        self._order = []
         self._held.clear()

@@ -79,6 +79,9 @@ def test_i07_what_is_free_and_what_is_said_is_what_is_reckoned_anew(seed: int) -
         for held in books._slices.values():
             kept, held._sure = held.free(now), 0
             assert kept == held.free(now), f"seed {seed}, step {call}"
+            assert held._out == sum(lease.reserved for lease in held._held.values()), f"seed {seed}, step {call}"
+            ends = [lease.until for lease in held._order]
+            assert ends == sorted(ends), f"seed {seed}, step {call}"
         states = books.states(NAMES, now)
         assert books.lines(NAMES, now) == ratelimit.lines(states), f"seed {seed}, step {call}"
         at_once = books._standing._plainly(NAMES, books._used, now) is not None
