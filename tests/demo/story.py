@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import secrets
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import yaml
 from tests.cluster import addresses, cluster
 from tests.demo import budget
 from tests.demo.timeline import Timeline
-from tests.support.e2e import install
+from tests.support.e2e import install, seasons
 from tests.support.e2e.agents import FIRST_PAUSE_SECONDS, RESTRICTED, agent_started, pause_between
 from tests.support.e2e.api import Api, Object, condition
 from tests.support.e2e.world import World, pod_addresses
@@ -25,7 +26,10 @@ from zaum_api import contract
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples/demo"
 INSIDE: Final = frozenset({"own DNS", "the cluster's DNS", "API server, by its Service", "kubelet"})
 """The doors that every cluster has, whether or not somebody plays the internet beside it."""
-NAMESPACE: Final = "demo"
+NAMESPACE: Final = f"demo-{secrets.token_hex(3)}"
+"""New in each run: what the ledger keeps of a policy outlives its namespace."""
+OURS: Final = {"demo": "zaum"}
+"""Marks the namespaces of all runs."""
 POLICY: Final = "demo"
 LABEL: Final = f"{contract.LABEL_POLICY}={POLICY}"
 WILD_SECONDS: Final = 40.0
@@ -62,10 +66,11 @@ class Story:
         install.install(self.api, self.images)
         version = json.loads(self.api.send("GET", "/version").data)["gitVersion"]
         self.line.check("operator, authorizer, gateway are available", holds=True, seen=f"{_since(began)}, {version}")
-        self.api.delete("namespaces", "", NAMESPACE)
-        self.api.until_gone("namespaces", "", NAMESPACE, seconds=60)
-        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": RESTRICTED}}
-        self.api.apply("namespaces", body)
+        seasons.wait(self.api)
+        for before in self.api.items("namespaces", labels="demo=zaum"):
+            self.api.delete("namespaces", "", before["metadata"]["name"])
+        metadata = {"name": NAMESPACE, "labels": RESTRICTED | OURS}
+        self.api.apply("namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         data = {"ca.crt": self.authority(), "doors.json": json.dumps(self.doors())}
         meta = {"name": "demo-files", "namespace": NAMESPACE}
         self.api.apply("configmaps", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data})

@@ -62,6 +62,12 @@ def test_calls_are_counted_up_to_the_one_that_a_limit_refuses() -> None:
     assert budget.until_refused(iter(lines)) == (2, {"outcome": "402"})
 
 
+def test_who_asks_on_is_heard_for_longer_than_a_word_of_the_ledger_lasts() -> None:
+    lines = [{"t": float(at), "outcome": "200" if at < 100 else "402"} for at in range(90, 130)]
+    assert budget.asked_on(iter(lines), after=99.5) == {"402"}
+    assert budget.asked_on(iter(lines), after=98.5) == {"200", "402"}
+
+
 def test_the_control_pod_gets_what_it_reads() -> None:
     [container] = manifest("control.yaml")["spec"]["containers"]
     assert required_environment("control.py") <= named(container["env"])
