@@ -1,5 +1,6 @@
 """Bring what a run leaves into a form in which two runs can be compared: nothing that is new each time stays. Pure."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -22,11 +23,13 @@ DROPPED: Final = frozenset(
         "uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "observedGeneration",
         "lastTransitionTime", "lastProbeTime", "startTime", "startedAt", "podIP", "podIPs", "hostIP", "hostIPs",
         "nodeName", "clusterIP", "clusterIPs", "imageID", "containerID",
+        "created",
     }
 )  # fmt: skip
-"""Fields that the API server, the scheduler and the node make anew each time."""
-DIGESTS: Final = frozenset({"zaum.dev/template-digest", "zaum.dev/site-digest"})
-"""Digests over an object that names its owner's uid."""
+"""Fields that the API server, the scheduler and the node make anew each time, and what documents say of them."""
+DIGESTS: Final = frozenset({"zaum.dev/template-digest", "zaum.dev/site-digest", "zaum.dev/config-digest"})
+"""Digests over an object that names its owner's uid, or that says when a policy was made and how often it changed."""
+_DOCUMENT: Final = re.compile(r"^config\.v\d+\.json$")
 _POD: Final = re.compile(r"^(zaum-.+-\d+)-[0-9a-f]{5}$")
 
 
@@ -51,13 +54,21 @@ def value(item: Any) -> Any:
     """Normalise one value."""
     if isinstance(item, dict):
         return {
-            key: "*" if key in DIGESTS else value(part)
+            key: "*" if key in DIGESTS else value(_document(part) if _DOCUMENT.match(key) else part)
             for key, part in sorted(item.items())
             if key not in DROPPED and part not in (None, {}, [])
         }
     if isinstance(item, list):
         return [value(part) for part in item]
     return _stable(item) if isinstance(item, str) else item
+
+
+def _document(text: str) -> Any:
+    """Read a watchdog's document; one that is none stays the text that it is."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _stable(text: str) -> str:

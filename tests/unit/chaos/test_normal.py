@@ -18,6 +18,19 @@ def test_what_is_new_each_time_does_not_count() -> None:
     assert list(left) == ["pods agents/zaum-researcher-0-*"]
 
 
+def test_of_a_document_counts_what_it_says_of_the_policy_and_not_how_often_that_changed() -> None:
+    def stored(text: str) -> dict[str, Any]:
+        key = ("configmaps", "agents", "zaum-researcher")
+        return normal.state({key: {"metadata": {"name": key[2]}, "data": {"config.v4.json": text}}})
+
+    calm = stored('{"limits": {"created": 1, "generation": 1, "replicas": 2}}')
+    assert normal.differences(stored('{"limits": {"created": 2, "generation": 9, "replicas": 2}}'), calm) == []
+    assert normal.differences(stored('{"limits": {"created": 1, "generation": 1, "replicas": 3}}'), calm) == [
+        ".configmaps agents/zaum-researcher.data.config.v4.json.limits.replicas: 3 != 2"
+    ]
+    assert normal.differences(stored("{"), calm) != []
+
+
 def test_everything_else_counts() -> None:
     left = normal.state(pod("abcde", labels={"a": "b"}))
     assert normal.differences(left, normal.state(pod("12345", labels={"a": "c"}))) == [
