@@ -159,14 +159,13 @@ def test_who_drips_a_request_is_ended_and_holds_up_nobody(service: ledger.Proces
 
 
 def test_one_pods_many_connections_are_taken_from_itself(service: ledger.Process, api: ledger.FakeApi) -> None:
-    with neighbour(service, api) as took:
+    with neighbour(service, api) as took, contextlib.ExitStack() as stack:
         greedy = [ledger.Watchdog(service, api.token(uid="greedy")) for _ in range(5 * EACH)]
         for one in greedy:
+            stack.callback(one.close)
             one.ask("GET", contract.PATH_LEDGER_ORDERS)  # refused for its words, by a token that is good
         assert metric(service, "zaum_ledger_connections") == EACH + 1
         undisturbed(took, 3)
-    for one in greedy:
-        one.close()
 
 
 def test_bad_tokens_end_their_connection_and_do_not_flood_the_log(service: ledger.Process, api: ledger.FakeApi) -> None:

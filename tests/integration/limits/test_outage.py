@@ -11,7 +11,7 @@ from tests.integration.limits import conftest
 from tests.integration.limits.conftest import NAMED, Pods, opened
 from tests.integration.watchdog import metering, rig, upstream
 from tests.support.authority import Authority
-from zaum_api import contract, documents
+from zaum_api import documents
 from zaum_api.documents import Kind, Meter, Window
 
 AWAY_SECONDS = 60.0
@@ -40,10 +40,8 @@ def remote(authority: Authority) -> Iterator[upstream.Upstream]:
 
 
 @pytest.fixture
-def gateway(authority: Authority, remote: upstream.Upstream) -> Iterator[conftest.Gateway]:
-    running = conftest.Gateway(authority.server(contract.GATEWAY_TLS_NAME), remote)  # type: ignore[arg-type]  # its port
-    yield running
-    running.server.close()
+def outside(remote: upstream.Upstream) -> upstream.Upstream:
+    return remote
 
 
 @pytest.fixture

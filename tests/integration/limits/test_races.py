@@ -105,10 +105,8 @@ def model(authority: Authority) -> Iterator[Model]:
 
 
 @pytest.fixture
-def gateway(authority: Authority, model: Model) -> Iterator[conftest.Gateway]:
-    running = conftest.Gateway(authority.server(contract.GATEWAY_TLS_NAME), model)  # type: ignore[arg-type]  # its port
-    yield running
-    running.server.close()
+def outside(model: Model) -> Model:
+    return model
 
 
 @pytest.fixture(scope="session")

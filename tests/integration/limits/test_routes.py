@@ -14,7 +14,7 @@ from tests.integration.limits.conftest import NAMED, Pods
 from tests.integration.watchdog import rig, upstream, world
 from tests.support import ledger
 from tests.support.authority import Authority
-from zaum_api import contract, documents
+from zaum_api import documents
 from zaum_api.documents import Kind, Meter, Window
 
 BODY = bytes(100_000)
@@ -28,10 +28,8 @@ def remote(authority: Authority) -> Iterator[upstream.Upstream]:
 
 
 @pytest.fixture
-def gateway(authority: Authority, remote: upstream.Upstream) -> Iterator[conftest.Gateway]:
-    running = conftest.Gateway(authority.server(contract.GATEWAY_TLS_NAME), remote)  # type: ignore[arg-type]  # its port
-    yield running
-    running.server.close()
+def outside(remote: upstream.Upstream) -> upstream.Upstream:
+    return remote
 
 
 @pytest.fixture

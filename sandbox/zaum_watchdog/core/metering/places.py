@@ -5,6 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+DEPTH_MAX: Final = 64
+SCALAR_MAX: Final = 64
+"""Bytes of a number."""
+KEPT_MAX: Final = 512
+"""Bytes that are kept of a value."""
+CHARACTERS: Final = rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*+'
+"""What stands within a string, as a regular expression; whoever reads a document goes by these four."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

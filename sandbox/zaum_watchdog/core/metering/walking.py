@@ -12,27 +12,32 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from zaum_watchdog.core.metering import whole
-from zaum_watchdog.core.metering.places import NOTHING, UNREAD, Place, Problem, Seen, Tallies
+from zaum_watchdog.core.metering.places import (
+    CHARACTERS,
+    DEPTH_MAX,
+    KEPT_MAX,
+    NOTHING,
+    SCALAR_MAX,
+    UNREAD,
+    Place,
+    Problem,
+    Seen,
+    Tallies,
+)
 
 SLICE: Final = 16 * 1024
 """Bytes that one call looks at."""
 STEPS: Final = 256
 """Tokens that one call takes."""
-DEPTH_MAX: Final = 64
 MEMBERS_MAX: Final = 1024
 """Of an object that is looked into: their names are remembered until its end."""
 KEY_MAX: Final = 1024
 """Bytes of a member's name, with its quotes, the colon and the space before that."""
-SCALAR_MAX: Final = 64
-"""Bytes of a number."""
-KEPT_MAX: Final = 512
-"""Bytes that are kept of a value."""
 
-_CHARACTERS: Final = rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*+'
 _NUMBER: Final = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?(?=[ \t\n\r,}\]])"
 _SPACE: Final = re.compile(rb"[ \t\n\r]*+")
-_TEXT: Final = re.compile(_CHARACTERS)
-_KEY: Final = re.compile(rb'[ \t\n\r]*+"(' + _CHARACTERS + rb')"[ \t\n\r]*+:')
+_TEXT: Final = re.compile(CHARACTERS)
+_KEY: Final = re.compile(rb'[ \t\n\r]*+"(' + CHARACTERS + rb')"[ \t\n\r]*+:')
 _FIRST_KEY: Final = re.compile(rb"[ \t\n\r]*+(})")
 _VALUE: Final = re.compile(rb'[ \t\n\r]*+(?:(")|([{\[])|(' + _NUMBER + rb"|(?:true|false|null)(?=[ \t\n\r,}\]]))|(\]))")
 _AFTER: Final = re.compile(rb"[ \t\n\r]*+([,}\]])")

@@ -9,22 +9,28 @@ import json
 import re
 from typing import Final, Never
 
-from zaum_watchdog.core.metering.places import NOTHING, UNREAD, Place, Seen, Tallies
+from zaum_watchdog.core.metering.places import (
+    CHARACTERS,
+    DEPTH_MAX,
+    KEPT_MAX,
+    NOTHING,
+    SCALAR_MAX,
+    UNREAD,
+    Place,
+    Seen,
+    Tallies,
+)
 
 BYTES_MAX: Final = 16 * 1024
 TOKENS_MAX: Final = 512
 """Commas and brackets, also those within strings: so that it takes no longer than others may wait."""
-DEPTH_MAX: Final = 64
 KEY_MAX: Final = 64
 """Characters of a name. Written with escapes it has no more than 12 bytes for each."""
 SPACE_MAX: Final = 128
-SCALAR_MAX: Final = 64
-KEPT_MAX: Final = 512
 
 _SPACES: Final = rb"[ \t\n\r]*+"
-_CHARACTERS: Final = rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*+'
 _PLAIN: Final = (
-    rb'("' + _CHARACTERS + rb'"|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null)' + _SPACES
+    rb'("' + CHARACTERS + rb'"|-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null)' + _SPACES
 )
 _MEMBER: Final = re.compile(
     _SPACES + rb'"([^"\\\x00-\x1f]{0,64}+)"[ \t\n\r]{0,128}+:' + _SPACES + rb"(?:" + _PLAIN + rb"([,}])|([{\[]))"
@@ -34,7 +40,7 @@ _AFTER: Final = re.compile(_SPACES + rb"([,}\]])")
 _NOTHING_IN_IT: Final = re.compile(_SPACES + rb"([}\]])")
 _SPACE: Final = re.compile(_SPACES)
 _WIDE: Final = re.compile(rb"(?<![ \t\n\r])[ \t\n\r]{%d}" % SPACE_MAX)  # Looked for once in each run of spaces.
-_STRING: Final = rb'"' + _CHARACTERS + rb'"'
+_STRING: Final = rb'"' + CHARACTERS + rb'"'
 _SAYS: Final = rb'"content"' + _SPACES + rb":" + _SPACES + _STRING
 _IS: Final = rb'"role"' + _SPACES + rb":" + _SPACES + _STRING
 _COMMA_BETWEEN: Final = _SPACES + rb"," + _SPACES

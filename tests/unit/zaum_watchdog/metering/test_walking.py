@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.zaum_watchdog.metering import reading
-from zaum_watchdog.core.metering import walking
+from zaum_watchdog.core.metering import places, walking
 from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place
 
 INNER = Place(
@@ -40,7 +40,7 @@ def test_what_is_wanted_is_found_with_the_bytes_where_it_stands() -> None:
 def test_a_long_value_is_kept_in_part() -> None:
     text = json.dumps({"a": "x" * 100_000}).encode()
     seen = reading.walked(ROOT, text).values["a"]
-    assert len(seen.raw) == walking.KEPT_MAX
+    assert len(seen.raw) == places.KEPT_MAX
     assert not seen.whole
     assert (seen.start, seen.end) == (6, 6 + 100_002)
 
@@ -141,7 +141,7 @@ def test_a_name_is_bounded_when_it_comes_in_pieces() -> None:
 @pytest.mark.parametrize("size", range(60, 70))
 def test_a_number_is_bounded_in_any_pieces_alike(size: int) -> None:
     text = b'{"a":' + b"1" * size + b"}"
-    assert bool(problem(text)) == bool(problem(*reading.cut(text, *range(len(text))))) == (size > walking.SCALAR_MAX)
+    assert bool(problem(text)) == bool(problem(*reading.cut(text, *range(len(text))))) == (size > places.SCALAR_MAX)
 
 
 def test_an_object_of_very_many_members_is_a_problem_where_they_are_remembered() -> None:
