@@ -157,6 +157,29 @@ class Rig:
         known = self.seen.policies.get(where)
         return known is not None and known.done and len(self.seen.pods[where]) == 1
 
+    def until_without_pods(self, keys: Iterable[Key], *, seconds: float) -> float:
+        """Wait until these policies have no pod that is seen; give when that was so."""
+        wanted = list(keys)
+
+        def left() -> list[Key]:
+            with self.seen.changed:
+                return [where for where in wanted if self.seen.pods.get(where)]
+
+        self.until(lambda: not left(), seconds=seconds, what=lambda: f"{left()} still have pods")
+        return time.perf_counter()
+
+    def until_uncounted(self, keys: Iterable[Key], *, seconds: float) -> None:
+        """Wait until the quotas of these policies count no pod: kube-controller-manager looks after the fact."""
+        wanted = set(keys)
+
+        def counted() -> list[Key]:
+            quotas = self.api.items("resourcequotas", labels=contract.LABEL_POLICY)
+            counting = [quota for quota in quotas if quota.get("status", {}).get("used", {}).get("pods") != "0"]
+            metadata = [quota["metadata"] for quota in counting]
+            return sorted(wanted & {(of["namespace"], of["labels"][contract.LABEL_POLICY]) for of in metadata})
+
+        self.until(lambda: not counted(), seconds=seconds, what=lambda: f"the quotas of {counted()} count pods")
+
     def until_gone(self, *, seconds: float) -> float:
         """Wait until no policy, pod, PriorityClass or guard of ours is left; give when the last was seen to be gone."""
         self.until(

@@ -181,9 +181,14 @@ class Run:
                 rig.change(changed, self._next_limit())
                 rig.delete_pods(robbed)
                 rig.delete(deleted)
+                # Else the operator may find pods on their way out, which costs a status, or quotas that still count
+                # them, which costs a refusal each time that it tries: how slow others are is not what is measured.
+                rig.until_without_pods(robbed, seconds=self.patience)
+                rig.until_uncounted(robbed, seconds=self.patience)
             mended.append(time.perf_counter())
             kept = [where for where in self.keys if where not in set(deleted)]
-            return rig.until_done(kept, seconds=self.patience)
+            done = rig.until_done(kept, seconds=self.patience)
+            return max(done, rig.until_without_pods(deleted, seconds=self.patience))
 
         began = time.perf_counter()
         outcome = self.measured("gap", act, policies=3 * tenth)
