@@ -3,13 +3,15 @@
 | phase    | waits for                                    | then                                         |
 |----------|----------------------------------------------|----------------------------------------------|
 | IDLE     | the first byte of a request                  | HEAD, or closed without a word               |
-| HEAD     | the rest of its head                         | READING, DIALLING, or refused and ENDED      |
+| HEAD     | the rest of its head                         | READING, DIALLING, or refused and ENDED (1)  |
 | READING  | all of a body that has to be read, and leave | DIALLING, or refused and ENDED               |
 | DIALLING | a connection to the upstream                 | ASKING, or 503 or 502 and ENDED              |
 | ASKING   | the rest of the request's body               | THINKING, ANSWERED, or refused and ENDED     |
 | THINKING | the first byte of the answer                 | ANSWERED, or 503 and ENDED                   |
 | ANSWERED | the rest of the answer                       | IDLE, or ENDED                               |
 | ENDED    | the agent to hang up                         | closed                                       |
+
+(1) THINKING, where all of a request was there and left in one go, by a connection that was kept.
 
 A dead pooled connection leads back from ASKING or THINKING to DIALLING, once. A phase's time starts anew with every
 byte that moves in READING, ASKING and ANSWERED; TOTAL bounds the body of a request that comes in drips.
@@ -36,7 +38,7 @@ class Phase(IntEnum):
 
 NEXT: Final[dict[Phase, frozenset[Phase]]] = {
     Phase.IDLE: frozenset({Phase.HEAD, Phase.ENDED}),
-    Phase.HEAD: frozenset({Phase.READING, Phase.DIALLING, Phase.ENDED}),
+    Phase.HEAD: frozenset({Phase.READING, Phase.DIALLING, Phase.THINKING, Phase.ENDED}),
     Phase.READING: frozenset({Phase.DIALLING, Phase.ENDED}),
     Phase.DIALLING: frozenset({Phase.ASKING, Phase.ENDED}),
     Phase.ASKING: frozenset({Phase.THINKING, Phase.ANSWERED, Phase.DIALLING, Phase.ENDED}),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zaum_api import contract, documents
 from zaum_watchdog.core import refusals, routes
 from zaum_watchdog.core.metering import endpoints, terms
-from zaum_watchdog.shell import credentials, exchange, held, metered, parties
+from zaum_watchdog.shell import credentials, exchange, held, metered, parties, straight
 
 if TYPE_CHECKING:
     from zaum_watchdog.shell import redacting
@@ -36,7 +36,7 @@ class Calls:
         asked: routes.Asked,
         credential: credentials.Credential | None,
         redacted: "redacting.Redacted | None",
-    ) -> exchange.Exchange | refusals.Refusal:
+    ) -> parties.Going | refusals.Refusal:
         """Decide whether the request has to be read before it leaves."""
         at = self._terms.get(asked.route.name)
         endpoint = terms.begin(at, asked) if at is not None else endpoints.Other.FREE
@@ -45,6 +45,8 @@ class Calls:
         if endpoint is endpoints.Other.UNPRICED and asked.would_deny is None:
             asked = dataclasses.replace(asked, would_deny=contract.Rule.UNPRICED)
         if isinstance(endpoint, endpoints.Endpoint) and at is not None:
+            if redacted is None and straight.fits(asked, at):
+                return straight.Straight(agent, shared, asked, credential, straight.Kind(endpoint, at))
             return held.Held(agent, shared, asked, credential, redacted, call=metered.Call(endpoint, at))
         if redacted is None or not asked.request.length or not redacted.reads_requests:
             return exchange.Exchange(agent, shared, asked, credential, redacted)

@@ -13,7 +13,7 @@ from zaum_watchdog.core import exchanges, headers, refusals, requests, responses
 from zaum_watchdog.core.exchanges import Phase
 from zaum_watchdog.core.metering import asked as reading
 from zaum_watchdog.core.metering import terms
-from zaum_watchdog.shell import brake, clock, credentials, exchange, limits, metered, parties, sending
+from zaum_watchdog.shell import brake, clock, credentials, exchange, limits, metered, parties, sending, upstream
 
 if TYPE_CHECKING:
     from zaum_watchdog.shell import redacting
@@ -69,6 +69,18 @@ class Held(exchange.Exchange):
     def more(self) -> str:
         """Give what the record says of the call, and of what was redacted."""
         return (self._call.record() if self._call is not None else "") + super().more
+
+    def take_over(self, connection: upstream.Connection, reserved: int, uses: limits.Uses, *, stopped: bool) -> None:
+        """Go on with a request all of which has left by a connection that was kept, and has no answer yet."""
+        self.begun = self.recorded = self._sent = self._pooled = self._roomy = True
+        self._reading = False
+        self._clean.clear()
+        self._length = self._poured = self.up
+        self._uses = uses
+        self._stopped = stopped
+        self._reserving.take_over(reserved)
+        connection.user = self
+        self.adopt(connection)
 
     # In.
 

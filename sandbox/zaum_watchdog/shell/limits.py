@@ -194,6 +194,15 @@ class Limits:
             self._waiting[call] = _Waiting(amounts, answered, at, until, patience, found)
             self.ask_ledger()
 
+    def reserve_at_once(self, amounts: Mapping[str, int], *, until: int) -> int:
+        """Reserve all of it for a new call and give its number; 0: nothing has happened, and it is to be asked for."""
+        books = self.books
+        if books is None:
+            return 0
+        self.count()
+        call = next(self._numbers)
+        return call if books.reserve_at_once(call, amounts, now=clock.monotonic(), until=until) else 0
+
     def settle(self, call: int, used: Mapping[str, int] | None = None) -> bool:
         """Charge what a call used, of a meter that is not named all that was reserved; False: it held nothing."""
         return self.books is not None and self.books.settle(call, used or {}, clock.monotonic())

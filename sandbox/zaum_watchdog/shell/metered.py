@@ -79,6 +79,10 @@ class Call:
             self.plan = found
         return found
 
+    def judged(self, plan: terms.Call) -> None:
+        """Take what was judged elsewhere, of a body that has left."""
+        self._read, self.plan = plan.asked, plan
+
     def shorten(self, refused: refusals.Refusal) -> bool:
         """Say whether a shorter answer may fit into what is left."""
         self._tries += 1

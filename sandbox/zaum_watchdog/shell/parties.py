@@ -45,6 +45,46 @@ class Agent(Protocol):
     def behind(self, data: bytes) -> None:
         """Take what came behind the request."""
 
+    def succeeded(self, by: "Going") -> None:
+        """Deal with another one for the same request from now on."""
+
+
+class Going(Protocol):
+    """A request that goes on, for the agent's side."""
+
+    asked: routes.Asked
+    started: int
+
+    @property
+    def answering(self) -> bool:
+        """Say whether the agent has got a part of the answer."""
+
+    @property
+    def body_done(self) -> bool:
+        """Say whether all of the request has come."""
+
+    @property
+    def moved(self) -> int:
+        """Count all bytes that have moved, which say that it goes on."""
+
+    def begin(self) -> None:
+        """Have the request counted, find a connection, and send."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes of the request's body; give what is behind its end, which is the next request's."""
+
+    def agent_stops(self, stopped: bool) -> None:
+        """Read no faster from the upstream than the agent takes."""
+
+    def overdue(self, waited: int) -> refusals.Refusal | None:
+        """Refuse what has waited so long (ns) before it left, where less patience is due than the phase's."""
+
+    def refuse(self, refused: refusals.Refusal) -> None:
+        """End with a refusal; the agent has got nothing of an answer."""
+
+    def abandon(self, rule: contract.Rule | None) -> None:
+        """Take the end of the agent's side."""
+
 
 class User(upstream.User, Protocol):
     """Who asks for a connection, and may be over before it stands."""
@@ -98,8 +138,14 @@ class Shared(Protocol):
     def keep(self, connection: upstream.Connection, *, nanoseconds: int) -> None:
         """Take one back that can carry another request."""
 
+    def put_back(self, connection: upstream.Connection) -> None:
+        """Take one back that was given by `kept`, and not used."""
+
     def begun(self) -> None:
         """Count a request that goes on."""
+
+    def not_begun(self) -> None:
+        """Take back a request that was counted; it is counted again when it goes on."""
 
     def allowed(self, asked: routes.Asked) -> None:
         """Record that a request leaves."""

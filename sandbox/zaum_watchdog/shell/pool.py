@@ -24,6 +24,10 @@ class Pool:
             found.close()
         return None
 
+    def put_back(self, connection: upstream.Connection) -> None:
+        """Keep one that was taken and not used."""
+        self._idle[connection.route.name].append(connection)
+
     def give(self, connection: upstream.Connection, *, keep: int, now: int) -> None:
         """Keep one for `keep` nanoseconds, where there is room for it."""
         self.remember(connection)

@@ -27,6 +27,10 @@ class Reserving:
         if self.waiting and self._agent.phase is not Phase.READING:
             self._agent.enter(Phase.READING)
 
+    def take_over(self, number: int) -> None:
+        """Hold what another one has reserved."""
+        self._number = number
+
     def settle(self, used: Mapping[str, int] | None = None) -> None:
         """Charge what was used, of a meter that is not named all that is held."""
         self._limits.settle(self._number, used)

@@ -37,9 +37,17 @@ class Room:
         self._give(guest, size)
         return True
 
+    @property
+    def crowded(self) -> bool:
+        """Say whether somebody waits for room."""
+        return bool(self._line)
+
     def shrink(self, guest: Guest, size: int) -> None:
-        """Take back what a guest has beyond a size."""
-        self.taken -= self._held[guest] - size
+        """Take back what a guest has beyond a size; one that is not here has nothing."""
+        held = self._held.get(guest)
+        if held is None:
+            return
+        self.taken -= held - size
         self._held[guest] = size
         if self._line:
             self._next()

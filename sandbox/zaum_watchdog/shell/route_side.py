@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from zaum_api import contract
 from zaum_watchdog.core import exchanges, gateway_answer, refusals, requests, routes
 from zaum_watchdog.core.exchanges import Phase
-from zaum_watchdog.shell import brake, clock, exchange, llhttp, parties, sending, wire
+from zaum_watchdog.shell import brake, clock, llhttp, parties, sending, wire
 
 _SAYS: Final[dict[Phase, tuple[contract.Rule, str]]] = {
     Phase.HEAD: (contract.Rule.REQUEST_MALFORMED, "the head was not complete in time"),
@@ -31,7 +31,7 @@ class Shared(parties.Shared, Protocol):
     def left(self, side: "RouteSide") -> None:
         """Forget a connection."""
 
-    def decided(self, side: "RouteSide", request: requests.Request) -> exchange.Exchange | refusals.Refusal:
+    def decided(self, side: "RouteSide", request: requests.Request) -> parties.Going | refusals.Refusal:
         """Decide a request."""
 
     def refusal(
@@ -67,7 +67,7 @@ class RouteSide(asyncio.Protocol):
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._held = b""
-        self._exchange: exchange.Exchange | None = None
+        self._exchange: parties.Going | None = None
         self._request: requests.Request | None = None
         self._since = clock.monotonic()
         self._moved = 0
@@ -162,9 +162,13 @@ class RouteSide(asyncio.Protocol):
             self._refuse(decided)
             return
         self._exchange = decided
-        # Also of nothing: a body of no length is complete.
+        # Also of nothing: a body of no length is complete. What is begun may be succeeded by another one at once.
         self.behind(decided.feed(held[length:]))
         decided.begin()
+
+    def succeeded(self, by: parties.Going) -> None:
+        """Deal with another one for the same request from now on."""
+        self._exchange = by
 
     def over(self, *, keep: bool) -> None:
         """Go on with the next request, or end."""

@@ -47,6 +47,7 @@ PARTS: Final = (
     "core.metering.terms",
     "shell.metered",
     "shell.held",
+    "shell.straight",
     "shell.calls",
 )
 """What `calls` is made of, each after what it needs: none of it takes longer to load than others may wait."""
@@ -162,7 +163,7 @@ class Routes:
         """Call after others had their turn."""
         self._watch.loop.call_soon(then)
 
-    def decided(self, side: route_side.RouteSide, request: requests.Request) -> exchange.Exchange | refusals.Refusal:
+    def decided(self, side: route_side.RouteSide, request: requests.Request) -> parties.Going | refusals.Refusal:
         """Decide a request by the policy in force."""
         shared = self._watch
         asked = policy.admit_routed(
@@ -179,7 +180,7 @@ class Routes:
             return asked
         return self._made(side, asked)
 
-    def _made(self, side: route_side.RouteSide, asked: decisions.Asked) -> exchange.Exchange | refusals.Refusal:
+    def _made(self, side: route_side.RouteSide, asked: decisions.Asked) -> parties.Going | refusals.Refusal:
         credential = self._credentials.of(asked.route)
         if self._calls is None:
             return exchange.Exchange(side, self, asked, credential)
@@ -203,6 +204,10 @@ class Routes:
     def kept(self, route: decisions.Route) -> upstream.Connection | None:
         """Give an idle one."""
         return self._pool.take(route, clock.monotonic())
+
+    def put_back(self, connection: upstream.Connection) -> None:
+        """Take one back that was given by `kept`, and not used."""
+        self._pool.put_back(connection)
 
     def keep(self, connection: upstream.Connection, *, nanoseconds: int) -> None:
         """Take one back, unless its route or whom it trusts is another one by now."""
@@ -236,6 +241,10 @@ class Routes:
     def begun(self) -> None:
         """Count a request that goes on."""
         self._watch.tunnels += 1
+
+    def not_begun(self) -> None:
+        """Take back a request that was counted; it is counted again when it goes on."""
+        self._watch.tunnels -= 1
 
     def allowed(self, asked: decisions.Asked) -> None:
         """Record that a request leaves, also by the mode Report alone."""

@@ -144,6 +144,17 @@ class Books:
             if refused is not None:
                 return refused
             self._waiting.pop(call, None)
+        return self._set_aside(call, amounts, now, until, asked=not plenty)
+
+    def reserve_at_once(self, call: int, amounts: Mapping[str, int], *, now: int, until: int) -> bool:
+        """Reserve where there is enough of everything and nobody waits; False: nothing has happened."""
+        if self._waiting or not self._plenty(amounts, now):
+            return False
+        self._set_aside(call, amounts, now, until, asked=False)
+        return True
+
+    def _set_aside(self, call: int, amounts: Mapping[str, int], now: int, until: int, *, asked: bool) -> Reservation:
+        """Reserve what is there. `asked`: it is counted already that somebody asked."""
         minutes: dict[str, int] = {}
         parts: dict[str, tuple[slices.Part, ...]] = {}
         for name, amount in amounts.items():
@@ -151,12 +162,12 @@ class Books:
             if isinstance(part, slices.Slices):
                 parts[name] = part.reserve(amount, now) or ()
             elif isinstance(part, shares.Minute):
-                if plenty:
+                if not asked:
                     part.ask(amount, now)
                 part.reserve(amount)
                 minutes[name] = amount
             elif isinstance(part, shares.Requests):
-                if plenty:
+                if not asked:
                     part.ask(now)
                 part.take(now)
         reservation = self._live[call] = Reservation(call, until, minutes, parts)

@@ -116,6 +116,12 @@ class Body:
         return self._counts.read()
 
 
+def at_once(endpoint: Endpoint, body: bytes) -> usage.Read | None:
+    """Read all of a JSON body that came to its end, where nothing of it is odd; None: it is for `Body`."""
+    counts = usage.Counts(endpoint)
+    return counts.read() if _at_once(body, counts) else None
+
+
 def _at_once(data: bytes, counts: usage.Counts) -> bool:
     """Take the usage of a small body where nothing of it is odd; False: it is to be walked through."""
     if data[-1:] not in _LAST:

@@ -219,7 +219,7 @@ class Reading:
     def end(self) -> Asked | Refused:
         """Take the body's end."""
         if self._plain is not None:
-            found = self._asked_plainly(self._plain)
+            found = _plainly(self._endpoint, self._plain, self._models, self.size)
             if found is not None:
                 return found
         walker = self._walker or self._walk()
@@ -229,23 +229,6 @@ class Reading:
         if self.refused is None:
             self._decode(b"", final=True)
         return self.refused or self._asked(walker)
-
-    def _asked_plainly(self, said: plain.Plain) -> Asked | None:
-        """Say what is asked for; None: it is to be read again, and refused."""
-        numbers, model = said.numbers, said.model
-        choices = numbers.get("n", 1)
-        if choices > CHOICES_MAX or not model or not model.isprintable():
-            return None
-        if self._models and model not in self._models:
-            return None
-        output: int | None = None
-        for name in _OUTPUT[self._endpoint]:
-            if name in numbers and (output is None or numbers[name] > output):
-                output = numbers[name]
-        return Asked(
-            self._endpoint, model, self.size, said.stream, choices or 1, output, self._least(0), options=said.options,
-            values=said.values,
-        )  # fmt: skip
 
     def _decode(self, piece: bytes, *, final: bool) -> None:
         if self._decoder is None:
@@ -284,7 +267,7 @@ class Reading:
         stream = values["stream"].raw if "stream" in values else b"false"
         if stream not in _STREAM:
             return Refused(contract.Rule.REQUEST_MALFORMED, "stream", "is neither true nor false")
-        least = self._least(budget or 0)
+        least = _least(self._endpoint, budget or 0)
         asked = Asked(self._endpoint, model, self.size, stream == b"true", choices or 1, output, least, values=values)
         if tallies:
             asked.images = tallies.get(judging.IMAGES, 0)
@@ -304,10 +287,33 @@ class Reading:
             return Refused(contract.Rule.MODEL_NOT_ALLOWED, "model", f"is {model}; the route has: {names}")
         return model
 
-    def _least(self, budget: int) -> int:
-        if self._endpoint is Endpoint.RESPONSES:
-            return RESPONSES_LEAST
-        return budget + 1
+
+def at_once(endpoint: Endpoint, body: bytes, models: frozenset[str]) -> Asked | None:
+    """Read all of a body that is to be priced, where nothing is out of the ordinary; None: it is for `Reading`."""
+    said = _PLAIN[endpoint].read(body) if body[-1:] in _LAST else None
+    return _plainly(endpoint, said, models, len(body)) if said is not None else None
+
+
+def _plainly(endpoint: Endpoint, said: plain.Plain, models: frozenset[str], size: int) -> Asked | None:
+    """Say what is asked for; None: it is to be read again, and refused."""
+    numbers, model = said.numbers, said.model
+    choices = numbers.get("n", 1)
+    if choices > CHOICES_MAX or not model or not model.isprintable():
+        return None
+    if models and model not in models:
+        return None
+    output: int | None = None
+    for name in _OUTPUT[endpoint]:
+        if name in numbers and (output is None or numbers[name] > output):
+            output = numbers[name]
+    return Asked(
+        endpoint, model, size, said.stream, choices or 1, output, _least(endpoint, 0), options=said.options,
+        values=said.values,
+    )  # fmt: skip
+
+
+def _least(endpoint: Endpoint, budget: int) -> int:
+    return RESPONSES_LEAST if endpoint is Endpoint.RESPONSES else budget + 1
 
 
 def _number(values: Mapping[str, Seen], name: str, most: int) -> int | Refused | None:
