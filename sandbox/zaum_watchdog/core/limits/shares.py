@@ -153,6 +153,12 @@ class Requests:
         self._advance(now)
         return max(0, self._credits // MINUTE)
 
+    def stands(self, now: int) -> tuple[int, int]:
+        """Give what is left, and of how many at most."""
+        self._advance(now)
+        left = self._credits // MINUTE
+        return (left if left > 0 else 0), self.bounds.burst.at(now)
+
     def ask(self, now: int) -> None:
         """Count that somebody asked, whether or not he got it."""
         self._asked.add(1, now)
@@ -218,6 +224,11 @@ class Minute:
         if now < self._spent_until:
             return 0
         return self.bounds.amount.at(now) - self._reserved - self._settled.total(now)
+
+    def stands(self, now: int) -> tuple[int, int]:
+        """Give what is left, and of how many at most."""
+        most = self.bounds.amount.at(now)
+        return (0 if now < self._spent_until else most - self._reserved - self._settled.total(now)), most
 
     def fit(self, amount: int, now: int) -> bool:
         """Say whether so many could be reserved."""
