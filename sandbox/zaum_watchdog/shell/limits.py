@@ -69,6 +69,8 @@ class Limits:
         """What `_named` gave by host and route, of the document in force."""
         self._told: dict[tuple[str, str], tuple[str, ...]] = {}
         """Their names alone."""
+        self._lots: dict[tuple[str, str], reservations.Lot] = {}
+        """Their meters."""
         self._place: shares.Place | None = None
         self._connections = connections
         self.flows: set[Flow] = set()
@@ -194,14 +196,22 @@ class Limits:
             self._waiting[call] = _Waiting(amounts, answered, at, until, patience, found)
             self.ask_ledger()
 
-    def reserve_at_once(self, amounts: Mapping[str, int], *, until: int) -> int:
-        """Reserve all of it for a new call and give its number; 0: nothing has happened, and it is to be asked for."""
+    def reserve_at_once(self, host: str, *, route: str, tokens: int, cost: int, lasts: int) -> int:
+        """Reserve for a new call of a model, for `lasts` nanoseconds at most, and give its number.
+
+        0: nothing has happened, and it is to be asked for by `reserve`.
+        """
         books = self.books
         if books is None:
             return 0
+        lot = self._lots.get((host, route))
+        if lot is None:
+            names = [name for name, _ in self._named(host, route)]
+            lot = self._lots[host, route] = books.lot([*names, _PLACES])
         self.count()
-        call = next(self._numbers)
-        return call if books.reserve_at_once(call, amounts, now=clock.monotonic(), until=until) else 0
+        call, now = next(self._numbers), clock.monotonic()
+        found = books.reserve_at_once(call, lot, tokens=tokens, cost=cost, now=now, until=now + lasts)
+        return call if found else 0
 
     def settle(self, call: int, used: Mapping[str, int] | None = None) -> bool:
         """Charge what a call used, of a meter that is not named all that was reserved; False: it held nothing."""
@@ -234,7 +244,7 @@ class Limits:
         """Follow a document."""
         config, now = changed.config, clock.monotonic()
         self._policy = changed
-        self._routed, self._told = {}, {}
+        self._routed, self._told, self._lots = {}, {}, {}
         place = shares.Place(config.limits.replicas, self.ordinal)
         if config.limits == documents.Limits() and config.ledger is None:
             self.books, self._ids, self._place = None, {}, None

@@ -115,8 +115,8 @@ class Straight(parties.User):
             return False
         shared.begun()
         ours, host = shared.limits, route.authority.host.name
-        amounts = ours.amounts(host, route=route.name, tokens=plan.most.tokens, cost=plan.most.cost)
-        self._number = ours.reserve_at_once(amounts, until=clock.monotonic() + metered.LASTS)
+        tokens, cost = plan.most
+        self._number = ours.reserve_at_once(host, route=route.name, tokens=tokens, cost=cost, lasts=metered.LASTS)
         if not self._number:
             shared.not_begun()
             shared.put_back(connection)

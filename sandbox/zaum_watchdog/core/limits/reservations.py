@@ -7,7 +7,7 @@ word of what was used is charged whole.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from zaum_api import contract, documents
 from zaum_watchdog.core.limits import shares, slices, standing
@@ -57,6 +57,32 @@ class Reservation:
     until: int
     minutes: Mapping[str, int]
     parts: Mapping[str, tuple[slices.Part, ...]]
+
+
+class Lot(NamedTuple):
+    """The meters for which the calls of one route count; of a budget, whether it is one of money."""
+
+    requests: tuple[shares.Requests, ...]
+    places: tuple[shares.Places, ...]
+    minutes: tuple[tuple[str, shares.Minute], ...]
+    slices: tuple[tuple[str, slices.Slices, bool], ...]
+
+    def fit(self, tokens: int, cost: int, now: int) -> bool:
+        """Say whether there is enough of everything for one call more, which has its place already."""
+        for requests in self.requests:
+            if not requests.fit(1, now):
+                return False
+        for places in self.places:
+            if not places.fit(0, now):
+                return False
+        for _, minute in self.minutes:
+            if not minute.fit(tokens, now):
+                return False
+        for _, held, money in self.slices:
+            amount = cost if money else tokens
+            if not amount or not held.fit(amount, now):
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +172,37 @@ class Books:
             self._waiting.pop(call, None)
         return self._set_aside(call, amounts, now, until, asked=not plenty)
 
-    def reserve_at_once(self, call: int, amounts: Mapping[str, int], *, now: int, until: int) -> bool:
-        """Reserve where there is enough of everything and nobody waits; False: nothing has happened."""
-        if self._waiting or not self._plenty(amounts, now):
+    def lot(self, names: Iterable[str]) -> Lot:
+        """Look up meters by which many calls are going to be counted, until the next `retune`."""
+        found = [(name, self._parts[name]) for name in names if name in self._parts]
+        return Lot(
+            tuple(part for _, part in found if isinstance(part, shares.Requests)),
+            tuple(part for _, part in found if isinstance(part, shares.Places)),
+            tuple((name, part) for name, part in found if isinstance(part, shares.Minute)),
+            tuple(
+                (name, part, self._meters[name].kind is documents.Kind.COST)
+                for name, part in found
+                if isinstance(part, slices.Slices)
+            ),
+        )
+
+    def reserve_at_once(self, call: int, lot: Lot, *, tokens: int, cost: int, now: int, until: int) -> bool:
+        """Reserve for a call of a model as `reserve` does, where there is plenty and nobody waits.
+
+        False: nothing has happened.
+        """
+        if self._waiting or not tokens or not lot.fit(tokens, cost, now):
             return False
-        self._set_aside(call, amounts, now, until, asked=False)
+        minutes: dict[str, int] = {}
+        parts: dict[str, tuple[slices.Part, ...]] = {}
+        for requests in lot.requests:
+            requests.spend(now)
+        for name, minute in lot.minutes:
+            minute.spend(tokens, now)
+            minutes[name] = tokens
+        for name, held, money in lot.slices:
+            parts[name] = held.reserve(cost if money else tokens, now) or ()
+        self._live[call] = Reservation(call, until, minutes, parts)
         return True
 
     def _set_aside(self, call: int, amounts: Mapping[str, int], now: int, until: int, *, asked: bool) -> Reservation:
@@ -263,13 +315,14 @@ class Books:
         if reservation is None:
             return False
         for name, amount in reservation.minutes.items():
-            if name in self._minutes:
-                self._minutes[name].settle(amount, used.get(name, amount), now)
+            minute = self._minutes.get(name)
+            if minute is not None:
+                minute.settle(amount, used.get(name, amount), now)
         for name, parts in reservation.parts.items():
             held = self._slices.get(name) or self._retired.get(name)
             if held is not None:
-                charged = used[name] if name in used else sum([part.amount for part in parts])
-                held.charge(parts, charged, now)
+                charged = used.get(name)
+                held.charge(parts, sum([part.amount for part in parts]) if charged is None else charged, now)
         return True
 
     def expire(self, now: int) -> list[int]:

@@ -169,6 +169,12 @@ class Requests:
         self._credits -= MINUTE
         self._used.add(1, now)
 
+    def spend(self, now: int) -> None:
+        """Count that somebody asked, and got what `fit` found at the same time."""
+        self._credits -= MINUTE
+        self._asked.add(1, now)
+        self._used.add(1, now)
+
     def demand(self, name: str, now: int) -> documents.Demand:
         """Say what was used and asked for in the last minute."""
         used = self._used.total(now)
@@ -254,6 +260,11 @@ class Minute:
 
     def reserve(self, amount: int) -> None:
         """Set aside an amount for which there is room."""
+        self._reserved += amount
+
+    def spend(self, amount: int, now: int) -> None:
+        """Count that somebody asked, and set aside what `fit` found."""
+        self._asked.add(amount, now)
         self._reserved += amount
 
     def settle(self, reserved: int, used: int, now: int) -> None:

@@ -119,7 +119,7 @@ class Slices:
 
     def reserve(self, amount: int, now: int) -> tuple[Part, ...] | None:
         """Set an amount aside, of as many leases as it takes; None where it is not there."""
-        if amount > self.free(now):
+        if amount > (self._free if now < self._sure else self.free(now)):
             return None
         parts = self._parts(amount, now) if amount else ()
         self._free -= amount
@@ -127,9 +127,11 @@ class Slices:
             self._largest = self._peak = 0
             self._since = now
         self._asked = now
-        self._largest = max(self._largest, amount)
-        self._out += amount
-        self._peak = max(self._peak, self._out)
+        self._out = out = self._out + amount
+        if amount > self._largest:  # noqa: PLR1730  # to call takes longer than all else here
+            self._largest = amount
+        if out > self._peak:  # noqa: PLR1730
+            self._peak = out
         return parts
 
     def _parts(self, amount: int, now: int) -> tuple[Part, ...]:
@@ -137,6 +139,11 @@ class Slices:
         order = self._order
         if len(order) != len(self._held):
             order = self._order = sorted(self._held.values(), key=_by_end)
+        first = order[0]
+        if now < first.until and not first.leaving and amount <= first.amount - first.spent - first.reserved:
+            first.reserved += amount  # As nearly always.
+            first.touched = now
+            return (Part(first, amount),)
         parts: list[Part] = []
         for held in order:
             usable = held.usable(now)

@@ -83,7 +83,11 @@ class Standing:
         parts = [(name, self._parts.get(name)) for name in names]
         found = tuple((name, part, self._meters[name].limit if part is not None else 0) for name, part in parts)
         written = ", ".join([self._told[name].policy for name, part in parts if part is not None])
-        limits = [f"{self._told[name].name};r=%d;t={_seconds(part)}" for name, part in parts if part is not None]
+        limits = [
+            f"{self._told[name].name.replace('%', '%%')};r=%d;t={_seconds(part)}"
+            for name, part in parts
+            if part is not None
+        ]
         return _Row(
             found,
             f"{ratelimit.HEADER_POLICY}: {written}".encode("ascii"),
@@ -96,8 +100,10 @@ def _seconds(part: Part) -> str:
 
 
 class _Row(NamedTuple):
-    """What is always the same of some meters: of each its part and its limit, the line of their policies, and one to
-    put in what is left of each and, of a budget, the seconds that its window lasts."""
+    """What is always the same of some meters: of each its part and its limit, and two lines, the one of their policies.
+
+    Into the other one go what is left of each and, of a budget, the seconds that its window lasts.
+    """
 
     parts: tuple[tuple[str, Part | None, int], ...]
     policies: bytes

@@ -129,11 +129,11 @@ def _at_once(data: bytes, counts: usage.Counts) -> bool:
     said = whole.values(data)
     if said is None or not _ODD.isdisjoint(said):
         return False
-    if isinstance(said.get("service_tier"), dict | list) or said.get("service_tier") in _DEAR_WORDS:
+    tier, kind, used = said.get("service_tier"), said.get("type"), said.get("usage")
+    if tier is not None and (type(tier) is dict or type(tier) is list or tier in _DEAR_WORDS):
         return False
-    if isinstance(said.get("type"), dict | list):
+    if type(kind) is dict or type(kind) is list:
         return False
-    used = said.get("usage")
     return counts.plain(used) if isinstance(used, dict) else not isinstance(used, list)
 
 

@@ -16,6 +16,8 @@ MODEL_MAX: Final = 100
 """Characters of a model's name; a longer one is looked at closely."""
 _TURN: Final = frozenset({"role", "content"})
 _SPACE: Final = b" \t\n\r"
+_BRACE: Final = 123
+_BRACE_END: Final = 125
 
 
 class _Sort(Enum):
@@ -27,6 +29,15 @@ class _Sort(Enum):
     OPTIONS = auto()
     SCALAR = auto()
     TURNS = auto()
+
+
+_ANYTHING: Final = _Sort.ANYTHING
+_LENGTH: Final = _Sort.LENGTH
+_STREAM: Final = _Sort.STREAM
+_OPTIONS: Final = _Sort.OPTIONS
+_SCALAR: Final = _Sort.SCALAR
+_TURNS: Final = _Sort.TURNS
+"""To look up a member of an enum takes longer than what is done by it."""
 
 
 class Plain(NamedTuple):
@@ -49,8 +60,9 @@ class Shape:
         members = {key.decode("ascii"): place for key, place in (root.members or {}).items()}
         self._sorts = {name: _sort(name, place, lengths) for name, place in members.items()}
         self._others = _Sort.ANYTHING if root.other in {None, UNREAD} else None
+        quoted = {name: b'"%b"' % name.encode("ascii") for name in lengths}
         self._patterns = {
-            name: re.compile(rb'"%b"[ \t\n\r]*+:[ \t\n\r]*+([0-9]++)' % name.encode("ascii")) for name in lengths
+            name: (each, re.compile(rb"%b[ \t\n\r]*+:[ \t\n\r]*+([0-9]++)" % each)) for name, each in quoted.items()
         }
 
     def read(self, data: bytes) -> Plain | None:
@@ -61,33 +73,35 @@ class Shape:
         model = found.get("model")
         if type(model) is not str or len(model) > MODEL_MAX:
             return None
-        start = len(data) - len(data.lstrip(_SPACE))
+        start = 0 if data[0] == _BRACE else len(data) - len(data.lstrip(_SPACE))
         numbers: dict[str, int] = {}
-        values = {"": Seen(b"{", start, len(data.rstrip(_SPACE)))}
+        values = {"": Seen(b"{", start, len(data) if data[-1] == _BRACE_END else len(data.rstrip(_SPACE)))}
         options = 0
+        sorts, others = self._sorts, self._others
         for name, value in found.items():
-            sort = self._sorts.get(name, self._others)
-            if sort is _Sort.ANYTHING:
+            sort = sorts.get(name, others)
+            if sort is _ANYTHING:
                 continue
             if sort is None or not _fine(sort, value):
                 return None
-            if sort is _Sort.OPTIONS:
-                options = 1
-                values[name] = values[f"{name}.include_usage"] = Seen(b"true", 0, 0)
-            elif type(value) is int:
+            if type(value) is int:
                 numbers[name] = value
-                if sort is _Sort.LENGTH:
+                if sort is _LENGTH:
                     seen = self._length(name, data)
                     if seen is None:
                         return None
                     values[name] = seen
+            elif sort is _OPTIONS:
+                options = 1
+                values[name] = values[f"{name}.include_usage"] = Seen(b"true", 0, 0)
         return Plain(model, found.get("stream") is True, numbers, values, options)
 
     def _length(self, name: str, data: bytes) -> Seen | None:
         """Find the number that may have to be changed, where nothing else can be taken for it."""
-        if data.count(b'"%b"' % name.encode("ascii")) != 1 or b"\\u" in data:
+        quoted, pattern = self._patterns[name]
+        if data.count(quoted) != 1 or b"\\u" in data:
             return None
-        place = self._patterns[name].search(data)
+        place = pattern.search(data)
         return Seen(place[1], place.start(1), place.end(1)) if place is not None else None
 
 
@@ -107,21 +121,23 @@ def _sort(name: str, place: Place, lengths: tuple[str, ...]) -> _Sort | None:
 
 
 def _fine(sort: _Sort, value: object) -> bool:
-    if sort is _Sort.TURNS:
-        return _turns(value) if isinstance(value, list) else not isinstance(value, dict)
-    if sort is _Sort.STREAM:
-        return value is None or isinstance(value, bool)
-    if sort is _Sort.OPTIONS:
+    kind = type(value)
+    if sort is _SCALAR:
+        return kind is not int and kind is not dict and kind is not list
+    if sort is _TURNS:
+        return _turns(value) if isinstance(value, list) else kind is not dict
+    if sort is _STREAM:
+        return value is None or kind is bool
+    if sort is _OPTIONS:
         return isinstance(value, dict) and len(value) == 1 and value.get("include_usage") is True
-    if sort is _Sort.SCALAR:
-        return type(value) is not int and not isinstance(value, dict | list)
-    return type(value) is int and 0 <= value <= NUMBER_MAX
+    return isinstance(value, int) and kind is int and 0 <= value <= NUMBER_MAX
 
 
 def _turns(items: list[object]) -> bool:
     for item in items:
-        if not isinstance(item, dict) or item.keys() != _TURN:
+        if not isinstance(item, dict) or len(item) != len(_TURN):
             return False
-        if type(item["content"]) is not str or type(item["role"]) is not str:
+        # None is no text, so that it may stand for what is not there.
+        if type(item.get("content")) is not str or type(item.get("role")) is not str:
             return False
     return True

@@ -60,7 +60,9 @@ def cost(used: Usage, price: documents.Price) -> int:
     going_in, cached, written, written_long, output = used
     product = going_in * price.input + output * price.output
     if cached or written or written_long:
-        product += cached * price.cached_input + written * price.cache_write + written_long * _long_write(price)
+        product += cached * price.cached_input + written * price.cache_write
+        if written_long:
+            product += written_long * _long_write(price)
     return -(-product // _MILLION)
 
 

@@ -109,7 +109,10 @@ class Counts:
         for name, value in used.items():
             which = _PLAIN.get(name)
             if which is not None:
-                if value is not None and not _counted(counts, which, value):
+                # As `_counted`.
+                if isinstance(value, int) and type(value) is int and 0 <= value <= TOKENS_MAX and which not in counts:
+                    counts[which] = value
+                elif value is not None:
                     return False
             elif name in _INNER:
                 if isinstance(value, list):

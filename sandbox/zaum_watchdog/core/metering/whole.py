@@ -97,6 +97,8 @@ _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_members, parse_int=_number, parse_float=_number, parse_constant=_constant
 )
 _VALUES: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_TRUSTING: Final = json.JSONDecoder(parse_constant=_constant)
+_COLON: Final = re.compile(rb'"[ \t\n\r]*+:')
 _DIGITS: Final = bytes(48 if chr(code) in "0123456789.eE+-" else 32 for code in range(256))
 _LONG: Final = b"0" * (SCALAR_MAX + 1)
 """What a number that is too long looks like by _DIGITS."""
@@ -137,10 +139,41 @@ def values(data: bytes, *, encoding: str = "latin-1") -> dict[str, object] | Non
         return None
     try:
         text = data.decode(encoding).strip(_WHITE)
-        found, end = _VALUES.raw_decode(text)
+        found: dict[str, object]
+        found, end = _TRUSTING.raw_decode(text)
+        if end != len(text) or type(found) is not dict:
+            return None
+        members = _count(found)
+        # Each member has a colon behind a quote. As many as there are members left: none of them was there twice.
+        if data.count(b":") != members and len(_COLON.findall(data)) != members:
+            found, _ = _VALUES.raw_decode(text)
     except (_UnsureError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and end == len(text) else None
+    return found
+
+
+def _count(members: dict[str, object]) -> int:
+    """Count members, those of what is within them too; raise where a name may be too long."""
+    count = len(members)
+    # Most names together are shorter than one may be.
+    if len("".join(members)) > KEY_MAX and max(map(len, members)) > KEY_MAX:
+        raise _UnsureError
+    for value in members.values():
+        if type(value) is dict:
+            count += _count(value)
+        elif type(value) is list:
+            count += _count_in(value)
+    return count
+
+
+def _count_in(items: list[object]) -> int:
+    count = 0
+    for value in items:
+        if type(value) is dict:
+            count += _count(value)
+        elif type(value) is list:
+            count += _count_in(value)
+    return count
 
 
 class _Reading:
