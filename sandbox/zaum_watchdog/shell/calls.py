@@ -42,12 +42,12 @@ class Calls:
         endpoint = terms.begin(at, asked) if at is not None else endpoints.Other.FREE
         if isinstance(endpoint, refusals.Refusal):
             return endpoint
-        if endpoint is endpoints.Other.UNPRICED and asked.would_deny is None:
-            asked = dataclasses.replace(asked, would_deny=contract.Rule.UNPRICED)
         if isinstance(endpoint, endpoints.Endpoint) and at is not None:
             if redacted is None and straight.fits(asked, at):
                 return straight.Straight(agent, shared, asked, credential, straight.Kind(endpoint, at))
             return held.Held(agent, shared, asked, credential, redacted, call=metered.Call(endpoint, at))
+        if endpoint is endpoints.Other.UNPRICED and asked.would_deny is None:
+            asked = dataclasses.replace(asked, would_deny=contract.Rule.UNPRICED)
         if redacted is None or not asked.request.length or not redacted.reads_requests:
             return exchange.Exchange(agent, shared, asked, credential, redacted)
         return held.coded(asked) or held.Held(agent, shared, asked, credential, redacted, call=None)

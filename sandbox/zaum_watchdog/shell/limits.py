@@ -208,7 +208,8 @@ class Limits:
         if lot is None:
             names = [name for name, _ in self._named(host, route)]
             lot = self._lots[host, route] = books.lot([*names, _PLACES])
-        self.count()
+        if lot.places:
+            self.count()
         call, now = next(self._numbers), clock.monotonic()
         found = books.reserve_at_once(call, lot, tokens=tokens, cost=cost, now=now, until=now + lasts)
         return call if found else 0
@@ -216,6 +217,13 @@ class Limits:
     def settle(self, call: int, used: Mapping[str, int] | None = None) -> bool:
         """Charge what a call used, of a meter that is not named all that was reserved; False: it held nothing."""
         return self.books is not None and self.books.settle(call, used or {}, clock.monotonic())
+
+    def settle_at_once(self, call: int, *, tokens: int, cost: int) -> None:
+        """Charge what a call used that `reserve_at_once` gave its number, unless it is charged already; count it."""
+        if self.books is not None:
+            self.books.settle_at_once(call, tokens=tokens, cost=cost, now=clock.monotonic())
+        self.tokens += tokens
+        self.cost += cost
 
     def give_up(self, call: int) -> None:
         """Wait no longer; nothing is told any more. Of a call that does not wait, nothing happens."""

@@ -11,12 +11,16 @@ from typing import Final, NamedTuple
 
 from zaum_api import contract
 from zaum_watchdog.core import exchanges, gateway_answer, records, refusals, responses, routes
-from zaum_watchdog.core.exchanges import Phase
 from zaum_watchdog.core.metering import answered, charging, endpoints, splicing, terms, usage, whole
 from zaum_watchdog.core.metering import asked as reading
-from zaum_watchdog.shell import brake, clock, credentials, held, limits, metered, parties, upstream
+from zaum_watchdog.shell import brake, clock, credentials, held, metered, parties, upstream
 
 _TO_BE_RELEASED: Final = brake.Why.OTHER_SIDE | brake.Why.LATER | brake.Why.READING
+_THINKING: Final = exchanges.Phase.THINKING
+_ANSWERED: Final = exchanges.Phase.ANSWERED
+_LENGTH: Final = responses.Ends.LENGTH
+_JSON: Final = answered.Form.JSON
+"""To look up a member of an enum takes longer than to compare with it."""
 _NOTHING_KNOWN: Final[dict[str, int]] = {}
 
 
@@ -43,7 +47,7 @@ class Straight(parties.User):
 
     __slots__ = (
         "_agent", "_body", "_connection", "_credential", "_general", "_kind", "_number", "_plan", "_shared",
-        "_stopped", "_uses", "asked", "begun", "body_done", "done", "down", "more", "recorded", "started", "up",
+        "_stopped", "asked", "begun", "body_done", "done", "down", "more", "recorded", "started", "up",
     )  # fmt: skip
 
     def __init__(
@@ -66,7 +70,6 @@ class Straight(parties.User):
         self._number = 0
         self._plan: terms.Call | None = None
         self._stopped = False
-        self._uses: limits.Uses = ()
         self.begun = self.recorded = self.done = False
         self.body_done = False
         self.up = self.down = 0
@@ -122,7 +125,6 @@ class Straight(parties.User):
             shared.put_back(connection)
             return False
         self._plan = plan
-        self._uses = ours.uses(host, route=route.name)
         self._send(connection, plan)
         return True
 
@@ -131,7 +133,7 @@ class Straight(parties.User):
         self.begun = self.recorded = True
         self._connection = connection
         connection.user = self
-        self._agent.enter(Phase.THINKING)
+        self._agent.enter(_THINKING)
         self._shared.allowed(self.asked)
         credential = self._credential.value if self._credential is not None else b""
         connection.send(routes.head(self.asked, credential, length=len(body)) + body)
@@ -161,7 +163,7 @@ class Straight(parties.User):
         lines = self._shared.lines(self.asked.route)
         head = responses.head(answer, method=request.method, keep=request.keep, lines=lines)
         self.down = len(body)
-        self._agent.enter(Phase.ANSWERED)
+        self._agent.enter(_ANSWERED)
         self._agent.write(head + body)
         self._end(answer, used)
         return True
@@ -179,15 +181,14 @@ class Straight(parties.User):
         self._agent.over(keep=self.asked.request.keep)
 
     def _settle(self, status: int, used: usage.Read) -> None:
-        plan, ours = self._plan, self._shared.limits
+        plan = self._plan
         assert plan is not None
-        charge = charging.settle(plan.most, plan.price, status, used)
-        ours.settle(self._number, limits.charged(self._uses, tokens=charge.tokens, cost=charge.cost))
-        ours.tokens += charge.tokens
-        ours.cost += charge.cost
+        tokens, cost, doubt = charging.settle(plan.most, plan.price, status, used)
+        self._shared.limits.settle_at_once(self._number, tokens=tokens, cost=cost)
+        most_tokens, most_cost = plan.most
         self.more = records.called(
-            plan.asked.model, output=plan.output, reserved_tokens=plan.most.tokens, tokens=charge.tokens,
-            reserved_cost=plan.most.cost, cost=charge.cost, doubt=charge.doubt,
+            plan.asked.model, output=plan.output, reserved_tokens=most_tokens, tokens=tokens, reserved_cost=most_cost,
+            cost=cost, doubt=doubt,
         )  # fmt: skip
 
     # Whatever is otherwise.
@@ -205,7 +206,8 @@ class Straight(parties.User):
         connection, self._connection = self._connection, None
         if connection is not None and self._plan is not None:
             call.judged(self._plan)
-            found.take_over(connection, self._number, self._uses, stopped=self._stopped)
+            uses = self._shared.limits.uses(self.asked.route.authority.host.name, route=self.asked.route.name)
+            found.take_over(connection, self._number, uses, stopped=self._stopped)
         return found
 
     def stop(self) -> None:
@@ -266,9 +268,9 @@ class Straight(parties.User):
 
 def _plain(answer: responses.Answer, length: int) -> bool:
     """Say whether an answer's head is one of JSON of so many bytes."""
-    if answer.ends is not responses.Ends.LENGTH or answer.length != length or not length or answer.interim:
+    if answer.ends is not _LENGTH or answer.length != length or not length or answer.interim:
         return False
     kinds = [value for name, value in answer.headers if name == b"content-type"]
     if len(kinds) != 1:
         return False
-    return answered.form(kinds[0].decode("latin-1"), coded=answer.coded) is answered.Form.JSON
+    return answered.form(kinds[0].decode("latin-1"), coded=answer.coded) is _JSON

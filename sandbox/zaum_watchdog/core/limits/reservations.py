@@ -85,6 +85,26 @@ class Lot(NamedTuple):
         return True
 
 
+@dataclass(slots=True)
+class AtOnce:
+    """The same, reserved at once: `parts` in the order of the lot's slices."""
+
+    until: int
+    lot: Lot
+    tokens: int
+    held: list[tuple[slices.Part, ...]]
+
+    @property
+    def minutes(self) -> Mapping[str, int]:
+        """Give what is reserved of rates."""
+        return {name: self.tokens for name, _ in self.lot.minutes}
+
+    @property
+    def parts(self) -> Mapping[str, tuple[slices.Part, ...]]:
+        """Give what is reserved of leases."""
+        return {name: parts for (name, _, _), parts in zip(self.lot.slices, self.held, strict=True)}
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What the next `Sync` says of the meters."""
@@ -117,7 +137,7 @@ class Books:
         """Of the tunings, which one the last report spoke of."""
         self.places: dict[str, shares.Places] = {}
         """Connections, which are held for as long as they live."""
-        self._live: dict[int, Reservation] = {}
+        self._live: dict[int, Reservation | AtOnce] = {}
         self._waiting: dict[int, Mapping[str, int]] = {}
         self._none_left: dict[str, tuple[int, int]] = {}
         self._used: dict[str, tuple[int, int]] = {}
@@ -193,16 +213,12 @@ class Books:
         """
         if self._waiting or not tokens or not lot.fit(tokens, cost, now):
             return False
-        minutes: dict[str, int] = {}
-        parts: dict[str, tuple[slices.Part, ...]] = {}
         for requests in lot.requests:
             requests.spend(now)
-        for name, minute in lot.minutes:
+        for _, minute in lot.minutes:
             minute.spend(tokens, now)
-            minutes[name] = tokens
-        for name, held, money in lot.slices:
-            parts[name] = held.reserve(cost if money else tokens, now) or ()
-        self._live[call] = Reservation(call, until, minutes, parts)
+        parts = [held.reserve(cost if money else tokens, now) or () for _, held, money in lot.slices]
+        self._live[call] = AtOnce(until, lot, tokens, parts)
         return True
 
     def _set_aside(self, call: int, amounts: Mapping[str, int], now: int, until: int, *, asked: bool) -> Reservation:
@@ -323,6 +339,23 @@ class Books:
             if held is not None:
                 charged = used.get(name)
                 held.charge(parts, sum([part.amount for part in parts]) if charged is None else charged, now)
+        return True
+
+    def settle_at_once(self, call: int, *, tokens: int, cost: int, now: int) -> bool:
+        """Charge a call of a model, all of whose meters are named by what was reserved at once; else as `settle`."""
+        reservation = self._live.pop(call, None)
+        if reservation is None:
+            return False
+        assert isinstance(reservation, AtOnce)
+        lot, reserved = reservation.lot, reservation.tokens
+        for name, _ in lot.minutes:
+            minute = self._minutes.get(name)
+            if minute is not None:
+                minute.settle(reserved, tokens, now)
+        for (name, _, money), parts in zip(lot.slices, reservation.held, strict=True):
+            held = self._slices.get(name) or self._retired.get(name)
+            if held is not None:
+                held.charge(parts, cost if money else tokens, now)
         return True
 
     def expire(self, now: int) -> list[int]:

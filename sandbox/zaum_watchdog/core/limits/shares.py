@@ -145,7 +145,8 @@ class Requests:
 
     def fit(self, _more: int, now: int) -> bool:
         """Say whether a request could be had at once."""
-        self._advance(now)
+        if now > self._last:
+            self._advance(now)
         return self._credits >= MINUTE
 
     def left(self, now: int) -> int:
@@ -155,9 +156,11 @@ class Requests:
 
     def stands(self, now: int) -> tuple[int, int]:
         """Give what is left, and of how many at most."""
-        self._advance(now)
+        if now > self._last:
+            self._advance(now)
         left = self._credits // MINUTE
-        return (left if left > 0 else 0), self.bounds.burst.at(now)
+        part = self.bounds.burst
+        return (left if left > 0 else 0), (part.said if now < part.until else part.floor)
 
     def ask(self, now: int) -> None:
         """Count that somebody asked, whether or not he got it."""
@@ -233,12 +236,17 @@ class Minute:
 
     def stands(self, now: int) -> tuple[int, int]:
         """Give what is left, and of how many at most."""
-        most = self.bounds.amount.at(now)
+        part = self.bounds.amount
+        most = part.said if now < part.until else part.floor
         return (0 if now < self._spent_until else most - self._reserved - self._settled.total(now)), most
 
     def fit(self, amount: int, now: int) -> bool:
         """Say whether so many could be reserved."""
-        return amount <= self.room(now)
+        if now < self._spent_until:
+            return amount <= 0
+        part, settled = self.bounds.amount, self._settled
+        most = part.said if now < part.until else part.floor
+        return amount <= most - self._reserved - settled.total(now)
 
     def wait(self, amount: int, now: int) -> int:
         """Give the nanoseconds until `amount` may be had: 0 for at once, a minute where it cannot.

@@ -80,7 +80,7 @@ class Slices:
         self._out = 0
         """What is reserved."""
         self._order: list[Held] = []
-        """The leases, those that end first before the others; empty after a change."""
+        """The leases but those that are spent, those that end first before the others; empty after a change."""
         self._sure = 0
         """Until when `_free` is what could be reserved, if nothing changes."""
         self._minute = Recent() if stocked else None
@@ -137,9 +137,12 @@ class Slices:
     def _parts(self, amount: int, now: int) -> tuple[Part, ...]:
         """Take an amount that is there, of the leases that end first."""
         order = self._order
-        if len(order) != len(self._held):
+        if not order:
             order = self._order = sorted(self._held.values(), key=_by_end)
         first = order[0]
+        while first.spent >= first.amount and len(order) > 1:  # Nothing comes back of it.
+            del order[0]
+            first = order[0]
         if now < first.until and not first.leaving and amount <= first.amount - first.spent - first.reserved:
             first.reserved += amount  # As nearly always.
             first.touched = now

@@ -32,7 +32,8 @@ class Most(NamedTuple):
 
 def most(request: asked.Asked, output: int, price: documents.Price | None) -> Most:
     """Give what to reserve where no answer is longer than `output` tokens; without a price cost is not limited."""
-    going_in, answered = prices.worst(request, output)
+    going_in = prices.input_most(request)
+    answered = prices.output_most(request, output)
     return Most(going_in + answered, prices.cost_most(request, going_in, answered, price) if price is not None else 0)
 
 

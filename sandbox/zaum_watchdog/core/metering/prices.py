@@ -15,6 +15,7 @@ OVERHEAD: Final = 2048
 IMAGE: Final = 50_000
 """Tokens of one image at most: the costliest model takes 48,169 for one in high detail."""
 _MILLION: Final = 1_000_000
+_EMBEDDINGS: Final = Endpoint.EMBEDDINGS
 
 
 class Usage(NamedTuple):
@@ -49,10 +50,14 @@ def input_most(request: asked.Asked) -> int:
     return request.size - request.image_bytes + request.images * IMAGE + OVERHEAD
 
 
+def output_most(request: asked.Asked, output: int) -> int:
+    """Give the tokens of all answers together where none is longer than `output`."""
+    return 0 if request.endpoint is _EMBEDDINGS else request.choices * output
+
+
 def worst(request: asked.Asked, output: int) -> Worst:
     """Give what it uses at most where no answer is longer than `output` tokens."""
-    answered = 0 if request.endpoint is Endpoint.EMBEDDINGS else request.choices * output
-    return Worst(input_most(request), answered)
+    return Worst(input_most(request), output_most(request, output))
 
 
 def cost(used: Usage, price: documents.Price) -> int:

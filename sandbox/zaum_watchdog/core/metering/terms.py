@@ -6,7 +6,7 @@ read then before anything of them leaves. Without a limit of tokens or cost only
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, assert_never
 
 from zaum_api import contract, documents
 from zaum_watchdog.core import headers, refusals, routes
@@ -19,6 +19,7 @@ _READ: Final = frozenset({b"content-type", b"content-encoding"})
 _JSON: Final = b"application/json"
 _PLAIN: Final = "one header Content-Type: application/json and no Content-Encoding"
 _AS_IT_SHOULD_BE: Final = [(b"content-type", _JSON)]
+_EMBEDDINGS: Final = endpoints.Endpoint.EMBEDDINGS
 NOTHING: Final = charging.Most(0, 0)
 
 
@@ -75,13 +76,15 @@ def _terms(config: documents.WatchdogConfig, route: documents.Route) -> Terms:
 def begin(terms: Terms, asked_: routes.Asked) -> endpoints.Endpoint | endpoints.Other | refusals.Refusal:
     """Decide by a request's head whether its body is read, and how; Other passes as it is."""
     endpoint = endpoints.of(terms.api, asked_.request.method, asked_.path)
+    if isinstance(endpoint, endpoints.Endpoint):
+        return unreadable(asked_) or endpoint
     match endpoint:
         case endpoints.Other.FREE:
             return endpoint
         case endpoints.Other.UNPRICED:
             return _unknown(terms, asked_) or endpoint
-        case _:
-            return unreadable(asked_) or endpoint
+        case _ as never:
+            assert_never(never)
 
 
 def _unknown(terms: Terms, asked_: routes.Asked) -> refusals.Refusal | None:
@@ -145,7 +148,7 @@ def judge(terms: Terms, read: asked.Asked, left: Mapping[str, int]) -> Call | as
         affordable = prices.output_affordable(read, tokens=tokens, budget=budget, price=price)
         output = max(affordable, min(read.least, output))
         most = charging.most(read, output, price)
-    if read.endpoint is endpoints.Endpoint.EMBEDDINGS:
+    if read.endpoint is _EMBEDDINGS:
         output = 0
     if output == read.output and not read.stream:
         return Call(read, price, output, most)

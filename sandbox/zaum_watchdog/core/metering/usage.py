@@ -14,6 +14,7 @@ from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Seen
 
 TOKENS_MAX: Final = 100_000_000
 """Of one call; more than that is no number of tokens."""
+_MESSAGES: Final = Endpoint.MESSAGES
 _WHOLE: Final = re.compile(rb"0|[1-9][0-9]{0,8}")
 _INPUT, _CACHED, _WRITTEN, _LONG, _OUTPUT, _TOTAL, _ODD = range(7)
 _NAMES: Final[Mapping[str, int]] = {
@@ -135,7 +136,7 @@ class Counts:
             self.doubt("no output was said")
         if counts.get(_ODD):
             self.doubt("something was used that has a price of its own")
-        used = self._apart() if self._endpoint is Endpoint.MESSAGES else self._within()
+        used = self._apart() if self._endpoint is _MESSAGES else self._within()
         return Read(used, self._doubt)
 
     def _apart(self) -> prices.Usage:
