@@ -160,7 +160,8 @@ class Straight(parties.User):
         used = answered.at_once(self._kind.endpoint, body)
         if used is None:
             return False
-        lines = self._shared.lines(self.asked.route)
+        route = self.asked.route
+        lines = self._shared.limits.lines(route.authority.host.name, route=route.name)
         head = responses.head(answer, method=request.method, keep=request.keep, lines=lines)
         self.down = len(body)
         self._agent.enter(_ANSWERED)

@@ -16,6 +16,7 @@ MODEL_MAX: Final = 100
 """Characters of a model's name; a longer one is looked at closely."""
 _TURN: Final = frozenset({"role", "content"})
 _SPACE: Final = b" \t\n\r"
+_ENCODING: Final = "utf-8"
 _BRACE: Final = 123
 _BRACE_END: Final = 125
 
@@ -67,7 +68,7 @@ class Shape:
 
     def read(self, data: bytes) -> Plain | None:
         """Read a document, all of which is there."""
-        found = whole.values(data, encoding="utf-8")
+        found = whole.scanned(data, _ENCODING)
         if found is None:
             return None
         model = found.get("model")
@@ -77,14 +78,20 @@ class Shape:
         numbers: dict[str, int] = {}
         values = {"": Seen(b"{", start, len(data) if data[-1] == _BRACE_END else len(data.rstrip(_SPACE)))}
         options = 0
-        sorts, others = self._sorts, self._others
+        sorts, others, members = self._sorts, self._others, len(found)
         for name, value in found.items():
             sort = sorts.get(name, others)
             if sort is _ANYTHING:
+                within = _within(name, value)
+                if within < 0:
+                    return None
+                members += within
                 continue
             if sort is None or not _fine(sort, value):
                 return None
-            if type(value) is int:
+            if sort is _TURNS:
+                members += len(_TURN) * len(value) if isinstance(value, list) else 0
+            elif type(value) is int:
                 numbers[name] = value
                 if sort is _LENGTH:
                     seen = self._length(name, data)
@@ -93,7 +100,10 @@ class Shape:
                     values[name] = seen
             elif sort is _OPTIONS:
                 options = 1
+                members += 1
                 values[name] = values[f"{name}.include_usage"] = Seen(b"true", 0, 0)
+        if not whole.once(data, _ENCODING, members):
+            return None
         return Plain(model, found.get("stream") is True, numbers, values, options)
 
     def _length(self, name: str, data: bytes) -> Seen | None:
@@ -118,6 +128,18 @@ def _sort(name: str, place: Place, lengths: tuple[str, ...]) -> _Sort | None:
     if place.judge is not None or place.kept or place.members is not None or place.items is None:
         return None
     return _Sort.TURNS if place.items.turns else _Sort.SCALAR
+
+
+def _within(name: str, value: object) -> int:
+    """Count the members within what may be anything; negative where a name may be too long."""
+    if len(name) > whole.KEY_MAX:
+        return -1
+    if type(value) is str:
+        return 0
+    try:
+        return whole.count(value)
+    except ValueError:
+        return -1
 
 
 def _fine(sort: _Sort, value: object) -> bool:

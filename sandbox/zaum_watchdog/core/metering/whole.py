@@ -132,24 +132,46 @@ def values(data: bytes, *, encoding: str = "latin-1") -> dict[str, object] | Non
 
     What is not of the encoding is left to it, too; latin-1 has a character for each byte.
     """
-    brackets = _quick(data)
-    if not 0 <= brackets <= DEPTH_MAX or _LONG in data.translate(_DIGITS):
+    found = scanned(data, encoding)
+    try:
+        return found if found is not None and once(data, encoding, _count(found)) else None
+    except _UnsureError:
         return None
-    if b"-0" in data and _MINUS_NOTHING.search(data) is not None:
+
+
+def scanned(data: bytes, encoding: str) -> dict[str, object] | None:
+    """Do the same, whatever the names of members are, and how often they are there: see `once`."""
+    brackets = data.count(b"{") + data.count(b"[")
+    if len(data) > BYTES_MAX or brackets > DEPTH_MAX or brackets + data.count(b",") > TOKENS_MAX:
+        return None
+    if _LONG in data.translate(_DIGITS) or (b"-0" in data and _MINUS_NOTHING.search(data) is not None):
         return None
     try:
         text = data.decode(encoding).strip(_WHITE)
         found: dict[str, object]
         found, end = _TRUSTING.raw_decode(text)
-        if end != len(text) or type(found) is not dict:
-            return None
-        members = _count(found)
-        # Each member has a colon behind a quote. As many as there are members left: none of them was there twice.
-        if data.count(b":") != members and len(_COLON.findall(data)) != members:
-            found, _ = _VALUES.raw_decode(text)
     except (_UnsureError, ValueError, RecursionError):
         return None
-    return found
+    return found if end == len(text) and type(found) is dict else None
+
+
+def once(data: bytes, encoding: str, members: int) -> bool:
+    """Say whether no member of what was scanned is there twice: as many are left, those within others too."""
+    # Each member has a colon behind a quote; in a text there may be some, too.
+    if data.count(b":") == members or len(_COLON.findall(data)) == members:
+        return True
+    try:
+        _VALUES.raw_decode(data.decode(encoding).strip(_WHITE))
+    except _UnsureError:
+        return False
+    return True
+
+
+def count(value: object) -> int:
+    """Count the members within a value; raise ValueError where the name of one may be too long."""
+    if type(value) is list:
+        return _count_in(value)
+    return _count(value) if isinstance(value, dict) else 0
 
 
 def _count(members: dict[str, object]) -> int:
