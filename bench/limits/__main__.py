@@ -9,9 +9,11 @@ streams of 33 events.
 
 - req/s: as many as 16 loops get through.
 - cpu: user and system time of the proxy's process per request (proc_pid_stat(5)).
-- added: what a way takes more than the direct one, at a low rate; of p50 and of p99.
+- over direct: what a way takes more than the direct one, at a low rate; of p50 and of p99.
+- over unmetered: what the metered route takes more than the same route unmetered, in the same round; of p50.
 
-The last line is of whole answers. Exits with 1 when an aim is missed.
+The last line is of whole answers; its `added p50` is the metered route over the unmetered one, as its ratio of CPU is.
+Exits with 1 when an aim is missed.
 """
 
 import argparse
@@ -60,10 +62,14 @@ class Pushed:
 
 @dataclasses.dataclass(frozen=True)
 class Round:
-    """All ways of one round by name, and what they add to the direct one in milliseconds (p50, p99)."""
+    """All ways of one round by name, and what they add to the direct one in milliseconds (p50, p99).
+
+    `over_unmetered`: what metering adds to a route, in milliseconds of p50.
+    """
 
     pushed: dict[str, Pushed]
-    added: dict[str, tuple[float, float]]
+    over_direct: dict[str, tuple[float, float]]
+    over_unmetered: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +78,8 @@ class Figures:
 
     kind: str
     pushed: dict[str, Pushed]
-    added: dict[str, tuple[float, float]]
+    over_direct: dict[str, tuple[float, float]]
+    over_unmetered: float
     over_litellm: float
     cpu: float
 
@@ -85,7 +92,7 @@ class Figures:
             return statistics.median(float(mine[attribute] / others[attribute]) for mine, others in pairs)
 
         def median(name: str, at: int) -> float:
-            return statistics.median(one.added[name][at] for one in rounds)
+            return statistics.median(one.over_direct[name][at] for one in rounds)
 
         return Figures(
             kind,
@@ -97,6 +104,7 @@ class Figures:
                 for name in NAMES
             },
             {name: (median(name, 0), median(name, 1)) for name in NAMES},
+            statistics.median(one.over_unmetered for one in rounds),
             ratio("per_second", "metered", "LiteLLM"),
             ratio("cpu_micros", "metered", "unmetered"),
         )
@@ -105,28 +113,33 @@ class Figures:
         """Write the figures for people."""
         lines = [
             f"  {self.kind}: {name:9} {self.pushed[name].per_second:7.0f} req/s {self.pushed[name].cpu_micros:6.0f} us"
-            f" of CPU; adds p50 {self.added[name][0]:.2f} ms p99 {self.added[name][1]:.2f} ms"
+            f" of CPU; over direct p50 {self.over_direct[name][0]:.2f} ms p99 {self.over_direct[name][1]:.2f} ms"
             for name in NAMES
         ]
-        return [*lines, f"  {self.kind}: metered/LiteLLM {self.over_litellm:.1f}, metered/unmetered cpu {self.cpu:.2f}"]
+        return [
+            *lines,
+            f"  {self.kind}: metered/LiteLLM {self.over_litellm:.1f}, metered/unmetered cpu {self.cpu:.2f},"
+            f" metered over unmetered p50 {self.over_unmetered:.2f} ms",
+        ]
 
     def aims(self) -> list[Aim]:
         """Hold them against what was promised."""
         return [
             Aim(f"{self.kind}: requests per second, metered over LiteLLM", self.over_litellm, 10, reach=True),
             Aim(f"{self.kind}: CPU of a request, metered over unmetered", self.cpu, 1.5),
-            Aim(f"{self.kind}: a metered route adds, p50 ms", self.added["metered"][0], 0.5),
+            Aim(f"{self.kind}: metering adds to a route, p50 ms", self.over_unmetered, 0.5),
         ]
 
 
 def one_round(rig: Rig, ways: dict[str, Way], kind: str, effort: Effort) -> Round:
     """Ask by all ways, one after another."""
     pushed = {name: _pushed(rig, way, kind, effort) for name, way in ways.items()}
-    added = {}
+    over_direct, p50 = {}, {}
     for name, way in ways.items():
         base, found = (_low(rig, one, kind, effort) for one in (rig.direct, way))
-        added[name] = (found["p50ms"] - base["p50ms"], found["p99ms"] - base["p99ms"])
-    return Round(pushed, added)
+        over_direct[name] = (found["p50ms"] - base["p50ms"], found["p99ms"] - base["p99ms"])
+        p50[name] = found["p50ms"]
+    return Round(pushed, over_direct, p50["metered"] - p50["unmetered"])
 
 
 def _pushed(rig: Rig, way: Way, kind: str, effort: Effort) -> Pushed:
@@ -170,7 +183,7 @@ def last_line(found: Figures) -> str:
     """Write the line that stands at the end."""
     return (
         f"bench: limits zaum/litellm req/s {found.over_litellm:.1f} metered/unmetered cpu {found.cpu:.2f}"
-        f" added p50 {found.added['metered'][0]:.2f} ms"
+        f" added p50 {found.over_unmetered:.2f} ms"
     )
 
 
