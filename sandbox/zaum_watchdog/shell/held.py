@@ -79,7 +79,8 @@ class Held(exchange.Exchange):
         self._uses = uses
         self._stopped = stopped
         self._reserving.take_over(reserved)
-        connection.user = self
+        if connection.user is not None:  # Else it is gone by now, and that is to be told next.
+            connection.user = self
         self.adopt(connection)
 
     # In.
