@@ -70,12 +70,14 @@ class Held(exchange.Exchange):
         """Give what the record says of the call, and of what was redacted."""
         return (self._call.record() if self._call is not None else "") + super().more
 
-    def take_over(self, connection: upstream.Connection, reserved: int, uses: limits.Uses, *, stopped: bool) -> None:
-        """Go on with a request all of which has left by a connection that was kept, and has no answer yet."""
+    def take_over(
+        self, connection: upstream.Connection, reserved: int, uses: limits.Uses, *, up: int, stopped: bool
+    ) -> None:
+        """Go on with a request whose `up` bytes have left by a connection that was kept, and has no answer yet."""
         self.begun = self.recorded = self._sent = self._pooled = self._roomy = True
         self._reading = False
-        self._clean.clear()
-        self._length = self._poured = self.up
+        self._asking.done, self._asking.up = True, up
+        self._length = self._poured = up
         self._uses = uses
         self._stopped = stopped
         self._reserving.take_over(reserved)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from zaum_api import contract, documents
 from zaum_egress import hosts
-from zaum_watchdog.core import policy, refusals
+from zaum_watchdog.core import policy, refusals, routes
 from zaum_watchdog.core.limits import recent, reservations, shares
 from zaum_watchdog.shell import clock
 
@@ -69,8 +69,8 @@ class Limits:
         """What `_named` gave by host and route, of the document in force."""
         self._told: dict[tuple[str, str], tuple[str, ...]] = {}
         """Their names alone."""
-        self._lots: dict[tuple[str, str], reservations.Lot] = {}
-        """Their meters."""
+        self._lots: dict[tuple[str, str], tuple[reservations.Lot, tuple[str, ...]]] = {}
+        """The meters themselves, and their names."""
         self._place: shares.Place | None = None
         self._connections = connections
         self.flows: set[Flow] = set()
@@ -196,7 +196,7 @@ class Limits:
             self._waiting[call] = _Waiting(amounts, answered, at, until, patience, found)
             self.ask_ledger()
 
-    def reserve_at_once(self, host: str, *, route: str, tokens: int, cost: int, lasts: int) -> int:
+    def reserve_at_once(self, route: routes.Route, *, tokens: int, cost: int, lasts: int) -> int:
         """Reserve for a new call of a model, for `lasts` nanoseconds at most, and give its number.
 
         0: nothing has happened, and it is to be asked for by `reserve`.
@@ -204,15 +204,27 @@ class Limits:
         books = self.books
         if books is None:
             return 0
-        lot = self._lots.get((host, route))
-        if lot is None:
-            names = [name for name, _ in self._named(host, route)]
-            lot = self._lots[host, route] = books.lot([*names, _PLACES])
+        lot, _ = self._lots.get((route.authority.host.name, route.config.name)) or self._lot(books, route)
         if lot.places:
             self.count()
         call, now = next(self._numbers), clock.monotonic()
         found = books.reserve_at_once(call, lot, tokens=tokens, cost=cost, now=now, until=now + lasts)
         return call if found else 0
+
+    def _lot(self, books: reservations.Books, route: routes.Route) -> tuple[reservations.Lot, tuple[str, ...]]:
+        """Look up a route's meters, until the next document."""
+        key = route.authority.host.name, route.config.name
+        names = tuple(name for name, _ in self._named(*key))
+        found = self._lots[key] = books.lot((*names, _PLACES)), names
+        return found
+
+    def lines_at_once(self, route: routes.Route) -> list[bytes]:
+        """Write the RateLimit headers of a route, as `lines` does."""
+        books = self.books
+        if books is None:
+            return []
+        _, names = self._lots.get((route.authority.host.name, route.config.name)) or self._lot(books, route)
+        return books.lines(names, clock.monotonic())
 
     def settle(self, call: int, used: Mapping[str, int] | None = None) -> bool:
         """Charge what a call used, of a meter that is not named all that was reserved; False: it held nothing."""

@@ -106,37 +106,33 @@ class Straight(parties.User):
 
     def _leave(self) -> bool:
         """Send it where all is plain; False: nothing has happened."""
-        kind, shared, route = self._kind, self._shared, self.asked.route
-        read = reading.at_once(kind.endpoint, self._body, kind.at.models)
+        (endpoint, at), shared, asked, body = self._kind, self._shared, self.asked, self._body
+        read = reading.at_once(endpoint, body, at.models)
         if read is None or shared.room.crowded:
             return False
-        plan = terms.judge(kind.at, read, _NOTHING_KNOWN)
+        plan = terms.judge(at, read, _NOTHING_KNOWN)
         if not isinstance(plan, terms.Call):
             return False
-        connection = shared.kept(route)
+        connection = shared.kept(asked.route)
         if connection is None:
             return False
         shared.begun()
-        ours, host = shared.limits, route.authority.host.name
         tokens, cost = plan.most
-        self._number = ours.reserve_at_once(host, route=route.name, tokens=tokens, cost=cost, lasts=metered.LASTS)
-        if not self._number:
+        number = shared.limits.reserve_at_once(asked.route, tokens=tokens, cost=cost, lasts=metered.LASTS)
+        if not number:
             shared.not_begun()
             shared.put_back(connection)
             return False
-        self._plan = plan
-        self._send(connection, plan)
-        return True
-
-    def _send(self, connection: upstream.Connection, plan: terms.Call) -> None:
-        body = b"".join(splicing.splice([self._body], plan.edits)) if plan.edits else self._body
+        if plan.edits:
+            body = b"".join(splicing.splice([body], plan.edits))
+        self._number, self._plan, self._connection, self._body = number, plan, connection, b""
         self.begun = self.recorded = True
-        self._connection = connection
         connection.user = self
         self._agent.enter(_THINKING)
-        self._shared.allowed(self.asked)
+        shared.allowed(asked)
         credential = self._credential.value if self._credential is not None else b""
-        connection.send(routes.head(self.asked, credential, length=len(body)) + body)
+        connection.send(routes.head(asked, credential, length=len(body)) + body)
+        return True
 
     # The answer.
 
@@ -160,8 +156,7 @@ class Straight(parties.User):
         used = answered.at_once(self._kind.endpoint, body)
         if used is None:
             return False
-        route = self.asked.route
-        lines = self._shared.limits.lines(route.authority.host.name, route=route.name)
+        lines = self._shared.limits.lines_at_once(self.asked.route)
         head = responses.head(answer, method=request.method, keep=request.keep, lines=lines)
         self.down = len(body)
         self._agent.enter(_ANSWERED)
@@ -177,20 +172,17 @@ class Straight(parties.User):
         elif connection is not None:
             connection.close()
         self.done = True
-        self._settle(answer.status, used)
-        self._shared.ended(self, None, answer.status)
-        self._agent.over(keep=self.asked.request.keep)
-
-    def _settle(self, status: int, used: usage.Read) -> None:
         plan = self._plan
         assert plan is not None
-        tokens, cost, doubt = charging.settle(plan.most, plan.price, status, used)
+        tokens, cost, doubt = charging.settle(plan.most, plan.price, answer.status, used)
         self._shared.limits.settle_at_once(self._number, tokens=tokens, cost=cost)
         most_tokens, most_cost = plan.most
         self.more = records.called(
             plan.asked.model, output=plan.output, reserved_tokens=most_tokens, tokens=tokens, reserved_cost=most_cost,
             cost=cost, doubt=doubt,
         )  # fmt: skip
+        self._shared.ended(self, None, answer.status)
+        self._agent.over(keep=self.asked.request.keep)
 
     # Whatever is otherwise.
 
@@ -201,14 +193,15 @@ class Straight(parties.User):
         call = metered.Call(*self._kind)
         found = self._general = held.Held(self._agent, self._shared, self.asked, self._credential, None, call=call)
         found.started = self.started
-        if self.body_done:
+        if self.body_done and not self._number:
             found.feed(self._body)
         self._agent.succeeded(found)
         connection, self._connection = self._connection, None
         if connection is not None and self._plan is not None:
             call.judged(self._plan)
-            uses = self._shared.limits.uses(self.asked.route.authority.host.name, route=self.asked.route.name)
-            found.take_over(connection, self._number, uses, stopped=self._stopped)
+            route = self.asked.route
+            uses = self._shared.limits.uses(route.authority.host.name, route=route.name)
+            found.take_over(connection, self._number, uses, up=self.up, stopped=self._stopped)
         return found
 
     def stop(self) -> None:

@@ -151,12 +151,12 @@ class World:
     def seen(self) -> dict[str, object]:
         """Give all that anybody could see of it."""
         now, books, limits = clock.monotonic(), self.books, self.watch.limits
+        self.routes._pool.expire(now)  # Whoever looks for a connection closes those that are too old, and a tick does.
         assert books is not None
         return {
             "agent": b"".join(each for each in self.agent.used if isinstance(each, bytes)),
             "agent's wire": [each for each in self.agent.used if not isinstance(each, bytes)],
             "api": b"".join(each for each in self.api.used if isinstance(each, bytes)),
-            # Whoever looks for a connection closes those that are dead, once more.
             "api's wire": list(dict.fromkeys(each for each in self.api.used if not isinstance(each, bytes))),
             "records": self.out.lines,
             "dialled": self.way.dialled,
