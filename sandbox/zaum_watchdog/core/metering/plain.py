@@ -91,7 +91,7 @@ class Shape:
                 return None
             if sort is _TURNS:
                 members += len(_TURN) * len(value) if isinstance(value, list) else 0
-            elif type(value) is int:
+            elif isinstance(value, int) and type(value) is int:
                 numbers[name] = value
                 if sort is _LENGTH:
                     seen = self._length(name, data)
