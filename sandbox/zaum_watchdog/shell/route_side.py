@@ -167,8 +167,9 @@ class RouteSide(asyncio.Protocol):
         decided.begin()
 
     def succeeded(self, by: parties.Going) -> None:
-        """Deal with another one for the same request from now on."""
-        self._exchange = by
+        """Deal with another one for the same request from now on, unless it was let go already."""
+        if self._exchange is not None:
+            self._exchange = by
 
     def over(self, *, keep: bool) -> None:
         """Go on with the next request, or end."""

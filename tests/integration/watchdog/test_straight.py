@@ -353,6 +353,7 @@ ONE_BY_ONE: Final[tuple[tuple[Step, ...], ...]] = (
     *((("request", "plain"), ("happens", each), ("answer", "plain")) for each in HAPPENS),
     *((("happens", each), ("request", "plain"), ("answer", "plain")) for each in HAPPENS),
     (("request", "plain"), ("wait", "700")),
+    (("request", "plain"), ("happens", "the agent stops"), ("wait", "700")),
     (("request", "plain"), ("happens", "no more bytes"), ("happens", "no more bytes")),
     (("request", "two"), ("answer", "plain"), ("answer", "plain")),
     (("request", "in parts"), ("request", "the rest"), ("answer", "plain")),
