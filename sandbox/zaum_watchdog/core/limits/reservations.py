@@ -343,16 +343,16 @@ class Books:
 
     def settle_at_once(self, call: int, *, tokens: int, cost: int, now: int) -> bool:
         """Charge a call of a model, all of whose meters are named by what was reserved at once; else as `settle`."""
-        reservation = self._live.pop(call, None)
-        if reservation is None:
+        found = self._live.pop(call, None)
+        if found is None:
             return False
-        assert isinstance(reservation, AtOnce)
-        lot, reserved = reservation.lot, reservation.tokens
+        assert isinstance(found, AtOnce)
+        lot, reserved = found.lot, found.tokens
         for name, _ in lot.minutes:
             minute = self._minutes.get(name)
             if minute is not None:
                 minute.settle(reserved, tokens, now)
-        for (name, _, money), parts in zip(lot.slices, reservation.held, strict=True):
+        for (name, _, money), parts in zip(lot.slices, found.held, strict=True):
             held = self._slices.get(name) or self._retired.get(name)
             if held is not None:
                 held.charge(parts, cost if money else tokens, now)
