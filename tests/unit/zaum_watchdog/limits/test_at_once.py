@@ -18,7 +18,7 @@ TPM = Meter("route/openai", Kind.TOKENS, Window.MINUTE, 9000)
 TPD = Meter("policy", Kind.TOKENS, Window.DAY, 100_000)
 COST = Meter("policy", Kind.COST, Window.DAY, 10**9)
 ALL = (RATE, PLACES, TPM, TPD, COST)
-LISTS = (ALL, ALL[:4], ALL[1:], ALL[:3])
+LISTS: tuple[tuple[Meter, ...], ...] = (ALL, ALL[:4], ALL[1:], ALL[:3])
 
 
 def amounts(meters: tuple[Meter, ...], tokens: int, cost: int) -> dict[str, int]:
@@ -32,7 +32,7 @@ class Pair:
 
     def __init__(self, dice: random.Random) -> None:
         self.dice = dice
-        self.meters = ALL
+        self.meters: tuple[Meter, ...] = ALL
         self.quick, self.slow = (Books(ALL, ALONE, 0) for _ in range(2))
         self.lot = self.quick.lot([meter.id for meter in ALL])
         self.calls: list[int] = []
