@@ -216,6 +216,7 @@ REQUESTS: Final[dict[str, bytes]] = {
     "another model": post(json.dumps({"model": "world-3", "messages": []}).encode()),
     "a model without a price": post(json.dumps({"model": "world-2", "messages": []}).encode()),
     "an unknown member": post(chat(nonsense=1)),
+    "a number twice": post(b'{"model":"world-1","n":5,"messages":[],"n":1}'),
     "a member twice": post(b'{"model":"world-1","max_tokens":5,"messages":[],"max_tokens":50}'),
     "no JSON": post(b'{"model":"world-1",'),
     "no body": post(b""),
