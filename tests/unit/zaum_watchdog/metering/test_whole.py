@@ -233,6 +233,7 @@ def requests(draw: st.DrawFn) -> bytes:
 @example(CHAT, b'{"model":"m","metadata":{"max_tokens":7},"max_tokens":7}', 9, b"", frozenset())
 @example(CHAT, b' {"model":"m","max_tokens" : 7 , "stop":["max_tokens"]}', 9, b"", frozenset())
 @example(CHAT, b'{"model":"m","max_tokens":7}', 9, b"}", frozenset())
+@example(CHAT, b'{"model":"m","n":5,"messages":[],"n":1}', 9, b"", frozenset())
 def test_i07_a_request_read_at_once_leaves_as_it_does_in_pieces(
     endpoint: endpoints.Endpoint, text: bytes, at: int, behind: bytes, models: frozenset[str]
 ) -> None:
