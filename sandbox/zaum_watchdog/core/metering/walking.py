@@ -41,8 +41,9 @@ _KEY: Final = re.compile(rb'[ \t\n\r]*+"(' + CHARACTERS + rb')"[ \t\n\r]*+:')
 _FIRST_KEY: Final = re.compile(rb"[ \t\n\r]*+(})")
 _VALUE: Final = re.compile(rb'[ \t\n\r]*+(?:(")|([{\[])|(' + _NUMBER + rb"|(?:true|false|null)(?=[ \t\n\r,}\]]))|(\]))")
 _AFTER: Final = re.compile(rb"[ \t\n\r]*+([,}\]])")
-_NUMBERS: Final = re.compile(rb"(?:[ \t\n\r]*+,[ \t\n\r]*+" + _NUMBER + rb")*+")
-"""The rest of a list of numbers, or a part of it: vectors are long."""
+_NUMBERS: Final = re.compile(rb"(?:[ \t\n\r]*+,[ \t\n\r]*+(?![-+.0-9eE]{%d})" % (SCALAR_MAX + 1) + _NUMBER + rb")*+")
+"""The rest of a list of numbers, or a part of it: vectors are long. A number that is too long is left to its own step,
+which refuses it wherever the pieces of the document end."""
 _STRING, _OPENING, _SCALAR = 1, 2, 3
 _CLOSER: Final = {b"{": 125, b"[": 93}
 _OBJECT: Final = 125

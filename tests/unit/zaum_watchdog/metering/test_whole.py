@@ -1,6 +1,7 @@
 """A small document in one piece is read at once, and nobody can tell: the same is found, and refused."""
 
 import dataclasses
+import itertools
 import json
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zaum_watchdog.core.metering import answered, asked, endpoints, plain, splicing, walking, whole
-from zaum_watchdog.core.metering.places import KEPT, UNREAD, Place, Problem, Seen, Tallies
+from zaum_watchdog.core.metering.places import KEPT, SCALAR_MAX, UNREAD, Place, Problem, Seen, Tallies
 
 CHAT = endpoints.Endpoint.CHAT
 DEEP = Place(
@@ -136,6 +137,30 @@ def test_i07_a_document_read_at_once_is_found_and_refused_as_it_is_step_by_step(
     assert found(walking.Walker(place), text, behind) == found(Stepwise(place), text, behind)
 
 
+PASSED_OVER = b'{"z":[null,1' + b"0" * SCALAR_MAX + b',2],"a":1}'
+
+
+@settings(max_examples=400, deadline=None)
+@given(root=st.sampled_from(sorted(ROOTS)), text=texts(), cuts=st.lists(st.integers(0, 600), max_size=4))
+@example("any", PASSED_OVER, [])
+@example("any", PASSED_OVER, [14])
+@example("any", PASSED_OVER, [len(PASSED_OVER) - 8])
+def test_i07_where_a_document_is_cut_in_pieces_changes_nothing(root: str, text: bytes, cuts: list[int]) -> None:
+    def read(*pieces: bytes) -> object:
+        values, tallies, problem, done = found(Stepwise(ROOTS[root]), *pieces)
+        # Of two things that are wrong, the first that is seen is told.
+        return "refused" if problem is not None else (values, tallies, done)
+
+    ends = [0, *sorted(cuts), max(len(text), *cuts, 0)]
+    assert read(*(text[start:end] for start, end in itertools.pairwise(ends))) == read(text)
+
+
+@pytest.mark.parametrize("cut", [1, 14, len(PASSED_OVER)])
+def test_a_number_of_too_many_digits_is_refused_in_a_list_that_nobody_looks_into(cut: int) -> None:
+    problem = found(Stepwise(UNREAD), PASSED_OVER[:cut], PASSED_OVER[cut:])[2]
+    assert problem is not None
+
+
 COUNTED = (
     "prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens", "cache_read_input_tokens",
     "prompt_tokens_details", "input_tokens_details", "server_tool_use", "x",
@@ -234,6 +259,9 @@ def requests(draw: st.DrawFn) -> bytes:
 @example(CHAT, b' {"model":"m","max_tokens" : 7 , "stop":["max_tokens"]}', 9, b"", frozenset())
 @example(CHAT, b'{"model":"m","max_tokens":7}', 9, b"}", frozenset())
 @example(CHAT, b'{"model":"m","n":5,"messages":[],"n":1}', 9, b"", frozenset())
+@example(
+    CHAT, b'{"model":"m","max_tokens":0,"messages":{"a":[null,1' + b"0" * SCALAR_MAX + b"]}}", 60, b"", frozenset()
+)
 def test_i07_a_request_read_at_once_leaves_as_it_does_in_pieces(
     endpoint: endpoints.Endpoint, text: bytes, at: int, behind: bytes, models: frozenset[str]
 ) -> None:
