@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from zaum_api import contract, structural
-from zaum_api.v1alpha1 import ceiling, model, policy
+from zaum_api.v1alpha1 import ceiling, incident, model, policy
 
 _READY: Final = '.status.conditions[?(@.type=="Ready")]'
 _SUCCEEDED: Final = '.status.conditions[?(@.type=="Succeeded")]'
@@ -21,7 +21,7 @@ class Definition:
     short: str
     namespaced: bool
     columns: tuple[dict[str, Any], ...]
-    rules: tuple[model.Rule, ...] = ()
+    rules: tuple[model.Rule | model.Transition, ...] = ()
 
     @property
     def name(self) -> str:
@@ -114,4 +114,27 @@ CEILING: Final = Definition(
         _AGE,
     ),
 )
-ALL: Final = (POLICY, CEILING)
+INCIDENT: Final = Definition(
+    source=incident.Incident,
+    kind=contract.KIND_INCIDENT,
+    plural=contract.PLURAL_INCIDENT,
+    short="inc",
+    namespaced=True,
+    columns=(
+        {"name": "Policy", "type": "string", "jsonPath": ".spec.policyRef.name"},
+        {"name": "Reason", "type": "string", "jsonPath": ".spec.reason"},
+        {"name": "Action", "type": "string", "jsonPath": ".spec.action"},
+        {"name": "Phase", "type": "string", "jsonPath": ".status.phase"},
+        _AGE,
+        {"name": "Pod", "type": "string", "jsonPath": ".spec.pod.name", "priority": 1},
+        {"name": "Reporter", "type": "string", "jsonPath": ".spec.reporter", "priority": 1},
+        {"name": "Raised", "type": "string", "jsonPath": ".status.action", "priority": 1},
+        {"name": "Cut", "type": "string", "jsonPath": ".status.durations.cut", "priority": 1},
+        {"name": "Dead", "type": "string", "jsonPath": ".status.durations.dead", "priority": 1},
+        {"name": "Quarantined", "type": "string", "jsonPath": ".status.durations.quarantined", "priority": 1},
+        {"name": "Identity", "type": "string", "jsonPath": ".status.durations.identity", "priority": 1},
+        {"name": "Proof", "type": "string", "jsonPath": ".status.durations.proof", "priority": 1},
+    ),
+    rules=(incident.CLOSED_RULE,),
+)
+ALL: Final = (POLICY, CEILING, INCIDENT)

@@ -26,6 +26,8 @@ ABOUT: Final[dict[conditions.ConditionType, str]] = {
     conditions.ConditionType.IDENTITY_BOUND: "The agent holds no token, or exactly the one that identity.token names.",
     conditions.ConditionType.WITHIN_LIMITS: "No limit of the policy, of its routes and hosts is spent, by the"
     " ledger's books, which lag by some seconds. That a limit holds does not depend on what is said here.",
+    conditions.ConditionType.CONTAINED: "Nothing that was seen running wild is loose. True too while an Incident is"
+    " open of which every step is confirmed; [Incidents](incidents.md) says how.",
     conditions.ConditionType.SUCCEEDED: "Tasks only. Unknown while the Task is not over; True and False are final.",
     conditions.ConditionType.DEGRADED: "The one type that is True when something is worse than it could be, while all"
     " that the others say still holds. The first reason counts, the message tells all.",

@@ -1,6 +1,7 @@
 """docs/api.md: every field with its type, bounds, default and meaning, as the CRDs' schemas say them."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 import definitions
@@ -29,8 +30,9 @@ def _of_kind(definition: definitions.Definition) -> str:
     schema = definition.schema()
     scope = "in a namespace" if definition.namespaced else "of the whole cluster"
     short = f"`kubectl get {definition.short}`"
-    about = [schema["description"], f"Lives {scope}; {short}.", *(f"{m['message']}." for m in schema.get(_RULES, []))]
-    parts = [f"## {definition.kind}\n\n{' '.join(about)}"]
+    parts = [f"## {definition.kind}\n\n{schema['description']} Lives {scope}; {short}."]
+    if rules := schema.get(_RULES):
+        parts += _listed(rule["message"] for rule in rules)
     for name in ("spec", "status"):
         if name in schema["properties"]:
             parts += _sections(schema["properties"][name], f"{definition.kind} {name}")
@@ -57,7 +59,11 @@ def _section(node: Schema, place: str, fields: dict[str, Schema]) -> list[str]:
         required = _entry(node).get("required", [])
         lines += [row for name, child in fields.items() for row in _rows(child, name, name in required)]
     rules = list(dict.fromkeys(_messages(node, fields)))
-    return lines + (["", "Rules:", "", *(f"- {_escaped(message)}" for message in rules)] if rules else [])
+    return lines + (_listed(rules) if rules else [])
+
+
+def _listed(messages: Iterable[str]) -> list[str]:
+    return ["", "Rules:", "", *(f"- {_escaped(message)}" for message in messages)]
 
 
 def _rows(node: Schema, place: str, required: bool) -> list[str]:

@@ -23,6 +23,8 @@ class ConditionType(StrEnum):
     """The agent holds no token, or exactly the one that identity.token names."""
     WITHIN_LIMITS = "WithinLimits"
     """No limit of the policy, of its routes and hosts is spent. Unknown: the ledger has not said anything lately."""
+    CONTAINED = "Contained"
+    """Nothing that was seen running wild is loose: no Incident is open, or every step of it is confirmed."""
     SUCCEEDED = "Succeeded"
     """Tasks only. Unknown while the task runs; True and False are final."""
     DEGRADED = "Degraded"
@@ -131,6 +133,8 @@ class Reason(StrEnum):
     """The cost is limited and nobody says what a model of a route costs: it is denied."""
     LEDGER_MISSING = "LedgerMissing"
     """Also on WithinLimits: a limit is stated that needs the ledger, and this installation has none."""
+    WATCHDOG_SILENT = "WatchdogSilent"
+    """The ledger has not heard the watchdog of a running pod for long, while it heard those of others."""
 
     # WithinLimits
     WITHIN = "WithinLimits"
@@ -141,6 +145,19 @@ class Reason(StrEnum):
     COST_EXCEEDED = "CostExceeded"
     NO_USAGE = "NoUsage"
     """The ledger has said nothing lately."""
+
+    # Contained
+    NO_INCIDENT = "NoIncident"
+    CONTAINED = "Contained"
+    """An Incident is open, and every step of it is confirmed."""
+    CONTAINING = "Containing"
+    """An Incident is open, and a step of it is not confirmed yet: the message names it."""
+
+    # Ready=False, for whoever may release
+    QUARANTINED = "Quarantined"
+    """An Incident of the action Quarantine is open: no pod is started."""
+    IMAGE_BLOCKED = "ImageBlocked"
+    """The image is that of a quarantined policy of the namespace, and a ceiling blocks it under other names too."""
 
     # Isolated, EgressExact
     GUARDED = "Guarded"

@@ -15,6 +15,8 @@ KIND_POLICY: Final = "AgentPolicy"
 PLURAL_POLICY: Final = "agentpolicies"
 KIND_CEILING: Final = "AgentCeiling"
 PLURAL_CEILING: Final = "agentceilings"
+KIND_INCIDENT: Final = "Incident"
+PLURAL_INCIDENT: Final = "incidents"
 
 PREFIX: Final = "zaum.dev/"
 """Reserved: nobody but the operator puts a label or annotation with this prefix on a pod."""
@@ -51,7 +53,8 @@ LABEL_ACCESS: Final = "zaum.dev/access"
 LABEL_ACCESS_VALUE: Final = "Ceilings"
 """On a Namespace, by the cluster's owner: here ceilings may open ways into agent pods. Elsewhere all are closed."""
 ANNOTATION_BREACH: Final = "zaum.dev/breach"
-"""On a pod that we ended for a `Breach` that its own watchdog could not see: which one."""
+"""On a pod that we ended: for which `Breach` that its own watchdog could not see, or for which reason of its Incident;
+`Breach.ORDERED` where that is about another pod."""
 ANNOTATION_FAILURES: Final = "zaum.dev/failures"
 """How often in a row this ordinal's pods have failed before this one; the backoff is computed from it."""
 
@@ -122,7 +125,12 @@ IDENTITY_TOKEN_PATH: Final = "/var/run/secrets/zaum.dev/token"  # noqa: S105 - a
 """The agent's own token, when `identity.token` asks for one."""
 ENV_IDENTITY_TOKEN_FILE: Final = "ZAUM_IDENTITY_TOKEN_FILE"  # noqa: S105 - a variable's name
 CONFIG_KEY: Final = "config.json"
-CONFIG_KEYS: Final[dict[str, str]] = {"v2": "config.v2.json", "v3": "config.v3.json", "v4": "config.v4.json"}
+CONFIG_KEYS: Final[dict[str, str]] = {
+    "v2": "config.v2.json",
+    "v3": "config.v3.json",
+    "v4": "config.v4.json",
+    "v5": "config.v5.json",
+}
 """Where each version of the watchdog's config stands in the policy's ConfigMap. A pod mounts one of them, always as
 CONFIG_PATH; its annotation ANNOTATION_CONFIG_VERSION says which."""
 
@@ -161,12 +169,16 @@ PATH_REPORT: Final = "/v1/report"
 """At the gateway, over TLS, with the pod's token: takes a `documents.Report`."""
 PATH_REPORTS: Final = "/v1/reports"
 """At the authorizer's AUTHORIZER_REPORTS_PORT, with the operator's token."""
+PATH_SEEN: Final = "/v1/seen"
+"""At the same port, with the same token: `documents.SeenAsked` as the query gives a `documents.Seen`."""
 PATH_LEDGER_SYNC: Final = "/v1/sync"
 """At the ledger, over TLS, with a pod's token: takes a `documents.Sync`, answers with a `documents.Synced`."""
 PATH_LEDGER_ORDERS: Final = "/v1/orders"
-"""At the ledger, with a pod's token: `?session=...&after=N` waits for `documents.Orders`."""
+"""At the ledger. GET with a pod's token: `?session=...&after=N` waits for `documents.Orders`. POST with the operator's
+token takes a `documents.Posted`, and answers with the `documents.Orders` that stand for its pods."""
 PATH_LEDGER_USAGE: Final = "/v1/usage"
-"""At the ledger, with the operator's token: `?after=namespace/policy` gives a `documents.UsagePage`."""
+"""At the ledger, with the operator's token: `?after=namespace/policy` gives a `documents.UsagePage`, with `version=v2`
+one that says more."""
 
 HEADER_RULE: Final = "x-zaum-rule"
 """On every answer that Zaum itself gives: the rule that decided."""
@@ -258,21 +270,47 @@ class Rule(StrEnum):
 
 
 class Breach(StrEnum):
-    """Why a watchdog's verdict is latched. Also the reason on events and, later, on Incidents."""
+    """Why a watchdog's verdict is latched. Also the reason on events and on Incidents."""
 
     RUNAWAY_CPU = "RunawayCPU"
     RUNAWAY_PROCESSES = "RunawayProcesses"
     RUNAWAY_DENIED = "RunawayDenied"
+    RUNAWAY_MEMORY = "RunawayMemory"
+    RUNAWAY_FORKS = "RunawayForks"
+    RUNAWAY_FILES = "RunawayFiles"
+    RUNAWAY_REPEATED = "RunawayRepeated"
+    RUNAWAY_ERRORS = "RunawayErrors"
+    RUNAWAY_NO_PROGRESS = "RunawayNoProgress"
+    RUNAWAY_EGRESS = "RunawayEgress"
+    IDLE = "Idle"
+    """`spec.lifetime.idle` is over."""
+    STARVED = "WatchdogStarved"
+    """The watchdog got so little of the processor that it does not see what happens."""
+    ORDERED = "Ordered"
+    """The ledger ordered the end: there is an Incident already, whose reason may be another pod's doing."""
     GATEWAY_CONTACT = "GatewayContact"
     """Somebody in the pod spoke to the gateway without the watchdog's credential. The authorizer sees it, not the
     watchdog; the operator ends the pod."""
 
 
+BLAMELESS: Final = frozenset({Breach.IDLE, Breach.STARVED, Breach.ORDERED})
+"""What ends a pod, and makes no Incident and counts as no kill: the agent may have done nothing, or it is known."""
+
 BREACH_STATUS: Final[dict[Breach, int]] = {
+    Breach.RUNAWAY_NO_PROGRESS: 580,
+    Breach.RUNAWAY_EGRESS: 581,
+    Breach.IDLE: 582,
+    Breach.STARVED: 583,
+    Breach.ORDERED: 584,
     Breach.RUNAWAY_CPU: 590,
     Breach.RUNAWAY_PROCESSES: 591,
     Breach.RUNAWAY_DENIED: 592,
     Breach.GATEWAY_CONTACT: 594,
+    Breach.RUNAWAY_MEMORY: 595,
+    Breach.RUNAWAY_FORKS: 596,
+    Breach.RUNAWAY_FILES: 597,
+    Breach.RUNAWAY_REPEATED: 598,
+    Breach.RUNAWAY_ERRORS: 599,
 }
 """What the agent's liveness probe answers per reason, so that the kubelet's event says why."""
 

@@ -18,6 +18,7 @@ class Who(StrEnum):
     NOBODY = "nobody"
     AUTHOR = "the policy's author"
     OWNER = "the cluster's owner"
+    RESPONDER = "whoever may release Incidents"
     ZAUM = "Zaum tries again; its owner when it stays"
 
 
@@ -45,6 +46,8 @@ _NOT_WITHIN: Final = (ConditionType.WITHIN_LIMITS, Status.FALSE)
 _UNCOUNTED: Final = (ConditionType.WITHIN_LIMITS, Status.UNKNOWN)
 _BOUND: Final = (ConditionType.IDENTITY_BOUND, Status.TRUE)
 _NOT_BOUND: Final = (ConditionType.IDENTITY_BOUND, Status.FALSE)
+_CONTAINED: Final = (ConditionType.CONTAINED, Status.TRUE)
+_NOT_CONTAINED: Final = (ConditionType.CONTAINED, Status.FALSE)
 _SUCCEEDED: Final = (ConditionType.SUCCEEDED, Status.TRUE)
 _NOT_SUCCEEDED: Final = (ConditionType.SUCCEEDED, Status.FALSE)
 _UNDECIDED: Final = (ConditionType.SUCCEEDED, Status.UNKNOWN)
@@ -291,6 +294,15 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
         "Install the ledger (the chart's value ledger.enabled), or remove the limits. Where it is installed, look at"
         " the events of its Deployment, its pods and its claim, which needs a StorageClass.",
     ),
+    Reason.WATCHDOG_SILENT: Explanation(
+        (_DEGRADED,),
+        Who.ZAUM,
+        "The ledger has not heard the watchdogs of the pods that the message names for more than 45 s, while it heard"
+        " those of others: what such a pod has not leased yet is denied to it, and it is told of no order. Where its"
+        " node calls the watchdog down as well, an Incident follows. While nobody at all is heard, silence says nothing"
+        " of any one watchdog: then there is neither.",
+        "When it stays: look at the log of the pod's watchdog, and at whether the pod's node reaches the gateway.",
+    ),
     Reason.WITHIN: Explanation((_WITHIN,), Who.NOBODY, "No limit is spent."),
     Reason.REQUESTS_EXCEEDED: Explanation(
         (_NOT_WITHIN,),
@@ -328,6 +340,32 @@ EXPLAINED: Final[dict[Reason, Explanation]] = {
         "The ledger has not said lately what the policy has spent: no pod has run, or the ledger does not answer."
         " Limits are kept all the same: without it pods keep to their share, and spend no more than they have leased.",
         "When pods run and it stays: look at the ledger's pods and log.",
+    ),
+    Reason.NO_INCIDENT: Explanation((_CONTAINED,), Who.NOBODY, "No Incident of this policy is open."),
+    Reason.CONTAINED: Explanation(
+        (_CONTAINED,),
+        Who.NOBODY,
+        "An Incident is open, and every step of its containment was seen: cut, killed, without a route, its identity"
+        " dead. What to do about it is said on the condition Ready.",
+    ),
+    Reason.CONTAINING: Explanation(
+        (_NOT_CONTAINED,),
+        Who.ZAUM,
+        "An Incident is open, and a step of its containment has not been seen yet; each is tried for ever.",
+        "When it stays: look at the Incident's conditions, which say whose word is missing.",
+    ),
+    Reason.QUARANTINED: Explanation(
+        (_NOT_READY, _NOT_SUCCEEDED),
+        Who.RESPONDER,
+        "The policy's name is quarantined by the Incident that the message names: no pod of it runs or starts.",
+        "Find out what the agent did (kubectl describe incident NAME); then zaum release NAME --reason TEXT.",
+    ),
+    Reason.IMAGE_BLOCKED: Explanation(
+        (_NOT_READY,),
+        Who.RESPONDER,
+        "The image is that of a quarantined policy of this namespace, and a ceiling blocks it under every name"
+        " (incidents.blockImages).",
+        "Release the Incident that the message names, or use another image.",
     ),
     Reason.GUARDED: Explanation(
         (_ISOLATED,), Who.NOBODY, "Guard, NetworkPolicy, quota and ServiceAccount stand as planned."

@@ -49,6 +49,8 @@ class ApiServer:
     """The server's clock: when things are made and deleted."""
     version: int = 0
     """Of the newest write."""
+    logs: dict[str, str] = field(default_factory=dict)
+    """What the agents' containers have said, by pod."""
     _managed: dict[Place, Object] = field(default_factory=dict)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -120,12 +122,22 @@ class ApiServer:
             raise errors.ConflictError(f"merge {place}", 409, "the object has been modified")
         return self._store("merge", kind, place, _merged(self.objects[place], patch), subresource)
 
-    async def json_patch(self, kind: Kind, namespace: str | None, name: str, patch: Operations) -> Object:
+    async def json_patch(
+        self, kind: Kind, namespace: str | None, name: str, patch: Operations, *, subresource: str = ""
+    ) -> Object:
         place = _place(kind, namespace, name)
         self._ask("json_patch", place)
         if place not in self.objects:
             raise errors.NotFoundError(f"patch {place}", 404, "not found")
-        return self._store("json_patch", kind, place, _patched(copy.deepcopy(self.objects[place]), patch))
+        patched = _patched(copy.deepcopy(self.objects[place]), patch)
+        return self._store("json_patch", kind, place, patched, subresource)
+
+    async def log(self, namespace: str, pod: str, container: str) -> str:
+        place = _place(kinds.POD, namespace, pod)
+        self._ask("log", place)
+        if place not in self.objects:
+            raise errors.NotFoundError(f"get pods/log {place}", 404, "not found")
+        return self.logs.get(pod, "")
 
     async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str = "") -> Object | None:
         place = _place(kind, namespace, name)
@@ -278,7 +290,8 @@ def _patched(target: Object, patch: Operations) -> Object:
         *parents, last = step["path"].strip("/").replace("~1", "/").split("/")
         place: Any = target
         for parent in parents:
-            place = place.get(parent) if isinstance(place, dict) else None
+            listed = isinstance(place, list) and parent.isdecimal() and int(parent) < len(place)
+            place = place[int(parent)] if listed else place.get(parent) if isinstance(place, dict) else None
         if not isinstance(place, dict) or (step["op"] == "test" and place.get(last) != step["value"]):
             raise errors.InvalidError("patch", 422, "the server rejected our request due to an error in our request")
         if step["op"] == "add":

@@ -97,6 +97,10 @@ _BY_HAND: Final[dict[str, Callable[[], Strategy]]] = {
     r"\.agent\.liveness": _liveness,
     r".*\.matchExpressions\[\]": _expressions,
     r".*\.(audience|audiences\[\])": lambda: st.from_regex(r"https://[a-j]{1,9}\.example", fullmatch=True),
+    r"\.(evidence\.summary|requestedBy|release\.(by|reason))": lambda: st.from_regex("[ -~À-ž]{1,20}", fullmatch=True),
+    r"\.observedAt": lambda: st.from_regex(
+        "2026-1[0-2]-2[0-9]T0[0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?Z", fullmatch=True
+    ),
     r".*\.registries\[\]": lambda: st.from_regex(r"[a-z]{1,9}\.example/([a-z]{1,5}/)?", fullmatch=True),
 }
 """By the place of the node."""
@@ -114,9 +118,19 @@ def good_ceilings() -> Strategy:
     return _drawn(definitions.CEILING)
 
 
+@cache
+def good_incidents() -> Strategy:
+    """Draw the spec of a good Incident."""
+    return _drawn(definitions.INCIDENT)
+
+
 def near_misses(definition: definitions.Definition) -> Strategy:
     """Draw a spec of a kind with one thing changed: most are bad, some are good."""
-    good = good_policies() if definition is definitions.POLICY else good_ceilings()
+    good = {
+        definitions.POLICY.kind: good_policies,
+        definitions.CEILING.kind: good_ceilings,
+        definitions.INCIDENT.kind: good_incidents,
+    }[definition.kind]()
     return st.builds(_missed, good, st.integers(0, 2**32 - 1))
 
 
@@ -175,12 +189,7 @@ def _object(node: schemas.Schema, place: str) -> Strategy:
     if "additionalProperties" in node:
         least = node.get("minProperties", 0)
         return st.dictionaries(_NAMES, _NAMES, min_size=least, max_size=max(least, _ITEMS))
-    later = " ".join(rule["message"] for rule in node.get("x-kubernetes-validations", []))
-    fields = {
-        name: _of(child, f"{place}.{name}")
-        for name, child in node["properties"].items()
-        if not re.search(rf"[.]{name} is not supported", later)
-    }
+    fields = {name: _of(child, f"{place}.{name}") for name, child in node["properties"].items()}
     required = {name: fields.pop(name) for name in node.get("required", [])}
     return st.fixed_dictionaries(required, optional=fields)
 

@@ -23,10 +23,12 @@ from jwt.algorithms import RSAAlgorithm
 
 from tests.support.authority import Authority
 from zaum_api import contract, documents
+from zaum_api.v1alpha1.incident import Incident
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 ISSUER: Final = "https://issuer.test"
-READER: Final = "system:serviceaccount:zaum-system:zaum-operator"
+READER: Final = "system:serviceaccount:zaum-system:zaum-reader"
+OPERATOR: Final = "system:serviceaccount:zaum-system:zaum-operator"
 METERS: Final = (
     documents.Meter("policy", documents.Kind.REQUESTS, documents.Window.MINUTE, 600, 100),
     documents.Meter("policy", documents.Kind.CONNECTIONS, documents.Window.NOW, 32),
@@ -37,13 +39,18 @@ TOKENS: Final = METERS[2].id
 
 
 class FakeApi:
-    """An API server: the key set, and TokenReview by `ended` (uids) and `down`."""
+    """An API server: keys, TokenReview by `ended` (uids) and `down`, and Incidents, as far as `refusing` lets them."""
 
     def __init__(self) -> None:
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.ended: set[str] = set()
         self.down = False
         self.reviews = 0
+        self.incidents: dict[str, dict[str, Any]] = {}
+        """By `namespace/name`."""
+        self.made: list[str] = []
+        self.refusing: list[tuple[int, str]] = []
+        """What the next attempts to make an Incident are answered with: status and reason; 0: it is made, not said."""
         self._serial = itertools.count(1)
         outer = self
 
@@ -56,11 +63,18 @@ class FakeApi:
 
             def do_POST(self) -> None:
                 asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                self._send(outer.review(asked))
+                if not self.path.endswith("/incidents"):
+                    self._send(outer.review(asked))
+                    return
+                status, body = outer.make(self.path.split("/")[-2], asked)
+                if status:
+                    self._send(body, status)
+                else:
+                    self.close_connection = True
 
-            def _send(self, body: Mapping[str, Any] | None) -> None:
+            def _send(self, body: Mapping[str, Any] | None, status: int = 200) -> None:
                 raw = json.dumps(body or {}).encode()
-                self.send_response(503 if body is None else 200)
+                self.send_response(503 if body is None else status)
                 self.send_header("Content-Length", str(len(raw)))
                 self.end_headers()
                 self.wfile.write(raw)
@@ -94,6 +108,21 @@ class FakeApi:
         uid = claims["kubernetes.io"]["pod"]["uid"]
         stands = uid not in self.ended and asked["spec"]["audiences"] == claims["aud"]
         return {"status": {"authenticated": True, "audiences": claims["aud"]} if stands else {"error": "ended"}}
+
+    def make(self, namespace: str, incident: dict[str, Any]) -> tuple[int, Mapping[str, Any] | None]:
+        """Make an Incident as the API server does: one of a name, checked by the kind's own model."""
+        if self.down:
+            return 503, None
+        status, reason = self.refusing.pop(0) if self.refusing else (201, "")
+        if status >= 400:
+            return status, {"kind": "Status", "reason": reason, "message": f"refused: {reason}", "code": status}
+        key = f"{namespace}/{incident['metadata']['name']}"
+        if key in self.incidents:
+            return 409, {"kind": "Status", "reason": "AlreadyExists", "message": f"{key} already exists", "code": 409}
+        Incident.model_validate(incident)
+        self.incidents[key] = incident
+        self.made.append(key)
+        return status, incident
 
     def token(self, policy: str = "agents/researcher", ordinal: int = 0, uid: str = "uid-0", **more: Any) -> str:
         """Sign a watchdog's token; `more` are claims in place of its own, `key` another key."""
@@ -182,6 +211,8 @@ def running(
         "ZAUM_API_URL": api.url,
         "ZAUM_API_TOKEN_FILE": str(folder / "api-token"),
         "ZAUM_READERS": READER,
+        "ZAUM_NAMESPACE": "zaum-system",
+        "ZAUM_OPERATOR_ACCOUNT": "zaum-operator",
         **(books or {}),
         **variables,
     }

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.support import rendered, specs
+from tests.support import containing, rendered, specs
 from tests.support.apiserver import ApiServer, Write
 from tests.support.world import NAMESPACE, START, stamp
-from zaum_api import contract, documents
+from zaum_api import contract, documents, incidents
 from zaum_operator.cluster import act
-from zaum_operator.core import children, kinds, plan, report, sweep, verdict
+from zaum_operator.core import children, intent, kinds, plan, pods, report, sweep, verdict
+from zaum_operator.core.containment import rule, view
+from zaum_operator.core.containment.view import View
 from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Kind, Object
 from zaum_operator.core.plan import Plan
@@ -88,7 +90,16 @@ class Planned:
             books=self.books,
             books_awaited=self.books_awaited,
             books_missing=self.books_missing,
+            incidents=tuple(
+                item for item in self.api.all(kinds.INCIDENT) if item["spec"]["policyRef"] == {"name": name}
+            ),
         )
+
+    def view(self, name: str = "researcher") -> View:
+        """See what is contained of a policy."""
+        snapshot = self.look(name)
+        spec = None if snapshot.policy is None else intent.read(snapshot.policy).spec
+        return view.of(snapshot, rule.of(spec), ledger=self.site.ledger, now=self.now)
 
     def plan(self, name: str = "researcher") -> Plan:
         """Plan, and carry nothing out."""
@@ -156,6 +167,22 @@ class Planned:
         phase: dict[str, Any] = {"phase": "Succeeded" if code == 0 else "Failed", "conditions": []}
         self.status(pod, **phase | {"containerStatuses": [agent], "initContainerStatuses": [said]} | status)
 
+    def obey(self) -> None:
+        """Play the kubelet: every pod that is to end by its deadline has ended."""
+        for pod in self.api.all(kinds.POD):
+            lives = (pod.get("status") or {}).get("phase") not in {"Failed", "Succeeded"}
+            if lives and pod["spec"].get("activeDeadlineSeconds") == pods.ENDING_SECONDS:
+                said = (pod.get("status") or {}).get("initContainerStatuses") or []
+                ended = [{key: value for key, value in item.items() if key != "state"} for item in said]
+                self.end(pod, code=None, reason="DeadlineExceeded", initContainerStatuses=ended)
+
+    def release(self) -> None:
+        """Release every open Quarantine, as a person with the right to it would."""
+        for item in self.api.all(kinds.INCIDENT):
+            if incidents.is_open(item) and incidents.action(item) is incidents.Action.QUARANTINE:
+                said = {"spec": {"release": {"by": "ann", "reason": "looked at"}}}
+                self.api.edit(kinds.INCIDENT, NAMESPACE, item["metadata"]["name"], said)
+
     def status(self, pod: Object, **status: Any) -> None:
         """Write a pod's status."""
         self.api.edit(kinds.POD, NAMESPACE, pod["metadata"]["name"], {"status": status})
@@ -186,13 +213,16 @@ class Planned:
 
     async def _step(self, name: str) -> list[Write]:
         before = len(self.api.writes)
+        await containing.contain(self.api, self.view(name), now=self.now)
         snapshot = self.look(name)
         if snapshot.policy is None:
-            failure = await act.carry_out(self.api, children.of_absence(snapshot))  # type: ignore[arg-type]
+            absent = view.withheld(children.of_absence(snapshot), self.view(name).held)
+            failure = await act.carry_out(self.api, absent)  # type: ignore[arg-type]
             assert failure is None, failure
             return self.api.writes[before:]
         planned = self.plan(name)
-        failure = await act.carry_out(self.api, planned.actions)  # type: ignore[arg-type]
+        kept = view.withheld(planned.actions, planned.held)
+        failure = await act.carry_out(self.api, kept)  # type: ignore[arg-type]
         verdicts = verdict.conclude(snapshot, planned, failure)
         status = report.status(snapshot, planned, verdicts, now=self.now, failure=failure)
         if report.changed(snapshot, status):

@@ -3,18 +3,19 @@
 import asyncio
 import copy
 import pathlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.support import specs
+from tests.support import containing, specs
 from tests.support.apiserver import ApiServer, Write, selects
-from zaum_api import contract
+from zaum_api import contract, documents
 from zaum_operator.cluster.gate import Gate
 from zaum_operator.cluster.gateway import GatewayLook
 from zaum_operator.cluster.store import Store
 from zaum_operator.core import due, kinds, watched
 from zaum_operator.core.cache import Cache
+from zaum_operator.core.containment.asking import Question
 from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Kind, Object
 from zaum_operator.core.queue import Queue
@@ -62,6 +63,9 @@ class World:
     metrics: Metrics = field(default_factory=Metrics)
     site: Site = SITE
     workers: Workers = field(init=False)
+    authorizers: tuple[str, ...] = ("192.0.2.1", "192.0.2.2")
+    deaf: set[str] = field(default_factory=set)
+    """Those of them that do not answer."""
     watching: bool = True
     """Whether the operator's watches show anything."""
 
@@ -117,11 +121,33 @@ class World:
             if await self.workers.reconciler.gateway.look():
                 self.workers.add(due.ALL)
             for count in range(limit):
-                if not await self.workers.step():
+                if not await self.workers.step() and not self.ask_authorizers():
                     return count
             raise AssertionError(f"still busy after {limit} reconciles")
 
         return asyncio.run(work())
+
+    def ask_authorizers(self) -> bool:
+        """Let all authorizers answer what is asked about open Incidents; say whether one says something else."""
+        asking = self.workers.reconciler.containment.asking
+        asking.replicas = self.authorizers
+        news = {
+            key
+            for key, asked in asking.pending().items()
+            for address in self.authorizers
+            if address not in self.deaf
+            if asking.take(key, address, asked, self._seen(asked), at=self.clock.seconds())
+        }
+        self.workers.notice(tuple(sorted(news)))
+        return bool(news)
+
+    def _seen(self, asked: Question) -> documents.Seen:
+        """Say what an authorizer sees that has read everything."""
+        every = {item["metadata"]["name"]: item for item in self.api.all(kinds.INCIDENT)}
+        pods = {pod["metadata"]["uid"]: pod for pod in self.api.all(kinds.POD)}
+        seen = containing.seen([every[name] for _, name in asked.incidents if name in every])
+        lives = {uid: _life(pods.get(uid)) for uid in asked.pods}
+        return replace(seen, pods=tuple(documents.SeenPod(uid, life, refused=True) for uid, life in lives.items()))
 
     def resync(self) -> int:
         """Let the operator list everything, and work; give how many objects the watches had not shown."""
@@ -187,6 +213,13 @@ class World:
                     if condition["type"] == kind:
                         return condition["status"], condition["reason"], condition["message"]
         raise AssertionError(f"no condition {kind} on {name}")
+
+
+def _life(pod: Object | None) -> documents.Life:
+    if pod is None:
+        return documents.Life.GONE
+    ended = (pod.get("status") or {}).get("phase") in {"Failed", "Succeeded"}
+    return documents.Life.ENDED if ended else documents.Life.LIVE
 
 
 def stamp(moment: datetime) -> str:

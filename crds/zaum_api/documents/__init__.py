@@ -10,7 +10,22 @@ that follow each other always have one that both know (tests/unit/zaum_api/golde
 
 from zaum_api.documents.cage import Cage, CageTarget, Transport
 from zaum_api.documents.config import CONFIG_VERSION, CONFIG_VERSIONS, WatchdogConfig
+from zaum_api.documents.containment import Containment, Fact, Step
 from zaum_api.documents.denial import Denial
+from zaum_api.documents.detectors import (
+    CpuDetector,
+    DeniedDetector,
+    EgressDetector,
+    ErrorDetector,
+    FileDetector,
+    ForkDetector,
+    IdleDetector,
+    MemoryDetector,
+    NoProgressDetector,
+    ProcessDetector,
+    RepeatedDetector,
+    StarvedDetector,
+)
 from zaum_api.documents.effective import (
     EFFECTIVE_FIELDS_MAX,
     EFFECTIVE_VERSION,
@@ -26,12 +41,13 @@ from zaum_api.documents.ledger import LEASES_MAX, SYNC_MAX_BYTES, Counters, Dema
 from zaum_api.documents.liveness import Liveness, LivenessKind
 from zaum_api.documents.meters import AMOUNT_MAX, METERS_MAX, POLICY, Kind, LedgerPeer, Limits, Meter, Window
 from zaum_api.documents.mode import Mode
-from zaum_api.documents.orders import ORDERS_MAX, ORDERS_MAX_BYTES, ORDERS_WAIT_SECONDS, Action, Order, Orders
+from zaum_api.documents.orders import ORDERS_MAX, ORDERS_MAX_BYTES, ORDERS_WAIT_SECONDS, Action, Order, Orders, Posted
 from zaum_api.documents.prices import PRICED_APIS, ROUTE_PRICES_MAX, TABLE_MAX, Price, PriceTable
 from zaum_api.documents.redaction import Classes, Redact, Redaction
-from zaum_api.documents.report import CONTROL, ESCAPES_MAX, REPORT_MAX_BYTES, Escape, Outcome, Report
+from zaum_api.documents.report import CONTROL, ESCAPES_MAX, REPORT_MAX_BYTES, Contained, Escape, Outcome, Report, Rung
 from zaum_api.documents.routes import METHODS, ROUTES_MAX, Allowed, Credential, Route
-from zaum_api.documents.runaway import CpuDetector, DeniedDetector, ProcessDetector, Runaway
+from zaum_api.documents.runaway import Runaway
+from zaum_api.documents.seen import ASKED_MAX, SEEN_MAX_BYTES, Life, Seen, SeenAsked, SeenIncident, SeenPod
 from zaum_api.documents.session import Session
 from zaum_api.documents.synced import (
     REFUSAL_STATUS,
@@ -45,10 +61,11 @@ from zaum_api.documents.synced import (
     Used,
 )
 from zaum_api.documents.tunnels import Tunnels
-from zaum_api.documents.usage import USAGE_MAX_BYTES, USAGE_PAGE, PolicyUsage, UsagePage
+from zaum_api.documents.usage import USAGE_MAX_BYTES, USAGE_PAGE, PolicyUsage, Silent, UsagePage
 
 __all__ = [
     "AMOUNT_MAX",
+    "ASKED_MAX",
     "CONFIG_VERSION",
     "CONFIG_VERSIONS",
     "CONTROL",
@@ -68,6 +85,7 @@ __all__ = [
     "REPORT_MAX_BYTES",
     "ROUTES_MAX",
     "ROUTE_PRICES_MAX",
+    "SEEN_MAX_BYTES",
     "SYNCED_MAX_BYTES",
     "SYNC_MAX_BYTES",
     "TABLE_MAX",
@@ -78,6 +96,8 @@ __all__ = [
     "Cage",
     "CageTarget",
     "Classes",
+    "Contained",
+    "Containment",
     "Counters",
     "CpuDetector",
     "Credential",
@@ -87,23 +107,33 @@ __all__ = [
     "Effective",
     "EffectiveField",
     "EffectiveRoute",
+    "EgressDetector",
+    "ErrorDetector",
     "Escape",
+    "Fact",
+    "FileDetector",
+    "ForkDetector",
     "GatewayPeer",
     "HostRule",
+    "IdleDetector",
     "Kind",
     "LastWord",
     "Lease",
     "LedgerError",
     "LedgerPeer",
+    "Life",
     "Limits",
     "Liveness",
     "LivenessKind",
+    "MemoryDetector",
     "Meter",
     "Mode",
+    "NoProgressDetector",
     "Order",
     "Orders",
     "Outcome",
     "PolicyUsage",
+    "Posted",
     "Price",
     "PriceTable",
     "ProcessDetector",
@@ -111,14 +141,23 @@ __all__ = [
     "Redaction",
     "Refusal",
     "Refused",
+    "RepeatedDetector",
     "Report",
     "RequestRate",
     "Route",
     "Runaway",
+    "Rung",
+    "Seen",
+    "SeenAsked",
+    "SeenIncident",
+    "SeenPod",
     "Session",
     "Share",
+    "Silent",
     "Source",
     "Spent",
+    "StarvedDetector",
+    "Step",
     "Sync",
     "Synced",
     "Transport",

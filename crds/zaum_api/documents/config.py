@@ -1,4 +1,7 @@
-"""The watchdog's config, in three versions: v3 is v2 and all from `mode` on, v4 is v3 and all from `limits` on."""
+"""The watchdog's config, in four versions: v3 is v2 and all from `mode` on, v4 is v3 and all from `limits` on.
+
+v5 is v4 with `containment`, and with all detectors where those before have three.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,6 +9,7 @@ from typing import Any, Final
 
 from zaum_api import reading
 from zaum_api.documents.cage import Cage
+from zaum_api.documents.containment import Containment
 from zaum_api.documents.egress import GatewayPeer, HostRule, RequestRate
 from zaum_api.documents.liveness import Liveness
 from zaum_api.documents.meters import POLICY, Kind, LedgerPeer, Limits, Meter, Window
@@ -16,11 +20,13 @@ from zaum_api.documents.runaway import Runaway
 from zaum_api.documents.tunnels import Tunnels
 from zaum_api.reading import DocumentError, Fields
 
-_V2, _V3, _V4 = "v2", "v3", "v4"
-CONFIG_VERSIONS: Final = (_V2, _V3, _V4)
+_V2, _V3, _V4, _V5 = "v2", "v3", "v4", "v5"
+CONFIG_VERSIONS: Final = (_V2, _V3, _V4, _V5)
 """The versions that are read and written, oldest first; `contract.CONFIG_KEYS` says where each stands."""
-CONFIG_VERSION: Final = _V4
+CONFIG_VERSION: Final = _V5
 """The newest."""
+_FIRST_DETECTORS: Final = frozenset({_V2, _V3, _V4})
+_METERED: Final = frozenset({_V4, _V5})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class WatchdogConfig:
     liveness: Liveness | None = None
     """None: the agent is not asked."""
     mode: Mode = Mode.ENFORCE
-    """From here on: v3 alone. A watchdog that reads v2 enforces, has no routes, and does not test its cage."""
+    """From here on: since v3. A watchdog that reads v2 enforces, has no routes, and does not test its cage."""
     signed_port: int = 0
     """The gateway's port for signed CONNECT heads; 0: every hop is TLS (see ADR 0003)."""
     tunnels: Tunnels = field(default_factory=Tunnels)
@@ -46,11 +52,13 @@ class WatchdogConfig:
     """CAs that routes' upstreams are trusted by beside those of the image; none of them is the gateway's."""
     cage: Cage | None = None
     limits: Limits = field(default_factory=Limits)
-    """From here on: v4 alone. What a version before has of limits counts for each pod by itself."""
+    """From here on: since v4. What a version before has of limits counts for each pod by itself."""
     prices: tuple[PriceTable, ...] = ()
     """The installation's, of the APIs that routes of this policy have."""
     ledger: LedgerPeer | None = None
     """None: there is none, and of what needs leases nothing is spent."""
+    containment: Containment | None = None
+    """Since v5. None: a breach ends the agent, and nobody counts."""
 
     @property
     def meters(self) -> tuple[Meter, ...]:
@@ -80,10 +88,11 @@ class WatchdogConfig:
             hosts=fields.items("hosts", HostRule.read, most=256),
             requests=fields.one("requests", RequestRate.read),
             connections=fields.whole("connections", least=0, most=100_000),
-            runaway=fields.one("runaway", Runaway.read),
+            runaway=fields.one("runaway", Runaway.read_first if version in _FIRST_DETECTORS else Runaway.read),
             liveness=fields.maybe("liveness", Liveness.read),
             **({} if version == _V2 else _since_v3(fields, Route.read if version == _V3 else Route.read_metered)),
-            **(_since_v4(fields) if version == _V4 else {}),
+            **(_since_v4(fields) if version in _METERED else {}),
+            containment=fields.maybe("containment", Containment.read) if version == _V5 else None,
         )
         fields.end()
         _no_meter_twice(config)
@@ -99,16 +108,18 @@ class WatchdogConfig:
                 "mode": self.mode.value,
                 "signedPort": self.signed_port,
                 "tunnels": self.tunnels.write(),
-                "routes": [route.write(later=version == _V4) for route in self.routes],
+                "routes": [route.write(later=version in _METERED) for route in self.routes],
                 "upstreamCAPEM": self.upstream_ca_pem,
                 "cage": self.cage and self.cage.write(),
             }
-        if version == _V4:
+        if version in _METERED:
             later |= {
                 "limits": self.limits.write(),
                 "prices": [table.write() for table in self.prices],
                 "ledger": self.ledger and self.ledger.write(),
             }
+        if version == _V5:
+            later["containment"] = self.containment and self.containment.write()
         return reading.canonical(
             {
                 "version": version,
@@ -118,7 +129,7 @@ class WatchdogConfig:
                 "hosts": [rule.write() for rule in self.hosts],
                 "requests": self.requests.write(),
                 "connections": self.connections,
-                "runaway": self.runaway.write(),
+                "runaway": self.runaway.write(later=version == _V5),
                 "liveness": self.liveness and self.liveness.write(),
                 **later,
             }

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from zaum_api import reading
+from zaum_api.documents.containment import FACTS_MAX, Containment, Fact
 from zaum_api.documents.meters import AMOUNT_MAX, CREATED_MAX, METERS_MAX, Meter, meter_id
 from zaum_api.reading import DocumentError, Fields
 
 SYNC_VERSION: Final = "v1"
+CONTAINED_VERSION: Final = "v2"
+"""Of a `Sync` that says what its policy does about a breach."""
 SYNC_MAX_BYTES: Final = 512 * 1024
 LEASES_MAX: Final = 1024
 """That one session may hold."""
@@ -137,7 +140,9 @@ class Sync:
     answer with what is left of each time; the next number says that the answer to the last one was heard and obeyed.
     `config`: digest of the document in force; `generation`: of the policy
     that it was made from; `created`: when that was made, as in `Limits`. `returned`: leases that are given back; what
-    `spent` says of them is final. `latched`: the breach, empty while there is none.
+    `spent` says of them is final. `latched`: the breach for which the agent is being ended, empty while there is none;
+    `facts`: what was seen of it; `breached`: when, in milliseconds since the epoch by the pod's node. `containment`:
+    the policy's; None (version v1) where the watchdog does not know it.
     """
 
     session: str
@@ -154,12 +159,15 @@ class Sync:
     counters: Counters = Counters()
     latched: str = ""
     created: int = 0
+    containment: Containment | None = None
+    facts: tuple[Fact, ...] = ()
+    breached: int = 0
 
     @staticmethod
     def parse(raw: bytes) -> "Sync":
         """Read a request; raise DocumentError for anything but a whole, known, in-range one."""
         fields = Fields(reading.load_json(raw, most=SYNC_MAX_BYTES), "")
-        check_version(fields)
+        contained = _version(fields) == CONTAINED_VERSION
         sync = Sync(
             session=fields.one("session", _opaque_or_empty),
             sequence=fields.whole("sequence", least=1, most=SEQUENCE_MAX),
@@ -175,6 +183,9 @@ class Sync:
             counters=fields.one("counters", Counters.read),
             latched=fields.one("latched", _word),
             created=fields.whole("created", least=0, most=CREATED_MAX),
+            containment=fields.one("containment", Containment.read) if contained else None,
+            facts=fields.items("facts", Fact.read, most=FACTS_MAX) if contained else (),
+            breached=fields.whole("breached", least=0, most=AMOUNT_MAX) if contained else 0,
         )
         fields.end()
         once("meters", [meter.id for meter in sync.meters])
@@ -182,13 +193,18 @@ class Sync:
         once("returned", sync.returned)
         once("wants", [want.meter for want in sync.wants])
         once("demand", [item.meter for item in sync.demand])
+        once("facts", [item.name for item in sync.facts])
         return sync
 
     def dump(self) -> bytes:
-        """Write the canonical form."""
+        """Write the canonical form; without `containment` as v1, which has no place for facts either."""
+        more: dict[str, Any] = {}
+        if self.containment is not None:
+            facts = [item.write() for item in self.facts]
+            more = {"containment": self.containment.write(), "facts": facts, "breached": self.breached}
         return reading.canonical(
             {
-                "version": SYNC_VERSION,
+                "version": CONTAINED_VERSION if more else SYNC_VERSION,
                 "session": self.session,
                 "sequence": self.sequence,
                 "config": self.config,
@@ -204,6 +220,7 @@ class Sync:
                 "latched": self.latched,
                 "created": self.created,
             }
+            | more
         )
 
 
@@ -222,6 +239,13 @@ def _word(value: object, place: str) -> str:
     if not isinstance(value, str) or not _WORD.fullmatch(value):
         raise DocumentError(place, "must be at most 64 letters and digits")
     return value
+
+
+def _version(fields: Fields) -> str:
+    version = fields.text("version")
+    if version not in (SYNC_VERSION, CONTAINED_VERSION):
+        raise DocumentError("version", f"is {version!r}; this version reads {SYNC_VERSION} and {CONTAINED_VERSION}")
+    return version
 
 
 def check_version(fields: Fields) -> None:

@@ -137,6 +137,14 @@ class Identity(model.Model):
     """Audiences that policies may name. An agent that asks for another gets no token. Empty: none."""
 
 
+class Incidents(model.Model):
+    """Widens what an open Incident of the action Quarantine contains."""
+
+    block_images: bool
+    """true: an image of a quarantined policy starts under no other name in the namespace either, until the release.
+    Images are compared by digest."""
+
+
 class Service(model.Model):
     """One Service, or all of a namespace."""
 
@@ -197,6 +205,7 @@ class Spec(model.Model):
     modes: Annotated[list[Literal["Enforce", "Report"]], *lists.unique("modes", most=2)] | None = None
     """Grants policies the mode Report. Enforce is always allowed."""
     identity: Identity | None = None
+    incidents: Incidents | None = None
 
 
 class AgentCeiling(model.Model):

@@ -23,6 +23,33 @@ PROCESSES_FOR: Final = "5s"
 """Long enough for a build or a pipeline to start and end its children, short enough for a fork bomb."""
 DENIED_ABOVE: Final = 20
 DENIED_PER: Final = "1m"
+MEMORY_GROWTH_PER_MINUTE: Final = "32Mi"
+MEMORY_FOR: Final = "5m"
+"""A leak; a build or a test run fills its memory in less, and gives it back."""
+FORKS_ABOVE: Final = 20_000
+FORKS_PER: Final = "1m"
+"""More than shell scripts that configure a build reach on a core of their own."""
+FILES_ABOVE: Final = 8192
+FILES_FOR: Final = "30s"
+REPEATED_SAME: Final = 30
+REPEATED_PER: Final = "1m"
+ERRORS_ABOVE_PERCENT: Final = 90
+ERRORS_OF_AT_LEAST: Final = 30
+ERRORS_PER: Final = "2m"
+NO_PROGRESS_TOKENS: Final = 200_000
+NO_PROGRESS_FOR: Final = "10m"
+EGRESS_BYTES_ABOVE: Final = "1Gi"
+EGRESS_BYTES_PER: Final = "10m"
+"""Far above what the default of limits.bytes.outPerHour lets leave: it is for those who raise that."""
+STARVED_LATE_BY: Final = "5s"
+STARVED_FOR: Final = "1m"
+"""A busy node delays the watchdog by far less: it has a share of the processor of its own."""
+ON_RUNAWAY: Final = "Kill"
+KILLS_BEFORE_QUARANTINE: Final = 3
+ON_BUDGET: Final = "Throttle"
+ON_TAMPERING: Final = "Ignore"
+ON_CRASH_LOOP: Final = "Ignore"
+ON_WIDENED_EGRESS: Final = "Ignore"
 MODE: Final = "Enforce"
 TYPE: Final = "Service"
 LIVENESS_PATH: Final = "/"

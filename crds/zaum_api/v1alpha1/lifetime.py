@@ -1,6 +1,6 @@
 """`spec.lifetime`: how long a pod lives."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from zaum_api.v1alpha1 import model, scalars
 
@@ -16,6 +16,5 @@ class Lifetime(model.Model):
     a new pod at once; a Task has failed. Lowering it shortens the life of running pods; for a Task it cannot be
     raised. Default no limit."""
     idle: Annotated[str, *scalars.duration("lifetime.idle", least=MAX_LEAST, most=MAX_MOST)] | None = None
-    """Ends a pod that sent no request for so long. Not supported in this version."""
-
-    rules: ClassVar = model.unsupported("spec.lifetime.", "idle")
+    """Ends a pod of which no request and no byte went out or came in for so long. No kill that counts; a Service gets
+    a new pod after a pause, a Task has failed. Default no limit."""

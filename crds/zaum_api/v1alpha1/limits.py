@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 import pydantic
 
-from zaum_api.v1alpha1 import model, scalars
+from zaum_api.v1alpha1 import detectors, model, scalars
 
 Rate = Annotated[int, pydantic.Field(ge=0, le=100_000)]
 _Above = Annotated[int, pydantic.Field(ge=1, le=100_000)]
@@ -155,34 +155,41 @@ class Denied(model.Model):
 
 
 class Repeated(model.Model):
-    """Trips on the same request again and again. Not supported in this version."""
+    """Trips on the same request again and again, on routes: the same method, path and content.
+
+    Reads (GET, HEAD, OPTIONS) do not count: to ask whether something is done is ordinary.
+    """
 
     enabled: bool | None = None
-    """false switches this detector off."""
+    """false switches this detector off. Default true."""
     same: _Above | None = None
-    """Number of equal requests."""
+    """Number of equal requests. Default 30."""
     per: Annotated[str, *scalars.duration("runaway.repeated.per")] | None = None
-    """Within how long."""
+    """Within how long. Default 1m."""
 
 
 class NoProgress(model.Model):
-    """Trips on tokens spent while the set of distinct requests does not grow. Not supported in this version."""
+    """Trips on tokens spent while no request on a route is a new one."""
 
     enabled: bool | None = None
-    """false switches this detector off."""
-    tokens: Amount | None = None
-    """Number of tokens."""
+    """false switches this detector off. Default true."""
+    tokens: Annotated[int, pydantic.Field(ge=1, le=1_000_000_000_000)] | None = None
+    """Number of tokens. Default 200000."""
     for_: Annotated[str, *scalars.duration("runaway.noProgress.for")] | None = pydantic.Field(default=None, alias="for")
-    """How long without a pause."""
+    """How long without a new request. Default 10m."""
 
 
 class Runaway(model.Model):
-    """The detectors of an agent that runs wild: what one of them sees makes the kubelet kill it. Default: all on."""
+    """The detectors of an agent that runs wild; spec.containment says what follows. Default: all on."""
 
     cpu: Cpu | None = None
+    memory: detectors.Memory | None = None
     processes: Processes | None = None
+    forks: detectors.Forks | None = None
+    files: detectors.Files | None = None
     denied: Denied | None = None
     repeated: Repeated | None = None
+    errors: detectors.Errors | None = None
     no_progress: NoProgress | None = None
-
-    rules: ClassVar = model.unsupported("spec.runaway.", "repeated", "noProgress")
+    egress_bytes: detectors.EgressBytes | None = None
+    starved: detectors.Starved | None = None

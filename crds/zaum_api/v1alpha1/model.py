@@ -20,7 +20,7 @@ class Rule:
     message: str
     holds: Callable[[Any], bool]
 
-    def schema(self) -> dict[str, str]:
+    def schema(self) -> dict[str, Any]:
         """Give the entry for x-kubernetes-validations."""
         return {"rule": self.cel, "message": self.message}
 
@@ -35,22 +35,13 @@ class Transition:
 
     cel: str
     message: str
+    creation: bool = False
+    """Asked at creation too: `oldSelf` is optional then."""
 
-    def schema(self) -> dict[str, str]:
+    def schema(self) -> dict[str, Any]:
         """Give the entry for x-kubernetes-validations."""
-        return {"rule": self.cel, "message": self.message}
-
-
-def unsupported(prefix: str, *names: str) -> tuple[Rule, ...]:
-    """Refuse fields that the API has and this version does not act on. `names` are as the schema spells them."""
-    return tuple(
-        Rule(
-            cel=f"!has(self.{name})",
-            message=f"{prefix}{name} is not supported in this version: remove it",
-            holds=_is_absent(alias_generators.to_snake(name)),
-        )
-        for name in names
-    )
+        said: dict[str, Any] = {"rule": self.cel, "message": self.message}
+        return {**said, "optionalOldSelf": True} if self.creation else said
 
 
 def some(place: str, *names: str) -> Rule:
@@ -61,10 +52,6 @@ def some(place: str, *names: str) -> Rule:
         message=f"{place} says nothing: state {' or '.join(names)}, or remove it",
         holds=lambda model: any(getattr(model, attribute) is not None for attribute in attributes),
     )
-
-
-def _is_absent(attribute: str) -> Callable[[object], bool]:
-    return lambda model: getattr(model, attribute) is None
 
 
 class Model(pydantic.BaseModel):

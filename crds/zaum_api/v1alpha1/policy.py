@@ -63,7 +63,6 @@ class Spec(model.Model):
             message="env: <NAME>_BASE_URL of a route is set by Zaum: remove the entry, or name the route otherwise",
             holds=_no_route_is_overridden,
         ),
-        *model.unsupported("spec.", "containment"),
     )
     transitions: ClassVar = (
         model.Transition(

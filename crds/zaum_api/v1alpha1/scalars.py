@@ -45,6 +45,14 @@ def text(*, most: int, least: int = 1, pattern: str | None = None) -> object:
     return pydantic.Field(min_length=least, max_length=most, pattern=pattern)
 
 
+ASCII_PATTERN: Final = "^[ -~]*$"
+PRINTABLE_PATTERN: Final = (
+    "^[ -~\u00a1-\u00ac\u00ae-\u061b\u061d-\u180d\u180f-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\ud7ff\uf900-\ufdcf]*$"
+)
+"""No control character, no line break, nothing invisible or that turns the direction of writing: what it matches can be
+printed to a terminal, and says there what it says. Spelt by its ends, because Go and Python name no class alike."""
+
+
 def quantity(name: str, *, least: str, most: str) -> tuple[object, ...]:
     """Give the annotations of a quantity between two bounds, both included, in every spelling of Kubernetes."""
     low, high = quantities.parse(least), quantities.parse(most)

@@ -16,8 +16,8 @@ class Condition(model.Model):
     """One observation about the policy, as in every Kubernetes API (meta/v1 Condition)."""
 
     type: Annotated[str, scalars.text(most=316)]
-    """Ready, Isolated, EgressExact, EnforcementProven, IdentityBound, WithinLimits, Degraded, and Succeeded for a
-    Task."""
+    """Ready, Isolated, EgressExact, EnforcementProven, IdentityBound, WithinLimits, Contained, Degraded, and Succeeded
+    for a Task."""
     status: Literal["True", "False", "Unknown"]
     """True when the good thing holds; Degraded is the one that is True when something is worse than it could be."""
     reason: Annotated[str, scalars.text(most=128, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
@@ -103,6 +103,27 @@ class Usage(model.Model):
     """Since when tokens and cost are counted: the beginning of the day in UTC."""
 
 
+class Containment(model.Model):
+    """How far the containment of the policy's pods is.
+
+    The Incident is the one that contains the policy or one of its pods; of several the oldest Quarantine, else the
+    oldest. Absent: none is open, and no watchdog has said how far it is.
+    """
+
+    incident: Annotated[str, scalars.text(most=253)] | None = None
+    """The Incident's name."""
+    reason: Annotated[str, scalars.text(most=128)] | None = None
+    """Its spec.reason."""
+    since: Annotated[str, pydantic.WithJsonSchema({"type": "string", "format": "date-time"})] | None = None
+    """When it was made."""
+    rung: Literal[tuple(rung.value for rung in documents.Rung)] | None = None  # type: ignore[valid-type]
+    """How far the watchdogs of running pods have gone by themselves: the furthest of them. Absent: none has said."""
+    breach: Annotated[str, scalars.text(most=64)] | None = None
+    """What that one saw."""
+    would_kill: _Count | None = None
+    """Breaches that the mode Report has let pass, since the watchdogs' start."""
+
+
 class Status(model.Model):
     """What the operator saw and what is in force. Only the operator writes it."""
 
@@ -118,11 +139,12 @@ class Status(model.Model):
         ]
         | None
     ) = None
-    """Ready, Isolated, EgressExact, EnforcementProven, IdentityBound, WithinLimits, Degraded; and Succeeded for a
-    Task."""
+    """Ready, Isolated, EgressExact, EnforcementProven, IdentityBound, WithinLimits, Contained, Degraded; and Succeeded
+    for a Task."""
     replicas: Annotated[int, pydantic.Field(ge=0)] | None = None
     """Pods that exist and have not ended."""
     ready_replicas: Annotated[int, pydantic.Field(ge=0)] | None = None
     """Pods that are ready."""
     usage: Usage | None = None
+    containment: Containment | None = None
     effective: Effective | None = None

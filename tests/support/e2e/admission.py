@@ -59,6 +59,18 @@ BODIES: Final[dict[str, Object]] = {
     "priorityclasses": {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "value": 1},
 }
 KINDS: Final = sorted(BODIES)
+EXCLUSION: Final = {"key": "zaum.dev/agent", "operator": "DoesNotExist"}
+RULES: Final[dict[str, Object]] = {
+    "egress": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]},
+    "ingress": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]},
+    "some labels": {"podSelector": {"matchLabels": LABELS}, "policyTypes": ["Egress"], "egress": [{}]},
+    "agents by name": {"podSelector": {"matchLabels": {"zaum.dev/agent": "true"}}, "egress": [{}]},
+    "another exclusion": {
+        "podSelector": {"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]},
+        "egress": [{}],
+    },
+}
+"""What somebody could open beside what the operator opened."""
 
 
 def body(kind: str, namespace: str, **metadata: Any) -> Object:
@@ -136,3 +148,8 @@ def until_allowed(action: Callable[[], object]) -> None:
         else:
             return
     raise AssertionError(f"RBAC still says no after {LEARNS_SECONDS} s")
+
+
+def network_policy(namespace: str, spec: Object) -> Object:
+    """Give a NetworkPolicy that somebody else made."""
+    return body("networkpolicies", namespace, name="foreign") | {"spec": spec}

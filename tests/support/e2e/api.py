@@ -40,6 +40,7 @@ PATHS: Final[dict[str, tuple[str, bool]]] = {
     "clusterrolebindings": ("/apis/rbac.authorization.k8s.io/v1", False),
     "agentceilings": ("/apis/zaum.dev/v1alpha1", False),
     "agentpolicies": ("/apis/zaum.dev/v1alpha1", True),
+    "incidents": ("/apis/zaum.dev/v1alpha1", True),
     "customresourcedefinitions": ("/apis/apiextensions.k8s.io/v1", False),
     "validatingadmissionpolicies": ("/apis/admissionregistration.k8s.io/v1", False),
     "validatingadmissionpolicybindings": ("/apis/admissionregistration.k8s.io/v1", False),

@@ -17,7 +17,9 @@ def wait(api: Api) -> None:
     for pod in api.items("pods", install.NAMESPACE, labels=f"{contract.LABEL_COMPONENT}={contract.COMPONENT_LEDGER}"):
         (ready,) = [item for item in pod["status"]["conditions"] if item["type"] == "Ready"]
         assert ready["status"] == "True", f"the ledger {pod['metadata']['name']} serves"
-        began = datetime.fromisoformat(ready["lastTransitionTime"])
-        # Both times are whole seconds.
+        # One that is killed may be back before the kubelet has said that it was away.
+        running = [item["state"]["running"]["startedAt"] for item in pod["status"]["containerStatuses"]]
+        began = max(datetime.fromisoformat(since) for since in (ready["lastTransitionTime"], *running))
+        # All times are whole seconds.
         due = accounts.APART / windows.SECOND + 2
         time.sleep(max(0.0, due - (datetime.now(UTC) - began).total_seconds()))

@@ -1,19 +1,10 @@
-"""How much and how long: limits, lifetime, detectors; and the fields that a later version acts on."""
+"""How much and how long: limits, lifetime, detectors."""
 
 from typing import Final
 
-from tests.support.table.case import Case, Refusal, lifetime, limits, runaway, spec
+from tests.support.table.case import Case, Refusal, containment, lifetime, limits, runaway, spec
 
 _S, _R = Refusal.SCHEMA, Refusal.RULE
-_LATER: Final = {
-    "spec.runaway.repeated": runaway(repeated={"enabled": True, "same": 30, "per": "1m"}),
-    "spec.runaway.noProgress": runaway(noProgress={"enabled": True, "tokens": 200000, "for": "10m"}),
-    "spec.containment": spec(
-        containment={"onRunaway": "Kill", "killsBeforeQuarantine": 3, "onBudget": "Throttle"},
-    ),
-    "spec.lifetime.idle": lifetime(max="8h", idle="30m"),
-}
-"""Each field that is typed and refused, with all that it can hold."""
 
 GOOD: Final = (
     Case("all denied", limits(requests={"perMinute": 0, "burst": 0}, connections=0)),
@@ -35,13 +26,33 @@ GOOD: Final = (
     Case("a longest life of null", lifetime(max=None)),
     Case("a minute to live", lifetime(max="60s")),
     Case("a month to live", lifetime(max="720h")),
-    *(Case(f"{field} of null", _null) for field, _null in (("containment", spec(containment=None)),)),
+    Case("containment of null", spec(containment=None)),
+    Case("containment of nothing", spec(containment={})),
+    Case("the mildest", containment(onRunaway="Throttle", onBudget="Throttle", killsBeforeQuarantine=100)),
+    Case("the strictest", containment(onRunaway="Quarantine", onBudget="Quarantine", killsBeforeQuarantine=0)),
+    Case("cut alone", containment(onRunaway="Cut")),
+    Case("a budget that kills", containment(onBudget="Kill")),
+    Case("a step of null", containment(onRunaway=None, killsBeforeQuarantine=None, onBudget=None)),
+    Case("tampering, loops and wide egress ignored", containment(onTampering="Ignore", onCrashLoop="Ignore")),
+    Case("tampering that kills", containment(onTampering="Kill", onCrashLoop="Kill", onWidenedEgress="Kill")),
+    Case("tampering that quarantines", containment(onTampering="Quarantine", onWidenedEgress="Quarantine")),
+    Case("an answer of null", containment(onTampering=None, onCrashLoop=None, onWidenedEgress=None)),
 )
 
 BAD: Final = (
-    *(Case(f"{field}, of a later version", given, _R, f"{field} is not supported") for field, given in _LATER.items()),
-    Case("an empty object is refused too", spec(containment={}), _R, "spec.containment is not supported"),
-    Case("a misspelt field of a later version", spec(containment={"onRunAway": "Kill"}), _S),
+    Case("a misspelt field of containment", containment(onRunAway="Kill"), _S),
+    Case("an unknown step", containment(onRunaway="kill"), _S),
+    Case("nothing as a step", containment(onRunaway="None"), _S),
+    Case("a budget's step as list", containment(onBudget=["Cut"]), _S),
+    Case("tampering that throttles", containment(onTampering="Throttle"), _S),
+    Case("crashes that are cut", containment(onCrashLoop="Cut"), _S),
+    Case("wide egress that is false", containment(onWidenedEgress=False), _S),
+    Case("an empty answer", containment(onTampering=""), _S),
+    Case("a misspelt answer", containment(onTamper="Kill"), _S),
+    Case("kills below zero", containment(killsBeforeQuarantine=-1), _S),
+    Case("kills beyond the bound", containment(killsBeforeQuarantine=101), _S),
+    Case("kills as text", containment(killsBeforeQuarantine="3"), _S),
+    Case("containment as text", spec(containment="Kill"), _S),
     Case("a misspelt field of a limit", limits(request={"perMinute": 1}), _S),
     Case("a misspelt limit", limits(requests={"perminute": 1}), _S),
     Case("a limit as text", limits(connections="32"), _S),
@@ -61,7 +72,7 @@ BAD: Final = (
     Case("a detector that is false", runaway(denied=False), _S),
     Case("a share above 100", runaway(cpu={"abovePercent": 101}), _S),
     Case("a share as text", runaway(cpu={"abovePercent": "90%"}), _S),
-    Case("an unknown detector", runaway(memory={"above": 1}), _S),
+    Case("an unknown detector", runaway(disk={"above": 1}), _S),
     Case("no time", runaway(cpu={"for": "0s"}), _R, "runaway.cpu.for must be a duration"),
     Case("no time for processes", runaway(processes={"for": "0m0s"}), _R, "runaway.processes.for must be a duration"),
     Case("more than a day", runaway(denied={"per": "25h"}), _R, "runaway.denied.per must be a duration"),

@@ -30,7 +30,7 @@ class Case:
 
     def manifest(self, namespace: str = "agents") -> dict[str, Any]:
         """Give the whole object, fresh."""
-        place = {"namespace": namespace} if self.kind == contract.KIND_POLICY else {}
+        place = {} if self.kind == contract.KIND_CEILING else {"namespace": namespace}
         return {
             "apiVersion": contract.API_VERSION,
             "kind": self.kind,
@@ -41,13 +41,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A stored policy and what it is changed to. Only the API server sees both."""
+    """A stored object and what it is changed to. Only the API server sees both."""
 
     title: str
     before: dict[str, Any]
     after: dict[str, Any]
     says: str = ""
     """Stands in the message of the rule that refuses; empty: the change is fine."""
+    kind: str = contract.KIND_POLICY
+    closed: bool = False
+    """An Incident that the operator has closed before the change."""
 
 
 def agent(**fields: Any) -> dict[str, Any]:
@@ -118,3 +121,8 @@ def pods(**labels: str) -> dict[str, Any]:
 def lifetime(**fields: Any) -> dict[str, Any]:
     """Give a spec with this lifetime."""
     return spec(lifetime=fields)
+
+
+def containment(**fields: Any) -> dict[str, Any]:
+    """Give a spec with this containment."""
+    return spec(containment=fields)

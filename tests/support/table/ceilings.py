@@ -86,6 +86,8 @@ GOOD: Final = (
     _case("proof, not needed", ceiling(requireProof=False)),
     _case("audiences", ceiling(identity={"audiences": ["https://tools.example"]})),
     _case("no audience", ceiling(identity={"audiences": []})),
+    _case("images that an Incident blocks", ceiling(incidents={"blockImages": True})),
+    _case("images that no Incident blocks", ceiling(incidents={"blockImages": False})),
     _case("caps of null", ceiling(hosts=None, limits=None, replicas=None, images=None, access=None, scheduling=None)),
 )
 
@@ -172,6 +174,8 @@ BAD: Final = (
     _case("an unknown way in", ceiling(access=["Logs"]), _S),
     _case("a way in twice", ceiling(access=["Exec", "Exec"]), _S),
     _case("a way in as text", ceiling(access="Exec"), _S),
+    _case("Incidents of nothing", ceiling(incidents={}), _S),
+    _case("images blocked by a word", ceiling(incidents={"blockImages": "yes"}), _S),
     _case("an unknown mode", ceiling(modes=["report"]), _S),
     _case("services of nothing", ceiling(services=[{}]), _S),
     _case("a Service without its namespace", ceiling(services=[{"name": "search"}]), _S),

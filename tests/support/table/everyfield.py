@@ -104,11 +104,27 @@ POLICY: Final[dict[str, Any]] = {
         }
     ],
     "limits": _LIMITS,
-    "lifetime": {"max": "8h"},
+    "lifetime": {"max": "8h", "idle": "30m"},
     "runaway": {
         "cpu": {"enabled": True, "abovePercent": 90, "for": "2m"},
         "processes": {"enabled": True, "above": 128, "for": "5s"},
         "denied": {"enabled": True, "above": 20, "per": "1m"},
+        "memory": {"enabled": True, "growthPerMinute": "32Mi", "for": "5m"},
+        "forks": {"enabled": True, "above": 20000, "per": "1m"},
+        "files": {"enabled": True, "above": 8192, "for": "30s"},
+        "repeated": {"enabled": True, "same": 30, "per": "1m"},
+        "errors": {"enabled": True, "abovePercent": 90, "ofAtLeast": 30, "per": "2m"},
+        "noProgress": {"enabled": True, "tokens": 200000, "for": "10m"},
+        "egressBytes": {"enabled": True, "above": "1Gi", "per": "10m"},
+        "starved": {"enabled": True, "lateBy": "5s", "for": "1m"},
+    },
+    "containment": {
+        "onRunaway": "Kill",
+        "killsBeforeQuarantine": 3,
+        "onBudget": "Throttle",
+        "onTampering": "Quarantine",
+        "onCrashLoop": "Kill",
+        "onWidenedEgress": "Kill",
     },
 }
 CEILING: Final[dict[str, Any]] = {
@@ -135,6 +151,27 @@ CEILING: Final[dict[str, Any]] = {
     "requireProof": True,
     "modes": ["Enforce"],
     "identity": {"audiences": ["https://tools.example"]},
+    "incidents": {"blockImages": True},
+}
+INCIDENT: Final[dict[str, Any]] = {
+    "policyRef": {"name": "researcher"},
+    "reason": "Manual",
+    "action": "Kill",
+    "reporter": "Human",
+    "pod": {"name": "zaum-researcher-0-abcde", "uid": "6b0d2d5e-0000-4000-8000-000000000001"},
+    "observedAt": "2026-11-23T05:00:00.123456Z",
+    "evidence": {
+        "summary": "It asked for what it must not have.",
+        "facts": [{"name": "denied", "value": "21 in 60 s"}],
+        "images": [IMAGE],
+    },
+    "requestedBy": "jane@example.com",
+    "release": {"by": "jane@example.com", "reason": "The prompt was mended."},
+}
+_FULL: Final = {
+    contract.KIND_POLICY: POLICY,
+    contract.KIND_CEILING: CEILING,
+    contract.KIND_INCIDENT: INCIDENT,
 }
 _MAPS: Final = {"nodeSelector", "matchLabels"}
 """Fields whose keys are the author's words."""
@@ -178,6 +215,18 @@ _REQUIRED: Final = {
     ".scheduling.nodeSelector[].key",
     ".scheduling.nodeSelector[].values",
     ".identity.audiences",
+    ".incidents.blockImages",
+    ".policyRef",
+    ".policyRef.name",
+    ".reason",
+    ".action",
+    ".reporter",
+    ".pod.name",
+    ".evidence.summary",
+    ".evidence.facts[].name",
+    ".evidence.facts[].value",
+    ".release.by",
+    ".release.reason",
 }
 _RULED: Final = {
     ".agent.liveness.httpGet": "either httpGet or tcpSocket",
@@ -189,13 +238,15 @@ _RULED: Final = {
     ".namespaceSelector.matchExpressions[].values": "In and NotIn need values",
     ".scheduling.tolerations[].key": "without a key",
     ".scheduling.tolerations[].effect": "tolerationSeconds needs",
+    ".pod": "a Kill is about one pod",
+    ".requestedBy": "a person's Incident says who asks",
 }
 """Fields that a rule asks for, beside what the full object says."""
 
 
 def cases(kind: str) -> tuple[Case, ...]:
     """Give three cases for each field of the full object of a kind."""
-    full = POLICY if kind == contract.KIND_POLICY else CEILING
+    full = _FULL[kind]
     whole = Case("every field at once", full, kind=kind)
     return (whole, *(case for path in _paths(full, ()) for case in _of_field(kind, full, path)))
 

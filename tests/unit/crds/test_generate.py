@@ -75,13 +75,14 @@ def test_i01_no_field_has_a_default_in_the_schema_but_what_the_columns_show() ->
         ".spec.mode": "Enforce",
         ".spec.desiredState": "Running",
     }
-    assert not [node for _, node in schemas.nodes(definitions.CEILING.schema()) if "default" in node]
+    for definition in (definitions.CEILING, definitions.INCIDENT):
+        assert not [node for _, node in schemas.nodes(definition.schema()) if "default" in node]
 
 
 @KINDS
 def test_every_rule_has_a_message_of_one_line(definition: definitions.Definition) -> None:
     messages = schemas.messages(definition.schema())
-    assert len(messages) > 15
+    assert len(messages) >= 7
     assert not [message for message in messages if not message or "\n" in message]
 
 
@@ -90,6 +91,14 @@ def test_the_columns_are_what_people_look_for() -> None:
     plain = [column["name"] for column in columns if not column.get("priority")]
     assert plain == ["Mode", "State", "Ready", "Reason", "Replicas", "Cost", "Age"]
     assert [column["name"] for column in columns if column.get("priority")] == ["Outcome", "Image"]
+
+
+def test_the_columns_of_an_incident_read_like_a_report() -> None:
+    columns = definitions.INCIDENT.crd()["spec"]["versions"][0]["additionalPrinterColumns"]
+    plain = [column["name"] for column in columns if not column.get("priority")]
+    assert plain == ["Policy", "Reason", "Action", "Phase", "Age"]
+    wide = [column["name"] for column in columns if column.get("priority")]
+    assert wide == ["Pod", "Reporter", "Raised", "Cut", "Dead", "Quarantined", "Identity", "Proof"]
 
 
 def test_a_column_without_a_condition_looks_at_a_field_that_exists() -> None:
@@ -122,6 +131,8 @@ def test_the_names_are_the_contracts() -> None:
     assert named == {
         contract.KIND_POLICY: ("agentpolicies.zaum.dev", ["ap"]),
         contract.KIND_CEILING: ("agentceilings.zaum.dev", ["ceiling"]),
+        contract.KIND_INCIDENT: ("incidents.zaum.dev", ["inc"]),
     }
     assert all(definition.crd()["spec"]["names"]["categories"] == ["zaum"] for definition in definitions.ALL)
-    assert [definition.crd()["spec"]["scope"] for definition in definitions.ALL] == ["Namespaced", "Cluster"]
+    scopes = [definition.crd()["spec"]["scope"] for definition in definitions.ALL]
+    assert scopes == ["Namespaced", "Cluster", "Namespaced"]

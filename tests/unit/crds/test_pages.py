@@ -44,6 +44,12 @@ DEFAULTS: Final[dict[str, Any]] = {
     "processes.for": defaults.PROCESSES_FOR,
     "denied.above": defaults.DENIED_ABOVE,
     "denied.per": defaults.DENIED_PER,
+    "onRunaway": defaults.ON_RUNAWAY,
+    "killsBeforeQuarantine": defaults.KILLS_BEFORE_QUARANTINE,
+    "onBudget": defaults.ON_BUDGET,
+    "onTampering": defaults.ON_TAMPERING,
+    "onCrashLoop": defaults.ON_CRASH_LOOP,
+    "onWidenedEgress": defaults.ON_WIDENED_EGRESS,
 }
 
 
@@ -70,6 +76,14 @@ def test_every_field_has_a_row_or_a_section(definition: definitions.Definition) 
         assert parts[1].removesuffix("[]") in headings | shown, place
         assert not below or below in shown, place
         assert node["description"]
+
+
+@pytest.mark.parametrize("definition", definitions.ALL, ids=lambda definition: definition.kind)
+def test_the_rules_of_a_kind_stand_in_a_list_and_not_in_its_prose(definition: definitions.Definition) -> None:
+    section = PAGE.partition(f"\n## {definition.kind}\n")[2].partition("\n### ")[0]
+    rules = [rule["message"] for rule in definition.schema().get("x-kubernetes-validations", ())]
+    assert [line for line in section.splitlines() if line.startswith("- ")] == [f"- {rule}" for rule in rules]
+    assert not any(rule in section.partition("\nRules:\n")[0] for rule in rules)
 
 
 def test_every_reason_is_explained_and_has_a_row_on_the_page() -> None:
@@ -105,7 +119,7 @@ def test_the_page_on_reading_a_status_names_every_type_and_field_and_no_other() 
 
 
 def test_a_ceiling_that_caps_has_no_defaults_of_a_policy_in_its_rows() -> None:
-    section = PAGE.partition("\n## AgentCeiling\n")[2]
+    section = PAGE.partition("\n## AgentCeiling\n")[2].partition("\n## ")[0]
     assert {cells[2] for cells in rows(section) if len(cells) == 4} <= {"", "default", "---", "*required*"} | {
         "Equal",
         "for ever",

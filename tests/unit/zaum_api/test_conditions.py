@@ -8,5 +8,5 @@ def test_reasons_are_words_that_the_api_takes_as_a_conditions_reason() -> None:
 
 
 def test_types_are_distinct_and_all_but_one_are_true_when_all_is_well() -> None:
-    good = ["Ready", "Isolated", "EgressExact", "EnforcementProven", "IdentityBound", "WithinLimits", "Succeeded"]
-    assert [kind.value for kind in conditions.ConditionType] == [*good, "Degraded"]
+    good = ["Ready", "Isolated", "EgressExact", "EnforcementProven", "IdentityBound", "WithinLimits", "Contained"]
+    assert [kind.value for kind in conditions.ConditionType] == [*good, "Succeeded", "Degraded"]

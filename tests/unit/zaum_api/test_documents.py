@@ -18,7 +18,7 @@ METERS = [
     {"scope": "host/*.example.org", "kind": "bytesOut", "window": "hour", "limit": 0, "burst": 0},
 ]
 WHOLE: dict[str, Any] = {
-    "version": "v4",
+    "version": "v5",
     "namespace": "agents",
     "policy": "researcher",
     "gateway": {
@@ -35,6 +35,15 @@ WHOLE: dict[str, Any] = {
         "cpu": {"abovePercent": 90, "forSeconds": 120, "limitMillis": 500},
         "processes": {"above": 128, "forSeconds": 5},
         "denied": {"above": 20, "perSeconds": 60},
+        "memory": {"growthPerMinute": 33554432, "forSeconds": 300},
+        "forks": {"above": 10000, "perSeconds": 60},
+        "files": {"above": 4096, "forSeconds": 30},
+        "repeated": {"same": 30, "perSeconds": 60},
+        "errors": {"abovePercent": 90, "ofAtLeast": 30, "perSeconds": 120},
+        "noProgress": {"tokens": 200000, "forSeconds": 600},
+        "egressBytes": {"above": 1073741824, "perSeconds": 600},
+        "idle": {"forSeconds": 1800},
+        "starved": {"lateSeconds": 5, "forSeconds": 60},
     },
     "liveness": {
         "kind": "http",
@@ -84,12 +93,18 @@ WHOLE: dict[str, Any] = {
         }
     ],
     "ledger": {"tlsName": "ledger.zaum.dev", "port": 15444, "caPEM": "PEM"},
+    "containment": {"onRunaway": "Kill", "killsBeforeQuarantine": 3, "onBudget": "Throttle"},
+}
+_FIRST_DETECTORS = ("cpu", "processes", "denied")
+V4: dict[str, Any] = {key: copy.deepcopy(value) for key, value in WHOLE.items() if key != "containment"} | {
+    "version": "v4",
+    "runaway": {key: WHOLE["runaway"][key] for key in _FIRST_DETECTORS},
 }
 _LAST = ("limits", "prices", "ledger")
 _LATER = ("mode", "signedPort", "tunnels", "routes", "upstreamCAPEM", "cage", *_LAST)
-V3: dict[str, Any] = {key: copy.deepcopy(value) for key, value in WHOLE.items() if key not in _LAST} | {"version": "v3"}
+V3: dict[str, Any] = {key: copy.deepcopy(value) for key, value in V4.items() if key not in _LAST} | {"version": "v3"}
 del V3["routes"][0]["prices"], V3["routes"][0]["redact"]
-V2: dict[str, Any] = {key: value for key, value in WHOLE.items() if key not in _LATER} | {"version": "v2"}
+V2: dict[str, Any] = {key: value for key, value in V4.items() if key not in _LATER} | {"version": "v2"}
 EFFECTIVE: dict[str, Any] = {
     "documentVersion": "v2",
     "mode": "Report",
@@ -143,7 +158,7 @@ def test_the_version_before_is_read_and_written_too() -> None:
 def test_v2_cannot_carry_what_came_with_v3() -> None:
     assert json.loads(parse(WHOLE).dump("v2")) == V2
     with pytest.raises(DocumentError, match=r"cage.*not known"):
-        parse(WHOLE | {"version": "v2"})
+        parse(V4 | {"version": "v2"})
     with pytest.raises(DocumentError, match=r"mode.*missing"):
         parse(V2 | {"version": "v3"})
 
@@ -158,6 +173,37 @@ def test_v3_cannot_carry_what_came_with_v4() -> None:
         parse(WHOLE | {"version": "v3"})
     with pytest.raises(DocumentError, match=r"limits.*missing"):
         parse(V3 | {"version": "v4", "routes": []})
+
+
+def test_v4_cannot_carry_what_came_with_v5() -> None:
+    config = parse(V4)
+    assert config.containment is None
+    assert config.runaway == documents.Runaway(
+        documents.CpuDetector(90, 120, 500), documents.ProcessDetector(128, 5), documents.DeniedDetector(20, 60)
+    )
+    assert json.loads(config.dump("v4")) == V4
+    assert json.loads(parse(WHOLE).dump("v4")) == V4
+    with pytest.raises(DocumentError, match=r"not known"):
+        parse(WHOLE | {"version": "v4"})
+    with pytest.raises(DocumentError, match=r"missing"):
+        parse(V4 | {"version": "v5"})
+
+
+@pytest.mark.parametrize("wrong", ["", 0, -1, 1.5, True, [], {}, "60", 2**60])
+@pytest.mark.parametrize("path", [(*p, key) for p in (("runaway", key) for key in WHOLE["runaway"])
+                                  for key in WHOLE["runaway"][p[1]]], ids=str)  # fmt: skip
+def test_a_threshold_of_another_type_or_size_is_refused(path: tuple[Any, ...], wrong: Any) -> None:
+    with pytest.raises(DocumentError, match="must be an integer"):
+        parse(changed(WHOLE, path, lambda parent, key: parent.__setitem__(key, wrong)))
+
+
+@pytest.mark.parametrize("detector", [key for key in WHOLE["runaway"] if key not in _FIRST_DETECTORS])
+def test_each_detector_can_be_off_by_name(detector: str) -> None:
+    off = copy.deepcopy(WHOLE)
+    off["runaway"][detector] = None
+    read = parse(off)
+    assert json.loads(read.dump()) == off
+    assert sum(getattr(read.runaway, name) is None for name in read.runaway.__dataclass_fields__) == 1
 
 
 def test_a_route_without_redaction_and_a_cluster_without_ledger_say_so() -> None:
@@ -194,7 +240,7 @@ def test_i07_money_and_whatever_is_counted_for_long_needs_a_lease(meter: documen
 
 
 def test_a_version_that_is_not_known_is_neither_read_nor_written() -> None:
-    for version in ("v1", "v5", "V3", "3", ""):
+    for version in ("v1", "v6", "V3", "3", ""):
         with pytest.raises(DocumentError, match="version"):
             parse(WHOLE | {"version": version})
         with pytest.raises(ValueError, match="none of"):
@@ -224,7 +270,7 @@ def test_a_tcp_check_has_no_path() -> None:
 
 def test_detectors_that_are_off_stay_off() -> None:
     off = copy.deepcopy(WHOLE)
-    off["runaway"] = {"cpu": None, "processes": None, "denied": None}
+    off["runaway"] = dict.fromkeys(WHOLE["runaway"])
     assert parse(off).runaway == documents.Runaway(cpu=None, processes=None, denied=None)
     assert json.loads(parse(off).dump()) == off
 
@@ -249,7 +295,7 @@ def test_a_config_with_an_unknown_field_is_refused_by_name(path: tuple[Any, ...]
 
 @pytest.mark.parametrize("wrong", ["", -1, 1.5, True, [], {}, "60", 10**9])
 @pytest.mark.parametrize(
-    "path", [p for p in paths(WHOLE) if p[-1] in ("perMinute", "connections", "port", "above")], ids=str
+    "path", [p for p in paths(V4) if p[-1] in ("perMinute", "connections", "port", "above")], ids=str
 )
 def test_a_number_of_another_type_or_size_is_refused(path: tuple[Any, ...], wrong: Any) -> None:
     with pytest.raises(DocumentError, match="must be an integer"):
@@ -259,7 +305,7 @@ def test_a_number_of_another_type_or_size_is_refused(path: tuple[Any, ...], wron
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
-        (("version",), "v5", "reads v2 and v3 and v4"),
+        (("version",), "v6", "reads v2 and v3 and v4 and v5"),
         (("namespace",), "", "not empty"),
         (("policy",), None, "not empty"),
         (("gateway",), [], "must be an object"),
@@ -447,7 +493,9 @@ def test_a_cage_is_proven_by_a_test_that_ran_and_found_nothing(tested: int, esca
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
-        (("version",), "v2", "this version reads v1"),
+        (("version",), "v3", "this version reads v1 and v2"),
+        (("version",), "v2", "contained: is missing"),
+        (("contained",), {}, "not known"),
         (("more",), 1, "not known"),
         (("tested",), -1, "from 0 to 1000"),
         (("tested",), True, "must be an integer"),
@@ -462,6 +510,33 @@ def test_a_cage_is_proven_by_a_test_that_ran_and_found_nothing(tested: int, esca
 def test_a_report_that_is_not_understood_is_refused(path: tuple[Any, ...], value: Any, problem: str) -> None:
     with pytest.raises(DocumentError, match=problem):
         documents.Report.read(changed(REPORT, path, lambda parent, key: parent.__setitem__(key, value)), "")
+
+
+@pytest.mark.parametrize(
+    ("contained", "problem"),
+    [
+        ({"rung": "Free", "breach": "", "wouldKill": 0, "since": 0}, ""),
+        ({"rung": "Killed", "breach": "RunawayCPU", "wouldKill": 2**53, "since": 2**53}, ""),
+        ({"rung": "free", "breach": "", "wouldKill": 0, "since": 0}, "must be one of Free, Throttled, Cut, Killed"),
+        ({"rung": None, "breach": "", "wouldKill": 0, "since": 0}, "must be one of"),
+        ({"rung": "Cut", "breach": "two words", "wouldKill": 0, "since": 0}, "letters and digits"),
+        ({"rung": "Cut", "breach": 1, "wouldKill": 0, "since": 0}, "letters and digits"),
+        ({"rung": "Cut", "breach": "x" * 65, "wouldKill": 0, "since": 0}, "letters and digits"),
+        ({"rung": "Cut", "breach": "", "wouldKill": -1, "since": 0}, "must be an integer"),
+        ({"rung": "Cut", "breach": "", "wouldKill": 0, "since": -1}, "must be an integer"),
+        ({"rung": "Cut", "breach": "", "since": 0}, "missing"),
+        ({"rung": "Cut", "breach": "", "wouldKill": 0}, "missing"),
+        ({"rung": "Cut", "breach": "", "wouldKill": 0, "since": 0, "more": 1}, "not known"),
+        (None, "must be an object"),
+    ],
+)
+def test_how_far_a_watchdog_is_is_read_whole_or_not_at_all(contained: Any, problem: str) -> None:
+    report = REPORT | {"version": "v2", "contained": contained}
+    if not problem:
+        assert documents.Report.read(report, "").write() == report
+        return
+    with pytest.raises(DocumentError, match=problem):
+        documents.Report.read(report, "")
 
 
 @pytest.mark.parametrize("path", paths(REPORT), ids=str)

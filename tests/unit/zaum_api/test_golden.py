@@ -108,6 +108,24 @@ METERED = documents.WatchdogConfig(
         "ledger.zaum.dev", 15444, "-----BEGIN CERTIFICATE-----\nMIID\n-----END CERTIFICATE-----\n"
     ),
 )  # fmt: skip
+CONTAINED = documents.WatchdogConfig(
+    **{name: getattr(METERED, name) for name in METERED.__dataclass_fields__ if name not in {"runaway", "containment"}},
+    runaway=documents.Runaway(
+        documents.CpuDetector(90, 120, 500),
+        documents.ProcessDetector(128, 5),
+        documents.DeniedDetector(20, 60),
+        memory=documents.MemoryDetector(33_554_432, 300),
+        forks=documents.ForkDetector(10_000, 60),
+        files=documents.FileDetector(4096, 30),
+        repeated=documents.RepeatedDetector(30, 60),
+        errors=documents.ErrorDetector(90, 30, 120),
+        no_progress=documents.NoProgressDetector(200_000, 600),
+        egress_bytes=documents.EgressDetector(1_073_741_824, 600),
+        idle=documents.IdleDetector(1800),
+        starved=documents.StarvedDetector(5, 60),
+    ),
+    containment=documents.Containment(documents.Step.THROTTLE, 0, documents.Step.CUT),
+)
 CONFIGS = {
     "config.v2.full": FULL,
     "config.v2.http": CHECKED,
@@ -116,6 +134,8 @@ CONFIGS = {
     "config.v3.routed": ROUTED,
     "config.v4.plain": FULL,
     "config.v4.metered": METERED,
+    "config.v5.plain": FULL,
+    "config.v5.contained": CONTAINED,
 }
 
 
@@ -150,7 +170,7 @@ def test_each_version_has_a_golden_file(version: str) -> None:
 
 
 def test_no_golden_file_is_left_out() -> None:
-    listed = {*CONFIGS, "effective.v1", "effective.v2", "report.v1", "denial", "last-words"}
+    listed = {*CONFIGS, "effective.v1", "effective.v2", "report.v1", "report.v2", "denial", "last-words"}
     assert {path.stem for path in GOLDEN.iterdir()} == listed
 
 
@@ -183,6 +203,14 @@ def test_a_report_that_was_written_is_read_and_written_back() -> None:
     assert found.dump() == raw
 
 
+def test_a_report_of_the_ladder_is_read_and_written_back() -> None:
+    raw = (GOLDEN / "report.v2.json").read_bytes()
+    found = documents.Report.parse(raw)
+    assert found.contained == documents.Contained(documents.Rung.CUT, "RunawayDenied", 2, 1795424000123)
+    assert found.contained.cut
+    assert found.dump() == raw
+
+
 def test_a_denial_keeps_its_shape() -> None:
     denial = documents.Denial(rule="egress.hosts", message="m", allowed_by="a", policy="n/p")
     assert denial.dump() == (GOLDEN / "denial.json").read_bytes()
@@ -194,7 +222,7 @@ def test_the_last_words_of_a_watchdog_keep_their_meaning() -> None:
     assert [word and word.write().decode() for word in read] == words
     said = [breach for breach in contract.Breach if breach is not contract.Breach.GATEWAY_CONTACT]
     assert [word and word.breach for word in read] == [*said, None], "the authorizer sees a contact, not the watchdog"
-    assert [word and word.unhealthy for word in read] == [False, False, False, True]
+    assert [word and word.unhealthy for word in read] == [*(False for _ in said), True]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ SHOWN: Final = {
     "service": "egress.routes",
     "report": "mode",
     "limits": "limits",
+    "contained": "containment",
     "ceiling": "namespaceSelector",
 }
 """What each file is there to show."""

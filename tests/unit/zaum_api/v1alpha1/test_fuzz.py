@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 import definitions
 from tests.support import fuzz, schemas, specs
 from zaum_api import contract, quantities
-from zaum_api.v1alpha1 import ceiling, model, policy
+from zaum_api.v1alpha1 import ceiling, incident, model, policy
 
-SPECS: dict[str, type[model.Model]] = {contract.KIND_POLICY: policy.Spec, contract.KIND_CEILING: ceiling.Spec}
+SPECS: dict[str, type[model.Model]] = {
+    contract.KIND_POLICY: policy.Spec,
+    contract.KIND_CEILING: ceiling.Spec,
+    contract.KIND_INCIDENT: incident.Spec,
+}
 READERS = {definition.kind: schemas.SpecReader(definition) for definition in definitions.ALL}
 RULES = {definition.kind: schemas.messages(definition.schema()) for definition in definitions.ALL}
 CALM = hypothesis.settings(
@@ -23,6 +27,7 @@ CALM = hypothesis.settings(
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
 )
 MANY = hypothesis.settings(CALM, max_examples=250)
+MOST = hypothesis.settings(CALM, max_examples=400)
 
 
 def refused(kind: str, spec: Any) -> list[str]:
@@ -52,6 +57,13 @@ def test_a_drawn_ceiling_is_good_in_both_layers(spec: dict[str, Any]) -> None:
     assert READERS[contract.KIND_CEILING].takes(spec)
 
 
+@CALM
+@hypothesis.given(fuzz.good_incidents())
+def test_a_drawn_incident_is_good_in_both_layers(spec: dict[str, Any]) -> None:
+    assert refused(contract.KIND_INCIDENT, spec) == []
+    assert READERS[contract.KIND_INCIDENT].takes(spec)
+
+
 @pytest.mark.parametrize("definition", definitions.ALL, ids=lambda definition: definition.kind)
 @MANY
 @hypothesis.given(data=st.data())
@@ -67,7 +79,7 @@ def test_both_layers_agree_on_a_near_miss(definition: definitions.Definition, da
 def test_a_near_miss_is_mostly_bad_and_misses_in_many_ways() -> None:
     seen: set[str] = set()
 
-    @MANY
+    @MOST
     @hypothesis.given(fuzz.near_misses(definitions.POLICY))
     def draw(spec: dict[str, Any]) -> None:
         seen.update(refused(contract.KIND_POLICY, spec))
