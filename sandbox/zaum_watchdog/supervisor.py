@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from zaum_api import contract, documents
-from zaum_watchdog.core import metrics, policy, usage
+from zaum_watchdog.core import ladder, metrics, policy, usage
 from zaum_watchdog.core.detectors import engine, sample
 from zaum_watchdog.shell import (
     cage,
+    climbing,
     clock,
     files,
     gateway,
@@ -36,6 +37,7 @@ from zaum_watchdog.shell import (
 )  # fmt: skip
 
 TICK_SECONDS: Final = 1.0
+TICK_NS: Final = int(TICK_SECONDS * 1e9)
 POLL_SECONDS: Final = 0.25
 HEARTBEAT_MILLIS: Final = 100
 """How often the event loop's own lateness is measured."""
@@ -76,13 +78,17 @@ class Supervisor:
         self.hop = hop.Hop(self.watch, dialler)
         self.hop.prepare()
         self.routes = routes.Routes(self.watch, self.hop, settings.credentials)
-        self._ledger = ledger.Ledger(self.watch, self.hop, files.TokenFile(settings.ledger_token, b"Authorization"))
+        token = files.TokenFile(settings.ledger_token, b"Authorization")
+        self._climbing = climbing.Climbing(self.watch, self._tell)
+        self._ledger = ledger.Ledger(self.watch, self.hop, token, self._climbing.order)
         self._reports = reports.Reports(self.watch, dialler, self._report)
         self._cage = cage.Cage(self.watch, self.hop, settings.nodes, self._reports.soon)
         self._table = processes.ProcessTable(settings.agent_uid)
         self._engine = engine.Engine()
         self._liveness = liveness.Relay(loop, self.watch)
         self._look: usage.Look | None = None
+        self._done = documents.Counters()
+        """What had been done at the last look."""
         self._problem = ""
         self._heartbeat = heartbeat.Heartbeat(loop, settings.heartbeat_millis * 1_000_000)
         self._board = probe.Board(
@@ -171,17 +177,36 @@ class Supervisor:
         self._look = after
         denied = tuple(self.watch.denied)
         self.watch.denied.clear()
+        asked, answered, wrong = self.watch.seen.take()
+        was, done = self._done, self.watch.counters()
+        self._done = done
         seen = sample.Sample(
             now=after.at,
             cpu=usage.ticks_between(before, after) * processes.TICK_NS if before else 0,
             elapsed=after.at - before.at if before else 0,
             processes=after.count,
             denied=denied,
+            memory=sum(process.memory for process in after.table.values()),
+            begun=usage.begun_between(before, after) if before else 0,
+            files=sum(process.files for process in after.table.values()),
+            asked=asked,
+            answered=answered,
+            wrong=wrong,
+            tokens=done.tokens - was.tokens,
+            sent=max(0, done.bytes_out - was.bytes_out),
+            moved=(done.requests, done.bytes_out, done.bytes_in) != (was.requests, was.bytes_out, was.bytes_in),
+            throttled=self.watch.ladder.rung is ladder.Rung.THROTTLED,
+            late=max(0, after.at - before.at - TICK_NS) if before else 0,
         )
-        self._engine, breaches = self._engine.feed(self.watch.policy.config.runaway, seen)
-        for breach in breaches:
-            self.watch.breach(breach)
+        self._engine, _ = self._engine.feed(self.watch.policy.config.runaway, seen)
+        self._climbing.look(self._engine.raised, seen)
         self._liveness.tick(after)
+
+    def _tell(self) -> None:
+        """Have the gateway and the ledger hear of it at once."""
+        self._reports.soon()
+        self._reports.tick()
+        self._ledger.soon()
 
     def _fault(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log an error of ours in a callback; the connection that it hit is stuck in its phase and expires there."""
@@ -203,6 +228,7 @@ class Supervisor:
             "cage": "proven" if self.watch.cage.proven else "notProven",
             "reports": "failing" if self._reports.failing else "ok",
             "ledger": "failing" if self._ledger.problem else "ok",
+            "rung": self.watch.ladder.said.value,
         }
         status, reason = (200, "OK") if self.watch.cage.started else (503, "Not Proven")
         return probe.Answer(status, reason, "application/json", json.dumps(state).encode("ascii") + b"\n")

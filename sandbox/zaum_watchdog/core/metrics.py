@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from zaum_api import contract
+from zaum_api import contract, documents
 from zaum_watchdog.core import policy
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -30,6 +30,8 @@ class Snapshot:
     degraded: bool
     unhealthy: bool
     latched: bool
+    rung: documents.Rung
+    would_kill: Mapping[contract.Breach, int]
     cage_proven: bool
     cage_escapes: int
     report_failing: bool
@@ -49,6 +51,13 @@ def write(now: Snapshot) -> bytes:
     _family(lines, "would_deny_total", "counter", "Requests that only the mode Report let pass, by rule.")
     for rule in sorted(policy.WOULD_DENY):
         lines.append(f'{contract.METRIC_PREFIX}would_deny_total{{rule="{rule.value}"}} {now.would_deny.get(rule, 0)}')
+    _family(lines, "would_kill_total", "counter", "Breaches that only the mode Report let pass, by reason.")
+    for breach in contract.Breach:
+        count = now.would_kill.get(breach, 0)
+        lines.append(f'{contract.METRIC_PREFIX}would_kill_total{{reason="{breach.value}"}} {count}')
+    _family(lines, "rung", "gauge", "1 for the rung of the ladder on which the agent stands.")
+    for rung in documents.Rung:
+        lines.append(f'{contract.METRIC_PREFIX}rung{{rung="{rung.value}"}} {rung is now.rung:d}')
     for name, kind, text, value in (
         ("tunnels", "gauge", "Tunnels that are open or being opened.", f"{now.tunnels}"),
         ("bytes_out_total", "counter", "Bytes from the agent through closed and open tunnels.", f"{now.bytes_out}"),

@@ -124,12 +124,13 @@ def admit(
     *,
     meter: rate.Meter | None,
     tunnels: int,
-    latched: contract.Breach | None,
+    latched: str | None,
     now: int,
     unproven: Refusal | None = None,
 ) -> Admitted | Refusal:
     """Decide one request: latch, proof, head, host, connections, rate, in this order.
 
+    `latched`: for what the agent is cut off, None while it is not.
     `unproven` refuses for want of the proof that the policy requires. The rate is asked last, because asking spends it:
     what is refused for another reason costs the agent none of it. Without a `meter` it is asked elsewhere, after this.
     """
@@ -159,7 +160,7 @@ def admit_routed(
     unusable: Mapping[str, str],
     meter: rate.Meter | None,
     tunnels: int,
-    latched: contract.Breach | None,
+    latched: str | None,
     now: int,
     unproven: Refusal | None = None,
 ) -> routes.Asked | Refusal:
@@ -197,12 +198,13 @@ def over_limit(
     if tunnels >= policy.config.connections:
         return _over_connections(policy, name, port)
     wait = meter.take(now) if meter is not None else 0
-    return _over_rate(policy, name, port, wait) if wait else None
+    return _over_rate(meter.rate, name, port, wait) if meter is not None and wait else None
 
 
-def latched_refusal(breach: contract.Breach) -> Refusal:
-    """Refuse everything after a breach."""
-    return Refusal(contract.Rule.LATCHED, f"this agent is cut off: {breach.value}", "a new pod of the policy")
+def latched_refusal(word: str) -> Refusal:
+    """Refuse everything while the agent is cut off, for a while or for good."""
+    allowed_by = "the end of the breach or of the order that cut it off; once it is killed, a new pod of the policy"
+    return Refusal(contract.Rule.LATCHED, f"this agent is cut off: {word}", allowed_by)
 
 
 def _over_room(policy: Policy, target: hosts.Authority, tunnels: int) -> Refusal | None:
@@ -222,8 +224,7 @@ def _over_connections(policy: Policy, host: str, port: int) -> Refusal:
     )
 
 
-def _over_rate(policy: Policy, host: str, port: int, wait: int) -> Refusal:
-    rate_ = policy.config.requests
+def _over_rate(rate_: documents.RequestRate, host: str, port: int, wait: int) -> Refusal:
     return Refusal(
         contract.Rule.REQUESTS_PER_MINUTE,
         f"over {rate_.per_minute} requests per minute (burst {rate_.burst})",

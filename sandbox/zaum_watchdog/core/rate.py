@@ -16,9 +16,10 @@ MINUTE: Final = 60_000_000_000
 class Meter:
     """The rate of one policy in one pod. Zero per minute or zero burst admits nothing."""
 
-    __slots__ = ("_arrival", "_interval", "_tolerance")
+    __slots__ = ("_arrival", "_interval", "_tolerance", "rate")
 
     def __init__(self, rate: documents.RequestRate) -> None:
+        self.rate = rate
         self._arrival = 0
         self._interval, self._tolerance = _spacing(rate)
 
@@ -34,6 +35,7 @@ class Meter:
 
     def retune(self, rate: documents.RequestRate, now: int) -> None:
         """Change the rate and keep what is spent, as far as the new burst can express it."""
+        self.rate = rate
         self._interval, self._tolerance = _spacing(rate)
         self._arrival = min(self._arrival, now + self._tolerance + self._interval)
 

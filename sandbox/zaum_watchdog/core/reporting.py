@@ -1,7 +1,8 @@
 """When the watchdog reports of itself, and the words of it.
 
 At once at the start, after each test of the cage, within a second of a change of state and every fifteen; never more
-than once a second. Counters are no state: they wait for the next report. Times are monotonic nanoseconds.
+than once a second, but for a step on the ladder, which is said at once. Counters are no state: they wait for the next
+report. Times are monotonic nanoseconds.
 """
 
 import dataclasses
@@ -45,6 +46,8 @@ class Pace:
             return False
         if self.said is None:
             return not self.failures or now >= self.at + min(PAUSE << min(self.failures - 1, 8), PERIOD)
+        if _rung(report) != _rung(self.said):
+            return True  # There are few steps, and somebody may be waiting to hear that the agent is cut off.
         changed = self.wanted or _state(report) != _state(self.said)
         return now >= self.at + (PAUSE if changed else PERIOD)
 
@@ -81,5 +84,10 @@ def read(data: bytes) -> Taken | gateway_answer.Declined | None:
     return Taken() if isinstance(found, gateway_answer.Established) else found
 
 
+def _rung(report: documents.Report) -> documents.Rung | None:
+    return None if report.contained is None else report.contained.rung
+
+
 def _state(report: documents.Report) -> documents.Report:
-    return dataclasses.replace(report, requests=0, denied=0, would_deny=0)
+    contained = report.contained and dataclasses.replace(report.contained, would_kill=0)
+    return dataclasses.replace(report, requests=0, denied=0, would_deny=0, contained=contained)

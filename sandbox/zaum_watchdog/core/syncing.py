@@ -6,7 +6,12 @@
 | not answered               | the same, byte by byte        | after a pause that doubles                 |
 | 429, 503, 401, 403         | the same                      | the same pause, and not before Retry-After |
 | 409: the session is lost   | the first of a new session    | after such a pause                         |
+| 400 of the newest version  | a new one, as version v1      | after such a pause                         |
 | any other refusal          | a new one                     | after such a pause                         |
+
+A ledger that is older than its watchdogs cannot read what policies say of breaches: it hears v1, which lends and
+settles all the same, and the newest is tried again after OLDER_SYNCS, or when it was away. A breach is told by the dead
+pod then.
 
 One is out at a time. Times are monotonic nanoseconds; `dice` is a number from 0 to 1, which the caller draws.
 """
@@ -21,6 +26,10 @@ PERIOD: Final = 10 * SECOND
 FIRST_PAUSE: Final = SECOND // 4
 LONGEST_PAUSE: Final = 5 * SECOND
 SESSION_LOST: Final = 409
+UNREADABLE: Final = 400
+NO_ANSWER: Final = 0
+OLDER_SYNCS: Final = 6
+"""How many are said as v1 before the newest version is tried again: about a minute."""
 REPEATED: Final = frozenset({0, 401, 403, 429, 503})
 """What says nothing of the Sync itself; 0: there was no answer."""
 RATE: Final = documents.RequestRate(480, 30)
@@ -33,6 +42,8 @@ class Syncing:
     __slots__ = (
         "_after",
         "_at",
+        "_newest",
+        "_older",
         "_rate",
         "_wanted",
         "failures",
@@ -59,6 +70,13 @@ class Syncing:
         self._at = 0
         self._after = 0
         self._wanted = True
+        self._newest = False
+        self._older = 0
+
+    @property
+    def older(self) -> bool:
+        """Say whether the next new one is said as v1."""
+        return self._older > 0
 
     def want(self) -> None:
         """Ask for an answer as soon as there may be one."""
@@ -77,6 +95,7 @@ class Syncing:
         """Make the next one's bytes, of what its sequence was asked for."""
         self.sequence = sync.sequence
         self.raw, self.returned = sync.dump(), sync.returned
+        self._newest = sync.containment is not None
         return self.raw
 
     def went(self, now: int) -> None:
@@ -86,6 +105,7 @@ class Syncing:
     def heard(self, session: str, now: int, dice: float) -> None:
         """Note the answer."""
         self.session = session
+        self._older = max(self._older - 1, 0)
         self._done(now)
         self.failures = self._after = 0
         self._at = now + int(PERIOD * (0.9 + 0.2 * dice))
@@ -97,8 +117,11 @@ class Syncing:
         self.out = False
         self._after = now + max(int(pause * (0.5 + dice / 2)), retry_after * SECOND)
         if status in REPEATED:
+            self._older = 0 if status == NO_ANSWER else self._older  # Another ledger may answer next.
             return False
         self.raw, self.returned = b"", ()
+        if status == UNREADABLE and self._newest:
+            self._older = OLDER_SYNCS
         if status == SESSION_LOST:
             self.session, self.sequence = "", 0
         return status == SESSION_LOST

@@ -12,6 +12,10 @@ class Process(NamedTuple):
     """User and system time of the process itself (proc_pid_stat(5): utime + stime)."""
     reaped: int
     """The same of its children that it has waited for (cutime + cstime)."""
+    memory: int = 0
+    """Bytes in memory (rss), what is shared with others included."""
+    files: int = 0
+    """Files and sockets that it holds open; 0 where the kernel does not tell."""
 
 
 Key = tuple[int, int]
@@ -26,6 +30,8 @@ class Look:
     at: int
     table: Table
     count: int
+    newest: int = 0
+    """The process id that was given last in the pod, to a thread too; 0 where the kernel does not tell."""
 
 
 def ticks_between(before: Look, after: Look) -> int:
@@ -40,6 +46,16 @@ def ticks_between(before: Look, after: Look) -> int:
     )
     whole = _total(after.table) - _total(before.table)
     return max(living, whole, 0)
+
+
+def begun_between(before: Look, after: Look) -> int:
+    """Give how many processes and threads were begun from one look to the next: the larger of two lower bounds.
+
+    Ids are given in order and begin anew at the end. Of those that begun and ended between the looks the table tells
+    nothing; an id that was given before the end of all tells nothing of those before it.
+    """
+    given = after.newest - before.newest if after.newest >= before.newest else after.newest
+    return max(given if before.newest else 0, sum(key not in before.table for key in after.table))
 
 
 def _total(table: Table) -> int:

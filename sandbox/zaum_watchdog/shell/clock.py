@@ -2,10 +2,12 @@
 
 import os
 import time
+from typing import Final
 
 monotonic = time.monotonic_ns
 wall = time.time_ns
 thread_cpu = time.thread_time_ns
+MILLISECOND: Final = 1_000_000
 
 
 class CoreQueue:

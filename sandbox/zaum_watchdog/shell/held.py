@@ -71,12 +71,19 @@ class Held(exchange.Exchange):
         return (self._call.record() if self._call is not None else "") + super().more
 
     def take_over(
-        self, connection: upstream.Connection, reserved: int, uses: limits.Uses, *, up: int, stopped: bool
+        self,
+        connection: upstream.Connection,
+        reserved: int,
+        uses: limits.Uses,
+        *,
+        up: int,
+        digest: bytes,
+        stopped: bool,
     ) -> None:
         """Go on with a request whose `up` bytes have left by a connection that was kept, and has no answer yet."""
         self.begun = self.recorded = self._sent = self._pooled = self._roomy = True
         self._reading = False
-        self._asking.done, self._asking.up = True, up
+        self._asking.came(up, digest)
         self._length = self._poured = up
         self._uses = uses
         self._stopped = stopped

@@ -5,6 +5,7 @@ Nothing waits for the ledger but the calls that it lends to: they have patience 
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from zaum_api import documents, reading
@@ -21,8 +22,12 @@ _OK: Final = 200
 class Ledger:
     """The client; idle where the document names no ledger."""
 
-    def __init__(self, shared: watch.Watch, way: hop.Hop, token: files.TokenFile) -> None:
+    def __init__(
+        self, shared: watch.Watch, way: hop.Hop, token: files.TokenFile, obey: Callable[[documents.Order], None]
+    ) -> None:
+        """Take who obeys its orders."""
         self._watch = shared
+        self._obey = obey
         self._hop = way
         self._token = token
         self._peer: ledger_line.Peer | None = None
@@ -33,6 +38,8 @@ class Ledger:
         self._idle: asyncio.Event | None = None
         """Set when the last word has been heard, or was not."""
         self._config = ""
+        self._said_last = False
+        """Whether what was said last gave everything back: nothing is spent any more."""
         self.problem = ""
         """Why the ledger does not answer; empty while it does, or there is none."""
         shared.limits.ask_ledger = self.soon
@@ -71,7 +78,8 @@ class Ledger:
             loop = self._watch.loop
             self._peer = ledger_line.Peer(config)
             self._line = ledger_line.Line(loop, self._hop, self._peer)
-            self._orders = ledger_orders.Orders(self._watch, ledger_line.Line(loop, self._hop, self._peer), self._token)
+            second = ledger_line.Line(loop, self._hop, self._peer)
+            self._orders = ledger_orders.Orders(self._watch, second, self._token, self._obey)
 
     def _later(self, nanoseconds: int) -> None:
         if self._timer is not None:
@@ -95,10 +103,12 @@ class Ledger:
 
     def _sync(self, *, last: bool = False) -> documents.Sync:
         shared, now = self._watch, clock.monotonic()
-        config, books = shared.policy.config, shared.limits.books
+        config, books, older = shared.policy.config, shared.limits.books, self._syncing.older
         assert books is not None  # There is a ledger in the document.
         shared.limits.count()
-        report = books.close(now) if last else books.report(now)
+        over = shared.verdict.breach is not None
+        report = books.close(now) if last or over else books.report(now)
+        self._said_last = last or over
         return documents.Sync(
             session=self._syncing.session,
             sequence=self._syncing.sequence + 1,
@@ -114,6 +124,9 @@ class Ledger:
             counters=shared.counters(),
             latched=shared.verdict.breach or "",
             created=config.limits.created,
+            containment=None if older else config.containment,
+            facts=shared.facts if over and not older else (),
+            breached=shared.breached if over and not older else 0,
         )
 
     def _heard(self, answer: ledger_answer.Answer) -> None:
@@ -128,7 +141,13 @@ class Ledger:
                 self._follow_answer(synced, now)
                 return
             answer = ledger_answer.BROKEN
+        before = state.older
         lost = state.refused(answer.status, answer.retry_after, now, ledger_line.dice())
+        if state.older and not before:  # It is no outage: the same is said again as it can read it.
+            self.problem = f"it is older than this watchdog: {_words(answer.body)}"
+            self._watch.event("ledgerOlder", problem=self.problem)
+            self._next()
+            return
         self._say(problem or f"it answers {answer.status}: {_words(answer.body)}")
         if lost:
             self._watch.limits.lost()
@@ -158,13 +177,17 @@ class Ledger:
         self._watch.limits.unanswered = bool(problem)
 
     async def close(self) -> None:
-        """Give everything back, as far as that can be said in LAST_SECONDS."""
+        """Give everything back, as far as that can be said in LAST_SECONDS.
+
+        What a breach has ended has been given back with it; it waits for nobody: the pod may have no way out any more.
+        """
         line = self._line
         if self._timer is not None:
             self._timer.cancel()
         self._idle = asyncio.Event()
         try:
-            if line is not None and self._syncing.session and self._token.header:
+            heard = self._said_last and not self._syncing.raw and not self._syncing.failures
+            if line is not None and self._syncing.session and self._token.header and not heard:
                 async with asyncio.timeout(LAST_SECONDS):
                     await self._last(line)
         except TimeoutError:

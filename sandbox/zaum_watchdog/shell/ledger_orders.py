@@ -1,6 +1,7 @@
 """Wait for the ledger's orders: one poll after another, for as long as there is a session."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from zaum_api import documents, reading
@@ -16,10 +17,17 @@ _SESSION_LOST: Final = 409
 
 
 class Orders:
-    """The channel. No order is known to this version: what comes is counted and logged."""
+    """The channel. What comes is obeyed once, in the order of the numbers."""
 
-    def __init__(self, shared: watch.Watch, line: ledger_line.Line, token: files.TokenFile) -> None:
+    def __init__(
+        self,
+        shared: watch.Watch,
+        line: ledger_line.Line,
+        token: files.TokenFile,
+        obey: Callable[[documents.Order], None],
+    ) -> None:
         self._watch = shared
+        self._obey = obey
         self._line = line
         self._token = token
         self._session = ""
@@ -71,3 +79,4 @@ class Orders:
             if order.number > self.last:
                 self.last = order.number
                 self._watch.event("order", number=order.number, action=order.action.value, reason=order.reason)
+                self._obey(order)

@@ -63,6 +63,7 @@ class Limits:
         self._waiting: dict[int, _Waiting] = {}
         self._retrying = False
         self._lent = 0
+        self._divided = 1
         self._heard = False
         self._ids: dict[str, documents.Meter] = {}
         self._routed: dict[tuple[str, str], Uses] = {}
@@ -276,6 +277,7 @@ class Limits:
         elif (meters, place) != (self._ids, self._place):
             self.books.retune(config.meters, place, now)
         self._ids, self._place = meters, place
+        self.books.throttle(self._divided)
         if config.ledger is None:
             self.books.alone(now)
         self.retry()
@@ -285,6 +287,14 @@ class Limits:
         if self.books is not None:
             self.books.hear(synced, returned=returned, sent=sent, now=clock.monotonic())
             self._heard = True
+            self.retry()
+
+    def throttle(self, divided: int) -> None:
+        """Divide the tokens of a minute by that, whatever documents and answers follow; 1 takes it back."""
+        self._divided = divided
+        if self.books is not None:
+            self.books.throttle(divided)
+        if divided == 1:
             self.retry()
 
     def lost(self) -> None:

@@ -11,6 +11,8 @@ from collections import deque
 from typing import Final
 
 QUEUE_MAX: Final = 8192
+SPARE: Final = 256
+"""Places that are kept for what must not be lost to a flood of decisions: a breach and what follows on it."""
 FLUSH_SECONDS: Final = 0.01
 RETRY_SECONDS: Final = 0.05
 _AT_ONCE: Final = 512
@@ -35,9 +37,9 @@ class Log:
         """Say whether something waits to be written."""
         return bool(self._lines or self._rest)
 
-    def write(self, line: str) -> None:
-        """Queue one line, which ends with its newline."""
-        if len(self._lines) >= QUEUE_MAX:
+    def write(self, line: str, *, rare: bool = False) -> None:
+        """Queue one line, which ends with its newline; one that is rare has SPARE places of its own."""
+        if len(self._lines) >= QUEUE_MAX + (SPARE if rare else 0):
             self.dropped += 1
             return
         self._lines.append(line)

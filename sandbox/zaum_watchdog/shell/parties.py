@@ -112,6 +112,10 @@ class Exchange(Protocol):
         """Count the content that the agent has got, in bytes."""
 
     @property
+    def digest(self) -> bytes:
+        """Give what tells the request from others."""
+
+    @property
     def more(self) -> str:
         """Give what the record says beyond what all records say."""
 

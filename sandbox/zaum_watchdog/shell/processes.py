@@ -14,6 +14,7 @@ from zaum_watchdog.shell import clock
 TICK_NS: Final = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 SLICE_NS: Final = 250_000
 """How long one slice of a look may hold the event loop."""
+PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 LOOK_MAX: Final = 4096
 """Processes that are looked at; what lies beyond counts as the agent's: nobody else in the pod makes so many."""
 
@@ -44,26 +45,39 @@ class ProcessTable:
             if clock.monotonic() - slice_start > SLICE_NS:
                 await asyncio.sleep(0)
                 slice_start = clock.monotonic()
-        return usage.Look(at, table, len(table) + max(0, len(pids) - LOOK_MAX))
+        return usage.Look(at, table, len(table) + max(0, len(pids) - LOOK_MAX), self._newest())
+
+    def _newest(self) -> int:
+        """Read proc_loadavg(5), whose last field is the id that was given last in our own PID namespace: the pod's."""
+        fields = self._file("loadavg").split()
+        return int(fields[4]) if len(fields) == 5 and fields[4].isdigit() else 0
 
     def _owned(self, pid: int) -> bool:
-        status = self._file(pid, "status")
+        status = self._file(f"{pid}/status")
         start = status.find(b"\nUid:\t")
         return start >= 0 and self._uid in status[start + 6 : status.find(b"\n", start + 6)].split()
 
     def _read(self, pid: int) -> tuple[usage.Key, usage.Process] | None:
         """Read proc_pid_stat(5); the name may hold anything, so fields are counted from its last parenthesis."""
-        fields = self._file(pid, "stat").rpartition(b")")[2].split()
-        if len(fields) < 20:
+        fields = self._file(f"{pid}/stat").rpartition(b")")[2].split()
+        if len(fields) < 22:
             return None
         own = int(fields[11]) + int(fields[12])
         reaped = int(fields[13]) + int(fields[14])
-        return (pid, int(fields[19])), usage.Process(own, reaped)
+        memory = max(0, int(fields[21])) * PAGE
+        return (pid, int(fields[19])), usage.Process(own, reaped, memory, self._open_files(pid))
 
-    def _file(self, pid: int, name: str) -> bytes:
-        """Read a file of a process, nothing if the process is gone."""
+    def _open_files(self, pid: int) -> int:
+        """Count them by the size of the directory, which since Linux 6.2 anybody may see (proc_pid_fd(5))."""
         try:
-            descriptor = os.open(f"{self._root}/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            return os.stat(f"{self._root}/{pid}/fd").st_size  # noqa: PTH116 - thousands a second
+        except OSError:
+            return 0
+
+    def _file(self, name: str) -> bytes:
+        """Read a file, nothing if it is gone with its process."""
+        try:
+            descriptor = os.open(f"{self._root}/{name}", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return b""
         try:

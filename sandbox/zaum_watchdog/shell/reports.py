@@ -41,3 +41,5 @@ class Reports:
         self._call = None
         taken = isinstance(answer, reporting.Taken)
         self._pace = self._pace.taken() if taken else self._pace.failed(clock.monotonic())
+        if taken:
+            self.tick()  # What has changed meanwhile may be what must be said at once.

@@ -172,7 +172,7 @@ class Routes:
             unusable=self._credentials.unusable,
             meter=shared.meter,
             tunnels=shared.tunnels,
-            latched=shared.verdict.breach,
+            latched=shared.latched,
             now=clock.monotonic(),
             unproven=shared.unproven,
         )
@@ -266,6 +266,9 @@ class Routes:
             return
         elif rule is not None:
             shared.ended(rule)
+        shared.seen.asked(ended.digest, method=ended.asked.request.method)
+        if rule is None and status:
+            shared.seen.answered(status)
         shared.bytes_out += ended.up
         shared.bytes_in += ended.down
         asked = ended.asked

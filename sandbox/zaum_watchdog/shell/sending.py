@@ -104,6 +104,11 @@ class Sending(parties.User):
         return self._relaying.down
 
     @property
+    def digest(self) -> bytes:
+        """Give what tells this request from others, by all of it that has come."""
+        return self._asking.digest
+
+    @property
     def status(self) -> int:
         """Give the upstream's status, 0 before it has answered."""
         return self._relaying.answer.status if self._relaying.answer is not None else 0

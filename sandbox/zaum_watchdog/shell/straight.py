@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from zaum_api import contract
-from zaum_watchdog.core import exchanges, gateway_answer, records, refusals, responses, routes
+from zaum_watchdog.core import asking, exchanges, gateway_answer, records, refusals, responses, routes
 from zaum_watchdog.core.metering import answered, charging, endpoints, splicing, terms, usage, whole
 from zaum_watchdog.core.metering import asked as reading
 from zaum_watchdog.shell import brake, clock, credentials, held, metered, parties, upstream
@@ -47,7 +47,7 @@ class Straight(parties.User):
 
     __slots__ = (
         "_agent", "_body", "_connection", "_credential", "_general", "_kind", "_number", "_plan", "_shared",
-        "_stopped", "asked", "begun", "body_done", "done", "down", "more", "recorded", "started", "up",
+        "_stopped", "asked", "begun", "body_done", "digest", "done", "down", "more", "recorded", "started", "up",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +73,8 @@ class Straight(parties.User):
         self.begun = self.recorded = self.done = False
         self.body_done = False
         self.up = self.down = 0
+        self.digest = b""
+        """Of what was sent."""
         self.more = ""
 
     @property
@@ -123,6 +125,7 @@ class Straight(parties.User):
             shared.not_begun()
             shared.put_back(connection)
             return False
+        self.digest = asking.digest(asked, body)
         if plan.edits:
             body = b"".join(splicing.splice([body], plan.edits))
         self._number, self._plan, self._connection, self._body = number, plan, connection, b""
@@ -201,7 +204,7 @@ class Straight(parties.User):
             call.judged(self._plan)
             route = self.asked.route
             uses = self._shared.limits.uses(route.authority.host.name, route=route.name)
-            found.take_over(connection, self._number, uses, up=self.up, stopped=self._stopped)
+            found.take_over(connection, self._number, uses, up=self.up, digest=self.digest, stopped=self._stopped)
         return found
 
     def stop(self) -> None:

@@ -8,8 +8,8 @@ from typing import Final, Protocol
 
 from zaum_api import contract, documents
 from zaum_egress import hosts
-from zaum_watchdog.core import answers, cage, heads, metrics, policy, rate, records, reporting, verdict
-from zaum_watchdog.shell import clock, files, flow, last_word, limits, log
+from zaum_watchdog.core import answers, cage, heads, ladder, metrics, policy, rate, records, reporting, verdict
+from zaum_watchdog.shell import clock, files, flow, last_word, limits, log, seen
 
 DENIED_MAX: Final = 100_001
 """Denials that are remembered between two ticks: one more than the largest threshold of the detector."""
@@ -68,7 +68,19 @@ class Watch:
         self.tunnels = 0
         self._meter = rate.Meter(first.config.requests)
         self.limits = limits.Limits(loop, first, ordinal=ordinal, connections=lambda: self.tunnels)
+        self.throttled: rate.Meter | None = None
+        """What is left to an agent that is throttled."""
         self.verdict = verdict.Verdict()
+        self.ladder = ladder.Ladder()
+        self.breached, self.stepped = 0, clock.wall() // clock.MILLISECOND
+        """When the last step on it began, and when it had been taken, in milliseconds since the epoch.
+
+        A watchdog that begins is free from then on, whatever one before it said of the same pod.
+        """
+        self.facts: tuple[documents.Fact, ...] = ()
+        """What was seen when the breach was that the ladder goes by."""
+        self.would_kill: Counter[contract.Breach] = Counter()
+        self.seen = seen.Seen()
         self.connections: set[Tunnel] = set()
         self.followers: list[Follower] = []
         self.cage = cage.Standing().begun(first.config.cage)
@@ -82,8 +94,16 @@ class Watch:
 
     @property
     def meter(self) -> rate.Meter | None:
-        """Give the rate of a policy that `limits` does not meter; of all others a request is reserved there."""
-        return None if self.limits.on else self._meter
+        """Give the rate of a policy that `limits` does not meter; of all others a request is reserved there.
+
+        A throttled agent's is asked whoever meters.
+        """
+        return self.throttled or (None if self.limits.on else self._meter)
+
+    @property
+    def latched(self) -> str | None:
+        """Say for what the agent is cut off; None while it is not."""
+        return self.ladder.word if self.ladder.cut else None
 
     @property
     def unproven(self) -> policy.Refusal | None:
@@ -120,7 +140,7 @@ class Watch:
             head,
             meter=self.meter,
             tunnels=self.tunnels,
-            latched=self.verdict.breach,
+            latched=self.latched,
             now=clock.monotonic(),
             unproven=self.unproven,
         )
@@ -172,7 +192,7 @@ class Watch:
 
     def event(self, kind: str, **fields: str | int) -> None:
         """Log what is no decision."""
-        self.out.write(self.writer.event(clock.wall(), kind, fields))
+        self.out.write(self.writer.event(clock.wall(), kind, fields), rare=True)
 
     def adopt(self, changed: policy.Policy) -> None:
         """Put a new policy in force and close what it forbids. Who relays health sees its part at the next tick."""
@@ -187,16 +207,20 @@ class Watch:
             follower.adopt(changed)
         self.event("config", digest=changed.digest, hosts=len(changed.config.hosts), mode=changed.config.mode.value)
 
+    def cut(self) -> None:
+        """Close every tunnel and end every request."""
+        for tunnel in [*self.connections]:
+            tunnel.cut(contract.Rule.LATCHED)
+        for follower in self.followers:
+            follower.cut(contract.Rule.LATCHED)
+
     def breach(self, reason: contract.Breach) -> None:
         """Latch the verdict; the first one cuts every tunnel."""
         self.verdict, steps = verdict.on_breach(self.verdict, reason)
         for step in steps:
             match step:
                 case verdict.Step.CLOSE_TUNNELS:
-                    for tunnel in [*self.connections]:
-                        tunnel.cut(contract.Rule.LATCHED)
-                    for follower in self.followers:
-                        follower.cut(contract.Rule.LATCHED)
+                    self.cut()
                 case verdict.Step.REFUSE_NEW | verdict.Step.FAIL_PROBE:
                     pass  # Both read the verdict, which is latched by now.
                 case verdict.Step.SAY_WHY:
@@ -214,7 +238,12 @@ class Watch:
             denied=self._denied(),
             would_deny=self.would_deny.total(),
             missing=missing[: reporting.MISSING_MAX],
+            # The parts of a release that knows nothing of it would refuse the report.
+            contained=self._contained() if self.policy.config.containment else None,
         )
+
+    def _contained(self) -> documents.Contained:
+        return self.ladder.report(self.would_kill.total(), self.stepped)
 
     def _denied(self) -> int:
         return sum(
@@ -277,6 +306,8 @@ class Watch:
                 degraded=degraded,
                 unhealthy=unhealthy,
                 latched=self.verdict.breach is not None,
+                rung=self.ladder.said,
+                would_kill=self.would_kill,
                 cage_proven=self.cage.proven,
                 cage_escapes=sum(escape.reached for escape in self.cage.escapes),
                 report_failing=report_failing,

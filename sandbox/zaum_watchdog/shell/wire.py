@@ -6,6 +6,7 @@ soon as the kernel takes less than it is given. Closing one takes it out again.
 """
 
 import asyncio
+import contextlib
 import fcntl
 import select
 import struct
@@ -336,7 +337,9 @@ class Wire:
     def reset(self) -> None:
         """End the connection now, and let the other side see that it was cut (RST)."""
         if self.descriptor >= 0:
-            self._socket.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
+            # What cannot be reset is closed all the same: others are to be cut after it.
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
             self._drop_and_tell()
 
     def broken(self) -> None:

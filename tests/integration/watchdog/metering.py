@@ -122,6 +122,8 @@ class Ledger:
         self._numbers = itertools.count(1)
         self.answers = True
         self.counters = documents.Counters()
+        self.syncs: list[documents.Sync] = []
+        self._orders: list[documents.Order] = []
         self.server = world.Server(self._serve)
 
     def spent(self, meter: str) -> int:
@@ -147,14 +149,32 @@ class Ledger:
                 if not self.answers:
                     return
                 if head.startswith(b"GET "):
-                    tls.recv(1)  # Orders are waited for.
-                    return
-                said = self._synced(documents.Sync.parse(body)).dump()
+                    orders = self._awaited(tls, int(head.partition(b"&after=")[2].partition(b" ")[0]))
+                    if orders is None:
+                        return
+                    said = orders.dump()
+                else:
+                    said = self._synced(documents.Sync.parse(body)).dump()
                 tls.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(said) + said)
+
+    def order(self, action: documents.Action, reason: str = "Manual") -> None:
+        """Order something of whoever asks."""
+        self._orders.append(documents.Order(len(self._orders) + 1, action, reason))
+
+    def _awaited(self, tls: ssl.SSLSocket, after: int) -> documents.Orders | None:
+        """Wait until there are orders after a number; None: whoever asked has gone."""
+        tls.settimeout(0.02)
+        while len(self._orders) <= after:
+            with contextlib.suppress(TimeoutError):
+                tls.recv(1)  # Nothing more comes on this connection.
+                return None
+        tls.settimeout(world.WAIT)
+        return documents.Orders(tuple(self._orders[after:]))
 
     def _synced(self, sync: documents.Sync) -> documents.Synced:
         with self._lock:
             self.counters = sync.counters
+            self.syncs.append(sync)
             self._spent |= {spent.lease: spent.amount for spent in sync.spent}
             for returned in sync.returned:
                 self._lent[returned] = (self._lent[returned][0], self._spent.get(returned, 0))

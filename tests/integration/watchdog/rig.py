@@ -79,12 +79,14 @@ class Watchdog:
         capture: bool = False,
         nodes: str = "",
         ordinal: int = 0,
+        module: str = "zaum_watchdog",
     ) -> None:
         self.files = files
         self.started = time.monotonic()
+        also = [ROOT] if module.startswith("tests.") else []
         self.process = subprocess.Popen(
             [
-                sys.executable, *interpreter, "-m", "zaum_watchdog", "--config", files.config, "--digest", files.digest,
+                sys.executable, *interpreter, "-m", module, "--config", files.config, "--digest", files.digest,
                 "--token", files.token, "--credentials", files.credentials, "--routes-port", "0",
                 "--ledger-token", files.ledger_token,
                 "--proxy-port", "0", "--probe-port", "0", "--agent-uid", str(uid),
@@ -93,10 +95,11 @@ class Watchdog:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if capture else None,
             env={
-                "PYTHONPATH": f"{ROOT / 'crds'}:{ROOT / 'sandbox'}",
+                "PYTHONPATH": ":".join(map(str, (ROOT / "crds", ROOT / "sandbox", *also))),
                 "PATH": os.environ["PATH"],
                 contract.ENV_NODE_ADDRESSES: nodes,
                 contract.ENV_ORDINAL: str(ordinal),
+                **{name: value for name, value in os.environ.items() if name.startswith("ZAUM_TRACE_")},
             },
             text=True,
         )  # fmt: skip

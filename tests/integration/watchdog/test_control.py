@@ -318,7 +318,7 @@ def test_a_host_that_is_not_canonical_is_no_good_document(files: rig.Files, conf
     assert "hosts[0].host" in ended.stderr
 
 
-@pytest.mark.parametrize("port", ["--proxy-port", "--routes-port"])
+@pytest.mark.parametrize("port", ["--proxy-port", "--routes-port", "--probe-port"])
 @pytest.mark.parametrize("reuse", [False, True])
 def test_a_squatted_port_is_an_error_and_not_shared(
     files: rig.Files, config: documents.WatchdogConfig, reuse: bool, port: str
@@ -329,15 +329,15 @@ def test_a_squatted_port_is_an_error_and_not_shared(
             squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         squatter.bind(("127.0.0.1", 0))
         squatter.listen()
-        ended = run(
-            files, "--proxy-port", "0", "--routes-port", "0", port, str(squatter.getsockname()[1]), "--probe-port", "0"
-        )
+        free = {"--proxy-port": "0", "--routes-port": "0", "--probe-port": "0"}
+        taken = free | {port: str(squatter.getsockname()[1])}
+        ended = run(files, *(word for pair in taken.items() for word in pair))
     assert ended.returncode == 1
     assert "cannot listen" in ended.stderr
 
 
 def test_the_probe_port_answers_what_it_should_and_nothing_else(watchdog: rig.Watchdog) -> None:
-    said = {"status": "ok", "problem": "", "cage": "notProven", "reports": "ok", "ledger": "ok"}
+    said = {"status": "ok", "problem": "", "cage": "notProven", "reports": "ok", "ledger": "ok", "rung": "Free"}
     assert watchdog.probe("/healthz").json == said
     assert watchdog.probe("/agent/live").body == b"OK\n"
     assert watchdog.probe("/agent/ready").status == 200

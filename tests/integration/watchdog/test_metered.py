@@ -6,6 +6,7 @@ import http.client
 import itertools
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -375,3 +376,21 @@ def test_the_mode_report_lets_pass_what_limits_refuse_and_counts_it(
     assert [used.output for used in books.used] == [2999, 2999, 2999, provider.WORDS]
     rules = [watchdog.record("decision", status=0)["rule"] for _ in range(4)]
     assert rules == ["egress.allowed", "limits.tokens.perDay", "limits.tokens.perDay", "limits.unpriced"]
+
+
+def test_tokens_that_bring_nothing_new_are_noticed(
+    start: conftest.Start, files: rig.Files, books: metering.Provider
+) -> None:
+    """And those that do are not, though there are more of them."""
+    stuck = documents.Runaway(None, None, None, no_progress=documents.NoProgressDetector(10, 2))
+    watchdog = started(start, files, runaway=stuck)
+    since = time.monotonic()
+    while time.monotonic() - since < 4:
+        raw = metering.body("chat", user=f"turn-{len(books.used)}")
+        answer = metering.call(watchdog, "chat", raw=raw)
+        assert answer is not None
+        assert answer.status == 200, "new requests"
+    assert sum(used.input + used.output for used in books.used) > 100
+    while (answer := metering.call(watchdog, "chat", raw=metering.body("chat"))) is not None and answer.status == 200:
+        assert time.monotonic() - since < 4 + world.WAIT
+    assert watchdog.record("breach")["reason"] == "RunawayNoProgress"

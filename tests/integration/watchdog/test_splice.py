@@ -257,3 +257,17 @@ def test_descriptors_do_not_leak(relay: Relay) -> None:
         relay.run(burst())
         relay.near.transport.rest()
     assert len([*Path("/proc/self/fd").iterdir()]) == before
+
+
+def test_a_connection_that_cannot_be_reset_is_closed_and_keeps_nobody_from_being_cut() -> None:
+    loop = asyncio.new_event_loop()
+    near, far = socket.socketpair()  # Of no TCP: SO_LINGER does as well; what is closed has none.
+    made = wire.Wire(reactor.Reactor(loop), near, asyncio.Protocol())
+    near.close()
+    try:
+        made.reset()
+        assert made.descriptor < 0
+        made.reset()
+    finally:
+        far.close()
+        loop.close()

@@ -70,7 +70,7 @@ class Out(log.Log):
         self.lines: list[str] = []
         self.dropped = 0
 
-    def write(self, line: str) -> None:
+    def write(self, line: str, *, rare: bool = False) -> None:
         self.lines.append(line)
 
 
@@ -171,6 +171,7 @@ class World:
             "live": self.routes.live,
             "open": self.watch.tunnels,
             "counters": self.watch.counters(),
+            "detectors": (tuple(self.watch.seen._asked), self.watch.seen._answered, self.watch.seen._wrong),
             "lines": limits.lines(ROUTE.host, route=ROUTE.name),
             "reserved": [
                 (dict(each.minutes), [(name, [(part.held.id, part.amount) for part in parts])

@@ -62,3 +62,23 @@ def test_chunks_add_up_to_the_cap_and_not_past_it() -> None:
     piece = going.feed(b"1\r\na\r\n")
     assert piece.refused is not None
     assert (piece.refused.rule, piece.data) == (contract.Rule.REQUEST_TOO_LARGE, b"")
+
+
+def digest(body: bytes, cuts: list[int], *, length: str = "", path: str = "/chat/completions") -> bytes:
+    """Give what tells a request from others, whose body came in these pieces."""
+    route = routes.Route.of(routed.route(), "routes[0]")
+    line = length or f"Content-Length: {len(body)}"
+    going = asking.Asking(routes.Asked(route, routed.understood(routed.raw(line)), path))
+    assert passed(going, body, cuts)[2] is None
+    return going.digest
+
+
+@given(CUTS, CUTS)
+def test_the_same_request_is_the_same_however_it_comes(cuts: list[int], others: list[int]) -> None:
+    assert digest(b"hello", cuts) == digest(b"hello", others)
+    chunked = digest(b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", cuts, length="Transfer-Encoding: chunked")
+    assert chunked == digest(b"hello", others)
+
+
+def test_another_content_or_path_is_another_request() -> None:
+    assert len({digest(b"hello", []), digest(b"hellp", []), digest(b"hello", [], path="/chat"), digest(b"", [])}) == 4

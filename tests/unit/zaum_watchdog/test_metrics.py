@@ -3,10 +3,10 @@
 import re
 from collections import Counter
 
-from zaum_api import contract
+from zaum_api import contract, documents
 from zaum_watchdog.core import metrics
 
-LINE = re.compile(r'zaum_[a-z_]+(\{rule="[a-zA-Z.]+"\})? [0-9.]+')
+LINE = re.compile(r'zaum_[a-z_]+(\{(rule|reason|rung)="[a-zA-Z.]+"\})? [0-9.]+')
 
 
 def page() -> str:
@@ -25,6 +25,8 @@ def page() -> str:
             degraded=True,
             unhealthy=False,
             latched=False,
+            rung=documents.Rung.THROTTLED,
+            would_kill={contract.Breach.RUNAWAY_CPU: 2},
             cage_proven=True,
             cage_escapes=2,
             report_failing=True,
@@ -56,6 +58,19 @@ def test_what_the_mode_report_let_pass_is_counted_apart_by_the_rules_that_it_tou
         'zaum_would_deny_total{rule="limits.tokens.perDay"} 0',
         'zaum_would_deny_total{rule="limits.tokens.perMinute"} 0',
     ]
+
+
+def test_the_ladder_shows() -> None:
+    shown = [line for line in page().splitlines() if line.startswith("zaum_rung{")]
+    assert shown == [
+        'zaum_rung{rung="Free"} 0',
+        'zaum_rung{rung="Throttled"} 1',
+        'zaum_rung{rung="Cut"} 0',
+        'zaum_rung{rung="Killed"} 0',
+    ]
+    would = [line for line in page().splitlines() if line.startswith("zaum_would_kill_total{")]
+    assert len(would) == len(contract.Breach)
+    assert 'zaum_would_kill_total{reason="RunawayCPU"} 2' in would
 
 
 def test_the_numbers_are_there() -> None:

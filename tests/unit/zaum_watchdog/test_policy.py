@@ -107,6 +107,7 @@ def test_a_latched_verdict_refuses_before_anything_is_read() -> None:
     assert isinstance(refused, policy.Refusal)
     assert refused.rule is RULE.LATCHED
     assert "RunawayCPU" in refused.message
+    assert "the end of the breach" in refused.allowed_by, "what is cut and not killed needs no new pod"
 
 
 def test_i02_without_the_proof_that_is_required_nothing_is_read_either() -> None:

@@ -39,6 +39,17 @@ def test_a_change_of_state_is_said_within_a_second_and_never_more_often(changed:
     assert SENT.due(changed, SECOND)
 
 
+def contained(rung: documents.Rung, *, would_kill: int = 0) -> documents.Report:
+    return dataclasses.replace(REPORT, contained=documents.Contained(rung, "RunawayCPU", would_kill, 7))
+
+
+def test_i09_a_step_on_the_ladder_is_said_at_once() -> None:
+    free = Pace().sent(contained(documents.Rung.FREE), 0).taken()
+    assert free.due(contained(documents.Rung.KILLED), 1)
+    assert not free.due(contained(documents.Rung.FREE, would_kill=1), SECOND)
+    assert not Pace().sent(contained(documents.Rung.FREE), 0).due(contained(documents.Rung.KILLED), 1), "one is out"
+
+
 def test_counters_alone_wait_for_the_period() -> None:
     assert not SENT.due(BUSY, 15 * SECOND - 1)
     assert SENT.due(BUSY, 15 * SECOND)

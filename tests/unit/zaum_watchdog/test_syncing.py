@@ -1,5 +1,7 @@
 """When a Sync is due, and with which number."""
 
+import json
+
 import pytest
 
 from zaum_api import documents
@@ -48,6 +50,59 @@ def test_a_refused_one_is_not_said_again() -> None:
     said(state)
     assert state.refused(400, 0, 0, 0.0) is False
     assert (state.raw, state.sequence) == (b"", 1)
+
+
+def newest(state: Syncing) -> documents.Sync:
+    """Give the next one as the watchdog says it: with the containment, unless the ledger is older."""
+    containment = None if state.older else documents.Containment()
+    return documents.Sync(state.session, state.sequence + 1, "c", 1, 1, 0, (), containment=containment)
+
+
+def version(raw: bytes) -> str:
+    return str(json.loads(raw)["version"])
+
+
+def test_a_ledger_that_cannot_read_the_newest_version_hears_the_one_before_and_is_tried_again_later() -> None:
+    state, heard = Syncing(), []
+    for _ in range(2 * (syncing.OLDER_SYNCS + 1)):
+        heard.append(version(state.say(newest(state))))
+        state.went(0)
+        if heard[-1] == "v2":
+            state.refused(syncing.UNREADABLE, 0, 0, 0.0)
+        else:
+            state.heard("s", 0, 0.0)
+    assert heard == (["v2"] + ["v1"] * syncing.OLDER_SYNCS) * 2
+
+
+def test_a_ledger_that_reads_the_newest_version_again_goes_on_with_it() -> None:
+    state = Syncing()
+    state.say(newest(state))
+    state.refused(syncing.UNREADABLE, 0, 0, 0.0)
+    for _ in range(syncing.OLDER_SYNCS):
+        assert state.older
+        state.say(newest(state))
+        state.heard("s", 0, 0.0)
+    for _ in range(3):
+        assert version(state.say(newest(state))) == "v2"
+        state.heard("s", 0, 0.0)
+
+
+def test_a_ledger_that_was_away_may_be_another_one() -> None:
+    state = Syncing()
+    state.say(newest(state))
+    state.refused(syncing.UNREADABLE, 0, 0, 0.0)
+    state.say(newest(state))
+    state.refused(503, 0, 0, 0.0)
+    assert state.older, "it was there, and busy"
+    state.refused(syncing.NO_ANSWER, 0, 0, 0.0)
+    assert not state.older
+
+
+def test_what_is_malformed_in_any_version_is_no_older_ledger() -> None:
+    state = Syncing()
+    said(state)
+    state.refused(syncing.UNREADABLE, 0, 0, 0.0)
+    assert not state.older
 
 
 def test_pauses_double_up_to_the_longest_and_heed_retry_after() -> None:

@@ -53,3 +53,26 @@ def test_usage_is_never_negative(before: usage.Table, after: usage.Table) -> Non
 @given(TABLES)
 def test_no_change_is_no_usage(table: usage.Table) -> None:
     assert usage.ticks_between(usage.Look(0, table, 0), usage.Look(1, table, 0)) == 0
+
+
+def begun(before: tuple[int, str], after: tuple[int, str]) -> int:
+    """Each is (the id given last, one letter per process)."""
+    tables = [{(ord(name), 0): Process(0, 0) for name in names} for _, names in (before, after)]
+    looks = [
+        usage.Look(0, table, len(table), newest) for table, (newest, _) in zip(tables, (before, after), strict=True)
+    ]
+    return usage.begun_between(looks[0], looks[1])
+
+
+def test_every_id_that_was_given_is_a_process_or_thread_that_began() -> None:
+    assert begun((100, "ab"), (350, "ab")) == 250
+    assert begun((100, "ab"), (100, "a")) == 0
+
+
+def test_after_the_last_of_all_ids_those_since_the_first_are_counted() -> None:
+    assert begun((32_000, "a"), (40, "a")) == 40
+
+
+def test_where_the_kernel_gives_no_id_the_new_ones_that_live_are_counted() -> None:
+    assert begun((0, "ab"), (0, "bcd")) == 2
+    assert begun((0, "ab"), (900, "bcd")) == 2, "the first id says nothing of what was before"

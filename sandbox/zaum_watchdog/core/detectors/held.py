@@ -14,10 +14,10 @@ class Held:
     last: int | None = None
     span: int = 0
 
-    def after(self, *, over: bool, now: int) -> "Held":
-        """Add one tick. A clock that steps back adds nothing; one that steps forward adds at most STEP_MAX."""
+    def after(self, *, over: bool, now: int, most: int = STEP_MAX) -> "Held":
+        """Add one tick. A clock that steps back adds nothing; one that steps forward adds at most `most`."""
         if not over:
             return Held()
         if self.last is None:
             return Held(now, 0)
-        return Held(now, self.span + min(max(now - self.last, 0), STEP_MAX))
+        return Held(now, self.span + min(max(now - self.last, 0), most))

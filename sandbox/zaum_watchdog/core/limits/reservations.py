@@ -144,6 +144,11 @@ class Books:
         self.retune(meters, place, now)
         self._said = self._tuned
 
+    def throttle(self, divided: int) -> None:
+        """Divide the tokens of a minute, until it is called with 1 again or a document adds such a meter."""
+        for minute in self._minutes.values():
+            minute.divided = divided
+
     def retune(self, meters: Iterable[documents.Meter], place: Place, now: int) -> None:
         """Follow a changed document. Of a meter that stays, what is spent is spent."""
         self._tuned += 1

@@ -206,10 +206,12 @@ class Requests:
 class Minute:
     """Tokens of a sliding minute: what is reserved counts for as long as it is, what is settled for a minute more."""
 
-    __slots__ = ("_asked", "_fresh", "_reserved", "_settled", "_spent_until", "bounds")
+    __slots__ = ("_asked", "_fresh", "_reserved", "_settled", "_spent_until", "bounds", "divided")
 
     def __init__(self, meter: documents.Meter, place: Place, now: int) -> None:
         self.bounds = Bounds(meter, place, now)
+        self.divided = 1
+        """What the share is divided by, while the agent is throttled."""
         self._fresh = True
         self._spent_until = now + MINUTE
         self._reserved = 0
@@ -232,12 +234,16 @@ class Minute:
         """Give how many tokens could be reserved; negative where a share got smaller than what is used."""
         if now < self._spent_until:
             return 0
-        return self.bounds.amount.at(now) - self._reserved - self._settled.total(now)
+        return self.most(now) - self._reserved - self._settled.total(now)
+
+    def most(self, now: int) -> int:
+        """Give how many tokens a minute has."""
+        return self.bounds.amount.at(now) // self.divided
 
     def stands(self, now: int) -> tuple[int, int]:
         """Give what is left, and of how many at most."""
         part = self.bounds.amount
-        most = part.said if now < part.until else part.floor
+        most = (part.said if now < part.until else part.floor) // self.divided
         return (0 if now < self._spent_until else most - self._reserved - self._settled.total(now)), most
 
     def fit(self, amount: int, now: int) -> bool:
@@ -245,7 +251,7 @@ class Minute:
         if now < self._spent_until:
             return amount <= 0
         part, settled = self.bounds.amount, self._settled
-        most = part.said if now < part.until else part.floor
+        most = (part.said if now < part.until else part.floor) // self.divided
         return amount <= most - self._reserved - settled.total(now)
 
     def wait(self, amount: int, now: int) -> int:
@@ -257,7 +263,7 @@ class Minute:
             return 0
         if now < self._spent_until:
             return self._spent_until - now
-        free = self.bounds.amount.at(now) - amount
+        free = self.most(now) - amount
         if free < 0:
             return MINUTE
         return max(SECOND if self._reserved else 0, self._settled.until(free, now))

@@ -42,7 +42,7 @@ class Standing:
                 left = min(limit, max(0, limit - spent) + part.free(now))
                 return ratelimit.State(told, left, limit, -(-max(0, until - now) // SECOND))
             case shares.Minute():
-                return ratelimit.State(told, max(0, part.room(now)), part.bounds.amount.at(now), 60)
+                return ratelimit.State(told, max(0, part.room(now)), part.most(now), 60)
             case shares.Requests():
                 return ratelimit.State(told, part.left(now), part.bounds.burst.at(now), 60)
             case shares.Places():

@@ -33,18 +33,6 @@ class Usage(NamedTuple):
         return self.input + self.cached + self.written + self.written_long + self.output
 
 
-class Worst(NamedTuple):
-    """What a call uses at most: tokens that go in, and tokens of all answers together."""
-
-    input: int
-    output: int
-
-    @property
-    def tokens(self) -> int:
-        """Count them all."""
-        return self.input + self.output
-
-
 def input_most(request: asked.Asked) -> int:
     """Give the tokens that a request has at most, before anything is answered."""
     return request.size - request.image_bytes + request.images * IMAGE + OVERHEAD
@@ -53,11 +41,6 @@ def input_most(request: asked.Asked) -> int:
 def output_most(request: asked.Asked, output: int) -> int:
     """Give the tokens of all answers together where none is longer than `output`."""
     return 0 if request.endpoint is _EMBEDDINGS else request.choices * output
-
-
-def worst(request: asked.Asked, output: int) -> Worst:
-    """Give what it uses at most where no answer is longer than `output` tokens."""
-    return Worst(input_most(request), output_most(request, output))
 
 
 def cost(used: Usage, price: documents.Price) -> int:

@@ -110,10 +110,7 @@ class Counts:
         for name, value in used.items():
             which = _PLAIN.get(name)
             if which is not None:
-                # As `_counted`.
-                if isinstance(value, int) and type(value) is int and 0 <= value <= TOKENS_MAX and which not in counts:
-                    counts[which] = value
-                elif value is not None:
+                if value is not None and not _counted(counts, which, value):
                     return False
             elif name in _INNER:
                 if isinstance(value, list):

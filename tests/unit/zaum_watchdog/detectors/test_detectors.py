@@ -57,6 +57,45 @@ def test_a_first_look_without_a_span_is_no_usage() -> None:
     assert breaches([Sample(0, cpu=10**12, elapsed=0)] * 10) == []
 
 
+def held_down(second: int, ticks: int) -> Sample:
+    """Use so many hundredths of a second in one, as a throttled agent whose 500 millicores may have become 50."""
+    return Sample(second * SECOND, cpu=ticks * SECOND // 100, elapsed=SECOND, throttled=True)
+
+
+def raised(samples: Iterable[Sample]) -> list[bool]:
+    """Feed every sample after an agent that spun; say after each whether the breach is not over yet."""
+    now, found = engine.Engine(), []
+    for second in range(-4, 0):
+        now, _ = now.feed(ALL, busy(second))
+    for sample in samples:
+        now, _ = now.feed(ALL, sample)
+        found.append(contract.Breach.RUNAWAY_CPU in now.raised)
+    return found
+
+
+def test_an_agent_that_spins_on_what_throttling_leaves_it_is_not_at_rest() -> None:
+    uneven = (held_down(second, 4 + second % 3) for second in range(200))
+    assert all(raised(uneven)), "50 millicores are five hundredths of each second, give or take one"
+
+
+def test_an_agent_that_a_resize_takes_down_late_is_not_at_rest_meanwhile() -> None:
+    assert all(raised(held_down(second, 50 if second < 7 else 5) for second in range(200)))
+
+
+def test_a_throttled_agent_that_works_little_is_at_rest_after_a_while() -> None:
+    found = raised(held_down(second, 3) for second in range(60))
+    assert found[0]
+    assert not any(found[40:])
+
+
+def test_a_throttled_agent_that_no_cluster_could_resize_is_held_against_its_whole_limit() -> None:
+    assert not any(raised(held_down(second, 25) for second in range(60))[40:])
+    assert all(raised(held_down(second, 50) for second in range(200)))
+    assert not any(raised(held_down(second, 50 if second % 10 == 0 else 3) for second in range(60))[45:]), (
+        "a short burst"
+    )
+
+
 def test_processes_above_the_threshold_for_the_duration_trip() -> None:
     assert breaches(crowded(second) for second in range(3)) == [(2, contract.Breach.RUNAWAY_PROCESSES)]
     assert breaches(crowded(second, 8) for second in range(50)) == []
@@ -79,8 +118,9 @@ def test_denials_further_apart_than_the_window_do_not_trip() -> None:
 def test_a_detector_that_is_switched_off_sees_nothing() -> None:
     wild = [Sample(s * SECOND, cpu=SECOND, elapsed=SECOND, processes=99, denied=(s,) * 9) for s in range(20)]
     assert breaches(wild, documents.Runaway(None, None, None)) == []
-    seen_by_others = {contract.Breach.GATEWAY_CONTACT}
-    assert {breach for _, breach in breaches(wild)} == set(contract.Breach) - seen_by_others
+    assert {breach for _, breach in breaches(wild)} == {
+        contract.Breach.RUNAWAY_CPU, contract.Breach.RUNAWAY_PROCESSES, contract.Breach.RUNAWAY_DENIED
+    }  # fmt: skip
 
 
 def test_every_detector_is_fed_although_another_trips() -> None:

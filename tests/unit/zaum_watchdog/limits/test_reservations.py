@@ -468,3 +468,31 @@ def test_i07_calls_at_the_same_time_do_not_pass_a_limit_that_each_of_them_alone_
     ]
     assert more == [50, 51]
     assert 3 * 13 + 2 * 30 <= 100
+
+
+def test_a_throttled_agent_has_a_tenth_of_a_minutes_tokens() -> None:
+    books = fresh()
+    books.throttle(10)
+    assert short(books, tpm=101) == Refused(TPM, left=100, wait=MINUTE)
+    assert got(books, 2, tpm=100)
+    assert short(books, 3, tpm=1).left == 0
+    books.throttle(1)
+    assert got(books, 4, tpm=900), "what is spent is spent"
+    assert short(books, 5, tpm=1).left == 0
+
+
+def test_a_share_that_the_ledger_says_is_divided_too() -> None:
+    books = Books(ALL, Place(replicas=2, ordinal=0), 0)
+    books.throttle(10)
+    hear(books, shares=(Share(TPM.id, 800, 0, 120),))
+    assert short(books, tpm=81).left == 80
+    books.retune(ALL, Place(replicas=2, ordinal=0), 0)
+    assert short(books, 2, tpm=81).left == 50, "a changed document gives the floor, and it stays divided"
+
+
+def test_what_is_told_of_a_minute_is_what_is_left_to_a_throttled_agent() -> None:
+    books = Books(ALL, Place(replicas=2, ordinal=0), 0)
+    hear(books, shares=(Share(TPM.id, 800, 0, 120),))
+    told = [(state.left, state.most) for state in books.states((TPM.id,), SECOND)]
+    books.throttle(10)
+    assert (told, [(state.left, state.most) for state in books.states((TPM.id,), SECOND)]) == ([(800, 800)], [(80, 80)])

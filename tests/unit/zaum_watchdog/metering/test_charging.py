@@ -18,10 +18,10 @@ def request(endpoint: Endpoint = Endpoint.CHAT, *, size: int = 300, choices: int
 
 
 def test_the_worst_case_is_every_byte_a_token_and_every_answer_as_long_as_it_may_be() -> None:
-    most = prices.worst(request(size=300, choices=3), 1000)
-    assert most == prices.Worst(input=300 + prices.OVERHEAD, output=3000)
-    assert prices.worst(request(images=2, size=320), 0).input == 300 + 2 * prices.IMAGE + prices.OVERHEAD
-    assert prices.worst(request(Endpoint.EMBEDDINGS), 1000).output == 0
+    assert prices.input_most(request(size=300, choices=3)) == 300 + prices.OVERHEAD
+    assert prices.output_most(request(size=300, choices=3), 1000) == 3000
+    assert prices.input_most(request(images=2, size=320)) == 300 + 2 * prices.IMAGE + prices.OVERHEAD
+    assert prices.output_most(request(Endpoint.EMBEDDINGS), 1000) == 0
 
 
 def test_cost_is_in_micro_dollars_and_rounded_up() -> None:
