@@ -45,6 +45,7 @@ class Books:
 class Settings:
     """Of the service. `tls_dir` holds tls.crt and tls.key; `readers` are subjects that may read the usage.
 
+    `operator` is the one that may give orders, empty where nobody is.
     `api_url` with the token and CA of this pod is where keys and reviews come from.
     """
 
@@ -56,6 +57,7 @@ class Settings:
     health_host: str
     health_port: int
     readers: tuple[str, ...]
+    operator: str
     api_url: str
     api_token_file: Path
     api_ca_file: Path | None
@@ -82,6 +84,7 @@ class Settings:
             health_host=environment.get("ZAUM_HEALTH_HOST", ""),
             health_port=_whole(environment, "ZAUM_HEALTH_PORT", contract.LEDGER_HEALTH_PORT, 0, 65535),
             readers=_readers(environment),
+            operator=_operator(environment),
             api_url=url,
             api_token_file=Path(environment.get("ZAUM_API_TOKEN_FILE", f"{ACCOUNT_DIR}/token")),
             api_ca_file=Path(authorities) if url.startswith("https:") else None,
@@ -107,10 +110,16 @@ def _whole(environment: Mapping[str, str], name: str, default: int, least: int, 
     return int(text)
 
 
-def _readers(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Give the operator's subject from its account in the release's namespace, and those that are named besides."""
+def _operator(environment: Mapping[str, str]) -> str:
+    """Give the operator's subject from its account in the release's namespace."""
     namespace, account = (_label(environment, name) for name in ("ZAUM_NAMESPACE", "ZAUM_OPERATOR_ACCOUNT"))
-    found = [f"system:serviceaccount:{namespace}:{account}"] if namespace and account else []
+    return f"system:serviceaccount:{namespace}:{account}" if namespace and account else ""
+
+
+def _readers(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Give the operator's subject, and those that are named besides."""
+    operator = _operator(environment)
+    found = [operator] if operator else []
     for subject in filter(None, (part.strip() for part in environment.get("ZAUM_READERS", "").split(","))):
         if not _SUBJECT.fullmatch(subject):
             raise SettingsError(f"ZAUM_READERS must be subjects of ServiceAccounts, comma-separated, has {subject!r}")

@@ -22,8 +22,9 @@ from typing import Final
 
 from zaum_api import documents
 from zaum_api.documents import Counters, Refusal, Sync, Synced
-from zaum_ledger.core import books, sessions, shares, slices, windows
+from zaum_ledger.core import books, conduct, sessions, shares, slices, windows
 from zaum_ledger.core.books import Book
+from zaum_ledger.core.conduct import Conduct, Who
 from zaum_ledger.core.sessions import Plan, Session
 from zaum_ledger.core.shares import Lending
 from zaum_ledger.core.windows import HOUR, SECOND
@@ -46,7 +47,8 @@ class Account:
     `born`: when it was opened, which makes the names that it gives unique; `serial`: of the last name. `plan`: what the
     newest configuration said last. `ordinals`: when each was heard last. `counters`: of all pods, also of those gone.
     `teller`: the ledger that wrote it last, by the time since when that one serves; `whole`: the one that has been
-    there since the policy was made, so that whom it has not heard has spent nothing; 0 where none has.
+    there since the policy was made, so that whom it has not heard has spent nothing; 0 where none has. `conduct` is
+    `containing`'s to change; in here it only grows older.
     """
 
     born: int = 0
@@ -60,6 +62,7 @@ class Account:
     counters: Counters = field(default_factory=Counters)
     teller: int = 0
     whole: int = 0
+    conduct: Conduct = field(default_factory=Conduct)
 
     def live(self) -> Iterator[Session]:
         """Give the sessions that may still spend."""
@@ -77,11 +80,20 @@ class Request:
     """A Sync and what the ledger itself knows of it.
 
     `pod`: the uid that its token is bound to. `serving`: since when this ledger has been answering, in its own time.
+    `name`: the pod's, `namespace` and `policy`: whose it is.
     """
 
     pod: str
     said: Sync
     serving: int
+    name: str = ""
+    namespace: str = ""
+    policy: str = ""
+
+    @property
+    def who(self) -> Who:
+        """Give whom a breach is about."""
+        return Who(self.namespace, self.policy, self.name, self.pod)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +144,7 @@ def at(account: Account, now: int) -> Account:
         books=held,
         lendings={meter: lending for meter, lending in lendings.items() if not lending.empty},
         ordinals={ordinal: heard for ordinal, heard in account.ordinals.items() if heard > now - QUIET},
+        conduct=conduct.at(account.conduct, now),
     )
 
 
@@ -147,7 +160,8 @@ def _taken_over(account: Account, serving: int, now: int) -> Account:
 def gone(account: Account, now: int) -> bool:
     """Say whether nothing is left that could matter to anybody: the account may be forgotten."""
     account = at(account, now)
-    return not (account.sessions or account.books or account.lendings or account.ordinals)
+    held = account.sessions or account.books or account.lendings or account.ordinals
+    return not held and account.conduct.clean
 
 
 def restored(account: Account, now: int) -> Account:

@@ -29,7 +29,7 @@ class NoPod:
 class Pod:
     """A watchdog: its pod's uid, the policy and the ordinal by the names that the API server signed.
 
-    `expires`: when the token ends, in seconds since the epoch.
+    `expires`: when the token ends, in seconds since the epoch. `name`: the pod's.
     """
 
     namespace: str
@@ -37,6 +37,7 @@ class Pod:
     ordinal: int
     uid: str
     expires: float
+    name: str = ""
 
     @property
     def key(self) -> str:
@@ -66,7 +67,7 @@ def pod(claims: Mapping[str, object], *, issuer: str, now: float) -> Pod | NoPod
     found = _POD.fullmatch(name)
     if found is None or tokens.text(account.get("name")) != contract.child_name(found["policy"]):
         return NoPod("the token's pod is no pod of a policy")
-    return Pod(namespace, found["policy"], int(found["ordinal"]), uid, tokens.seconds(claims.get("exp")) or 0.0)
+    return Pod(namespace, found["policy"], int(found["ordinal"]), uid, tokens.seconds(claims.get("exp")) or 0.0, name)
 
 
 def reader(claims: Mapping[str, object], *, issuer: str, now: float) -> str | Unproven:

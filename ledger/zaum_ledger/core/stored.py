@@ -1,28 +1,35 @@
 """An account as it is stored: one canonical JSON document, read strictly.
 
-Accounts that are equal have equal bytes. A plan stands there once, however many sessions have it.
+Accounts that are equal have equal bytes. A plan stands there once, however many sessions have it. One of which nothing
+is to be contained is written as the version before, so that the release before can go on with it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from zaum_api import documents, reading
-from zaum_api.documents import AMOUNT_MAX, Counters, Demand, Meter, Window
+from zaum_api import documents, incidents, reading
+from zaum_api.documents import AMOUNT_MAX, Action, Counters, Demand, Fact, Meter, Window
 from zaum_api.reading import DocumentError, Fields
 from zaum_ledger.core.accounts import Account
 from zaum_ledger.core.books import NEVER, Book, Lease
+from zaum_ledger.core.conduct import Conduct, Due
 from zaum_ledger.core.sessions import Plan, Session
 from zaum_ledger.core.shares import Lending, Loan, Promise
+from zaum_ledger.core.standing import Standing
 
-VERSION: Final = 2
+VERSION: Final = 3
 _NOT_WHOLE: Final = 1
-"""The version before, which did not say since when an account is whole."""
+"""The version that did not say since when an account is whole."""
+_SPENDING: Final = 2
+"""The version that knew of spending alone."""
 MAX_BYTES: Final = 16 * 1024 * 1024
 _MANY: Final = 1_000_000
 _FAR: Final = 2**63
 """Sums of amounts may be beyond what one amount can be."""
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 
 def dump(account: Account) -> bytes:
@@ -31,9 +38,10 @@ def dump(account: Account) -> bytes:
     for _, session in sorted(account.sessions.items()):
         for plan in (session.plan, *(former for former, _ in session.former)):
             plans += [] if plan in plans else [plan]
+    more: dict[str, Any] = {} if account.conduct == Conduct() else {"conduct": _conduct(account.conduct)}
     return reading.canonical(
         {
-            "version": VERSION,
+            "version": VERSION if more else _SPENDING,
             "born": account.born,
             "time": account.time,
             "serial": account.serial,
@@ -47,6 +55,7 @@ def dump(account: Account) -> bytes:
             "teller": account.teller,
             "whole": account.whole,
         }
+        | more
     )
 
 
@@ -54,7 +63,7 @@ def parse(raw: bytes) -> Account:
     """Read an account; raise DocumentError for anything but a whole, known one. Such an account must not be used."""
     fields = Fields(reading.load_json(raw, most=MAX_BYTES), "")
     version = fields.whole("version", least=0, most=AMOUNT_MAX)
-    if version not in {_NOT_WHOLE, VERSION}:
+    if version not in {_NOT_WHOLE, _SPENDING, VERSION}:
         raise DocumentError("version", f"is {version}; this version reads {VERSION}")
     plans = fields.items("plans", _read_plan, most=_MANY)
     planned = fields.truth("planned")
@@ -72,6 +81,7 @@ def parse(raw: bytes) -> Account:
         counters=fields.one("counters", Counters.read),
         teller=_whole(fields, "teller"),
         whole=0 if version == _NOT_WHOLE else _whole(fields, "whole"),
+        conduct=fields.one("conduct", _read_conduct) if version == VERSION else Conduct(),
     )
     fields.end()
     return account
@@ -196,6 +206,89 @@ def _read_lending(value: object, place: str) -> Lending:
 def _read_promise(value: object, place: str) -> Promise:
     amount, until, told = _numbers(3)(value, place)
     return Promise(amount, until, told != 0)
+
+
+def _conduct(conduct: Conduct) -> dict[str, Any]:
+    return {
+        "kills": dict(conduct.kills),
+        "forgiven": conduct.forgiven,
+        "due": {uid: _due(due) for uid, due in conduct.due.items()},
+        "orders": [_standing(order) for order in conduct.orders],
+    }
+
+
+def _read_conduct(value: object, place: str) -> Conduct:
+    fields = Fields(value, place)
+    found = Conduct(
+        kills=fields.one("kills", _mapping(_number)),
+        forgiven=_whole(fields, "forgiven"),
+        due=fields.one("due", _mapping(_read_due)),
+        orders=fields.items("orders", _read_standing, most=_MANY),
+    )
+    fields.end()
+    return found
+
+
+def _due(due: Due) -> dict[str, Any]:
+    return {
+        "pod": due.pod,
+        "reason": due.reason,
+        "action": due.action.value,
+        "at": due.at,
+        "kills": due.kills,
+        "facts": [fact.write() for fact in due.facts],
+        "observed": due.observed,
+    }
+
+
+def _read_due(value: object, place: str) -> Due:
+    fields = Fields(value, place)
+    due = Due(
+        pod=fields.text("pod", empty=True),
+        reason=fields.text("reason"),
+        action=fields.one("action", _enum(incidents.Action)),
+        at=_whole(fields, "at"),
+        kills=_whole(fields, "kills"),
+        facts=fields.items("facts", Fact.read, most=documents.containment.FACTS_MAX),
+        observed=_whole(fields, "observed"),
+    )
+    fields.end()
+    return due
+
+
+def _standing(order: Standing) -> dict[str, Any]:
+    return {
+        "number": order.number,
+        "action": order.action.value,
+        "incident": order.incident,
+        "reason": order.reason,
+        "pod": order.pod,
+        "until": order.until,
+    }
+
+
+def _read_standing(value: object, place: str) -> Standing:
+    fields = Fields(value, place)
+    order = Standing(
+        number=_whole(fields, "number"),
+        action=fields.one("action", _enum(Action)),
+        incident=fields.text("incident"),
+        reason=fields.text("reason"),
+        pod=fields.text("pod", empty=True),
+        until=_whole(fields, "until"),
+    )
+    fields.end()
+    return order
+
+
+def _enum(kind: type[E]) -> Callable[[object, str], E]:
+    def read(value: object, place: str) -> E:
+        try:
+            return kind(reading.text(value, place))
+        except ValueError as error:
+            raise DocumentError(place, f"must be one of {', '.join(kind)}") from error
+
+    return read
 
 
 def _whole(fields: Fields, key: str) -> int:

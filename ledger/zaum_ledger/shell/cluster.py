@@ -1,6 +1,6 @@
-"""Speak to the API server: its signing keys, and whether a token still stands (TokenReview). Nothing else is asked.
+"""Speak to the API server: its signing keys, whether a token still stands (TokenReview), and new Incidents.
 
-The standard library's client on a few threads: two kinds of small requests need no Kubernetes client.
+The standard library's client on a few threads: three kinds of small requests need no Kubernetes client.
 """
 
 import asyncio
@@ -23,12 +23,26 @@ KEYS_PATH: Final = "/openid/v1/jwks"
 REVIEW_PATH: Final = "/apis/authentication.k8s.io/v1/tokenreviews"
 ASK_SECONDS: Final = 5.0
 ANSWER_MAX: Final = 1024 * 1024
+SAID_MAX: Final = 256
+"""Characters of the API server's own words."""
 THREADS: Final = 8
 """So many questions at a time: hundreds of reviews a second, and a slow API server holds no more than these."""
 
 
 class Unreachable(Exception):  # noqa: N818 - says what the cluster is
     """The API server did not give a usable answer. Ask again later."""
+
+
+class NotThere(Unreachable):
+    """There is no such namespace, or the API server does not know of Incidents."""
+
+
+class Created(Enum):
+    """What has become of an object that was to be made."""
+
+    MADE = auto()
+    THERE = auto()
+    """One of its name was there."""
 
 
 class Verdict(Enum):
@@ -80,6 +94,21 @@ class ApiServer:
         discovery = await self._ask("GET", DISCOVERY_PATH, None)
         return discovery.get("issuer"), await self._ask("GET", KEYS_PATH, None)
 
+    async def create(self, namespace: str, incident: Mapping[str, Any]) -> Created:
+        """Make an Incident. The same again finds it there (409, AlreadyExists)."""
+        path = f"/apis/{contract.API_VERSION}/namespaces/{namespace}/{contract.PLURAL_INCIDENT}"
+        status, answer = await self._answer("POST", path, json.dumps(incident).encode())
+        said = f"{path} answered {status}: {str(answer.get('message', ''))[:SAID_MAX]}"
+        match status:
+            case 200 | 201:
+                return Created.MADE
+            case 409 if answer.get("reason") == "AlreadyExists":
+                return Created.THERE
+            case 404:
+                raise NotThere(said)
+            case _:
+                raise Unreachable(said)
+
     async def review(self, token: str) -> Verdict:
         """Ask by TokenReview; what cannot be asked is UNKNOWN."""
         spec = {"token": token, "audiences": [contract.AUDIENCE_LEDGER]}
@@ -96,9 +125,16 @@ class ApiServer:
         return Verdict.STANDS if stands else Verdict.ENDED
 
     async def _ask(self, method: str, path: str, body: bytes | None) -> Mapping[str, Any]:
+        status, answer = await self._answer(method, path, body)
+        if status not in (200, 201):
+            raise Unreachable(f"{path} answered {status}")
+        return answer
+
+    async def _answer(self, method: str, path: str, body: bytes | None) -> tuple[int, Mapping[str, Any]]:
+        """Give status and JSON object; an error's body may be none, and counts as an empty one."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._exchange, method, path, body)
 
-    def _exchange(self, method: str, path: str, body: bytes | None) -> Mapping[str, Any]:
+    def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, Mapping[str, Any]]:
         try:
             token = self._access.token_file.read_text("ascii").strip()
             headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, application/jwk-set+json"}
@@ -111,15 +147,15 @@ class ApiServer:
         except (OSError, ValueError, http.client.HTTPException) as error:
             self._drop()
             raise Unreachable(f"{path}: {type(error).__name__}") from error
-        if status not in (200, 201):
-            raise Unreachable(f"{path} answered {status}")
         try:
             loaded = json.loads(raw)
         except (ValueError, RecursionError) as error:
+            if status not in (200, 201):
+                return status, {}
             raise Unreachable(f"{path}: the answer is no JSON") from error
         if not isinstance(loaded, dict):
             raise Unreachable(f"{path}: the answer is no JSON object")
-        return loaded
+        return status, loaded
 
     def _once(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[bytes, int]:
         connection = self._connection()

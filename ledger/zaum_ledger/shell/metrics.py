@@ -6,7 +6,7 @@ from typing import Final
 import prometheus_client
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from zaum_api import contract, documents
+from zaum_api import contract, documents, incidents
 from zaum_api.documents import Refusal
 
 CONTENT_TYPE: Final[str] = prometheus_client.CONTENT_TYPE_LATEST
@@ -33,6 +33,14 @@ class Metrics:
         self._groups = prometheus_client.Histogram(
             prefix + "group_size", "Transactions that shared a commit.", buckets=_SIZES, registry=own
         )
+        self._incidents = prometheus_client.Counter(
+            prefix + "incidents", "Incidents that were reported, by action.", ["action"], registry=own
+        )
+        self._delays = prometheus_client.Counter(
+            prefix + "incident_delays", "Attempts to make an Incident that failed and are repeated.", registry=own
+        )
+        for action in incidents.Action:
+            self._incidents.labels(action.value)
         self._gauges: dict[str, prometheus_client.Gauge] = {}
         for refusal in Refusal:
             self._refusals.labels(refusal.value)
@@ -49,6 +57,14 @@ class Metrics:
         """Count what one answer gave and did not give."""
         self._leases.inc(leases)
         self._wants.inc(refused)
+
+    def reported(self, action: str) -> None:
+        """Count an Incident that the API server has."""
+        self._incidents.labels(action).inc()
+
+    def delayed(self) -> None:
+        """Count an attempt to make one that failed."""
+        self._delays.inc()
 
     def committed(self, size: int) -> None:
         """Count a commit; from the writer's thread."""
@@ -84,6 +100,7 @@ class _Policies:
         used = GaugeMetricFamily(prefix + "limit_used", "Charged and lent in the window that runs.", labels=labels)
         limit = GaugeMetricFamily(prefix + "limit", "What there may be in a window.", labels=labels)
         pods = GaugeMetricFamily(prefix + "pods", "Pods that were heard of lately.", labels=_POLICY)
+        kills = GaugeMetricFamily(prefix + "kills", "Pods that were ended for a breach within a day.", labels=_POLICY)
         heard = GaugeMetricFamily(prefix + "heard_seconds", "Since a pod was heard.", labels=_POLICY)
         names = {name: _snake(name) for name in documents.Counters().write()}
         counters = {
@@ -94,6 +111,7 @@ class _Policies:
             of = (policy.namespace, policy.policy)
             pods.add_metric(of, policy.pods)
             heard.add_metric(of, policy.heard)
+            kills.add_metric(of, policy.kills)
             for name, value in policy.counters.write().items():
                 counters[name].add_metric(of, value)
             for meter in policy.meters:
@@ -101,7 +119,7 @@ class _Policies:
                 kind, _, window = counted.partition("/")
                 used.add_metric((*of, scope, kind, window), meter.used)
                 limit.add_metric((*of, scope, kind, window), meter.limit)
-        yield from (used, limit, pods, heard, *counters.values())
+        yield from (used, limit, pods, heard, kills, *counters.values())
 
 
 _SNAKES: Final = {

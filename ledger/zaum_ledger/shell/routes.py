@@ -1,4 +1,4 @@
-"""What is answered to whom: syncs and orders to watchdogs, the usage to its readers."""
+"""What is answered to whom: syncs and orders to watchdogs, the usage to its readers; orders are the operator's."""
 
 import logging
 from collections.abc import Callable, Collection
@@ -16,7 +16,7 @@ _LOUD: Final = frozenset({Refusal.TOKEN, Refusal.POD, Refusal.MALFORMED})
 
 
 class Routes:
-    """The ledger's port. `readers`: the subjects whose tokens may read the usage."""
+    """The ledger's port. `readers`: the subjects whose tokens may read the usage; `operator`: who may give orders."""
 
     def __init__(
         self,
@@ -26,10 +26,12 @@ class Routes:
         board: orders.Board,
         figures: metrics.Metrics,
         readers: Collection[str],
+        operator: str,
         monotonic: Callable[[], float],
     ) -> None:
         self._books, self._judge, self._board, self._figures = books, judge, board, figures
         self._readers = frozenset(readers)
+        self._operator = operator
         self._monotonic = monotonic
         self._pace = pace.Pace()
         self._said = pace.Pace(per_second=5, burst=100)
@@ -60,6 +62,8 @@ class Routes:
                 return await self._sync(request)
             case "GET", contract.PATH_LEDGER_ORDERS:
                 return await self._orders(request)
+            case "POST", contract.PATH_LEDGER_ORDERS:
+                return await self._post(request)
             case "GET", contract.PATH_LEDGER_USAGE:
                 return await self._usage(request)
         raise Denied(Refusal.UNKNOWN_PATH, f"{request.method} {request.path[:64]} is not there")
@@ -90,14 +94,30 @@ class Routes:
         after = request.query.get("after", "")
         if not after.isdecimal() or len(after) > 16 or not request.query.get("session"):
             raise Denied(Refusal.MALFORMED, "orders are asked for with ?session=...&after=<number>")
-        return http.Response(200, (await self._board.wait(pod.key, int(after))).dump())
+        return http.Response(200, (await self._board.wait(pod.key, pod.uid, int(after))).dump())
+
+    async def _post(self, request: http.Request) -> http.Response:
+        subject = await self._judge.reader(request.headers.get("authorization", ""))
+        request.named(subject)
+        if not self._operator or subject != self._operator:
+            raise Denied(Refusal.POD, f"{subject} may not give orders")
+        try:
+            posted = documents.Posted.parse(request.body)
+        except reading.DocumentError as error:
+            raise Denied(Refusal.MALFORMED, f"the order cannot be read: {error}") from error
+        answer = await self._books.order(posted)
+        fields = {"policy": f"{posted.namespace}/{posted.policy}", "pod": posted.pod, "incident": posted.incident}
+        log.warning("order", extra={"fields": {**fields, "action": posted.action.value, "reason": posted.reason}})
+        return http.Response(200, answer.dump())
 
     async def _usage(self, request: http.Request) -> http.Response:
         subject = await self._judge.reader(request.headers.get("authorization", ""))
         request.named(subject)
         if subject not in self._readers:
             raise Denied(Refusal.POD, f"{subject} may not read the usage")
-        return http.Response(200, (await self._books.usage(request.query.get("after", ""))).dump())
+        watched = request.query.get("version") == documents.usage.WATCHED_VERSION
+        page = await self._books.usage(request.query.get("after", ""), watched=watched)
+        return http.Response(200, page.dump())
 
 
 def _parsed(body: bytes) -> documents.Sync:

@@ -4,11 +4,26 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Coroutine
 from typing import Final
 
 from zaum_api import documents
 from zaum_ledger import settings
-from zaum_ledger.shell import clock, cluster, door, health, http, ledger, metrics, orders, routes, tls, tokens
+from zaum_ledger.core.conduct import Conduct
+from zaum_ledger.shell import (
+    clock,
+    cluster,
+    door,
+    health,
+    http,
+    incidents,
+    ledger,
+    metrics,
+    orders,
+    routes,
+    tls,
+    tokens,
+)
 from zaum_ledger.shell.denied import Denied
 from zaum_ledger.shell.stores import grouped, port
 
@@ -16,6 +31,10 @@ log = logging.getLogger("zaum.ledger")
 
 DRAIN_SECONDS: Final = 3.0
 SWEEP_SECONDS: Final = 600.0
+LOOK_SECONDS: Final = 60.0
+LOOK_AGAIN_SECONDS: Final = 5.0
+OTHERS: Final = 30_000
+"""Milliseconds: what has been due for longer, another ledger has left behind."""
 AGAIN_SECONDS: Final = 2.0
 """Between two looks at a store that failed."""
 
@@ -40,12 +59,16 @@ async def run(options: settings.Settings, engine: port.Engine) -> None:
         stack.push_async_callback(store.close)
         books = ledger.Ledger(store, time.now)
         board = orders.Board()
+        reporter = incidents.Reporter(server, books, now=time.now, ahead=time.ahead, figures=figures)
+        books.heard = _hearing(board, reporter)
+        figures.follow("incidents_due", "Incidents that are still to be made.", lambda: len(reporter))
         pages = routes.Routes(
             books=books,
             judge=judge,
             board=board,
             figures=figures,
             readers=options.readers,
+            operator=options.operator,
             monotonic=clock.monotonic,
         )
         front = http.Server(pages.answer, most=options.connections, body_max=documents.SYNC_MAX_BYTES)
@@ -74,7 +97,18 @@ async def run(options: settings.Settings, engine: port.Engine) -> None:
             "ahead": round(time.ahead(), 3),
         }
         log.info("started", extra={"fields": fields})
-        await _until(stopped, judge, books, front, side)
+        looks = (_sweep(books), _again(books), _look(books, board, reporter))
+        await _until(stopped, judge.run(), front.run(), side.run(), reporter.run(), *looks)
+
+
+def _hearing(board: orders.Board, reporter: incidents.Reporter) -> ledger.Heard:
+    """Hand a policy's conduct on to those who act on it."""
+
+    def heard(key: str, conduct: Conduct) -> None:
+        board.show(key, conduct.orders)
+        reporter.wake(key, conduct)
+
+    return heard
 
 
 def _missing(judge: tokens.Tokens, books: ledger.Ledger) -> "health.Missing":
@@ -99,14 +133,30 @@ async def _listen(server: http.Server, host: str, number: int) -> asyncio.Server
     return await asyncio.get_running_loop().create_server(server.connection, host or None, number)
 
 
-async def _until(
-    stopped: asyncio.Event, judge: tokens.Tokens, books: ledger.Ledger, front: http.Server, side: http.Server
-) -> None:
+async def _until(stopped: asyncio.Event, *work: Coroutine[None, None, None]) -> None:
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one) for one in (judge.run(), front.run(), side.run(), _sweep(books), _again(books))]
+        tasks = [group.create_task(one) for one in work]
         await stopped.wait()
         for task in tasks:
             task.cancel()
+
+
+async def _look(books: ledger.Ledger, board: orders.Board, reporter: incidents.Reporter) -> None:
+    """Look at the start for what is due and ordered, and then for what other ledgers have left or taken."""
+    since = 0
+    while True:
+        try:
+            stood, found = board.shown(), await books.conducts()
+            for key, conduct in found.items():
+                board.show(key, conduct.orders, looked=True)
+                reporter.wake(key, conduct, since=since)
+            board.forget(stood, found)
+        except Denied as denied:
+            log.warning("look-failed", extra={"fields": {"error": denied.message}})
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        else:
+            since = OTHERS
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _again(books: ledger.Ledger) -> None:

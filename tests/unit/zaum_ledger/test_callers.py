@@ -32,7 +32,7 @@ def judged(claims: dict[str, Any], now: float = 1200) -> callers.Pod | callers.N
 
 def test_a_watchdogs_token_names_its_policy_its_ordinal_and_its_pod() -> None:
     pod = judged(CLAIMS)
-    assert pod == callers.Pod("agents", "researcher", 2, "uid", 1600.0)
+    assert pod == callers.Pod("agents", "researcher", 2, "uid", 1600.0, CLAIMS["kubernetes.io"]["pod"]["name"])
     assert isinstance(pod, callers.Pod)
     assert pod.key == "agents/researcher"
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from tests.unit.zaum_ledger.core import world
+from zaum_api import incidents
+from zaum_api.documents import Action, Fact
 from zaum_api.reading import DocumentError
-from zaum_ledger.core import accounts, stored
+from zaum_ledger.core import accounts, conduct, standing, stored
 
 
 def walked() -> accounts.Account:
@@ -39,6 +41,26 @@ def test_what_pods_followed_before_is_kept() -> None:
         stored.parse(json.dumps(document).encode())
 
 
+def test_what_is_to_be_contained_is_kept() -> None:
+    kept = conduct.Conduct(
+        {"uid-0": 5, "uid-1": 7},
+        6,
+        {"uid-1": conduct.Due("pod-1", "RunawayCPU", incidents.Action.KILL, 7, 1, (Fact("cpu", "90 %"),), 99)},
+        (standing.Standing(8, Action.CUT, "demo-1", "Manual", "uid-0", 9),),
+    )
+    changed = replace(ACCOUNT, conduct=kept)
+    assert stored.parse(stored.dump(changed)) == changed
+    for part, odd in (("kills", []), ("due", {"uid": {}}), ("orders", [{}]), ("forgiven", -1)):
+        document = json.loads(stored.dump(changed))
+        document["conduct"][part] = odd
+        with pytest.raises(DocumentError, match="conduct"):
+            stored.parse(json.dumps(document).encode())
+    document = json.loads(stored.dump(changed))
+    document["conduct"]["orders"][0]["action"] = "dance"
+    with pytest.raises(DocumentError, match="cut"):
+        stored.parse(json.dumps(document).encode())
+
+
 def test_equal_accounts_have_equal_bytes() -> None:
     assert stored.dump(stored.parse(stored.dump(ACCOUNT))) == stored.dump(ACCOUNT)
 
@@ -51,7 +73,7 @@ def test_pods_of_one_configuration_share_its_plan() -> None:
 @pytest.mark.parametrize(
     ("change", "place"),
     [
-        pytest.param({"version": 3}, "version", id="a later version"),
+        pytest.param({"version": 4}, "version", id="a later version"),
         pytest.param({"more": 1}, "more", id="a field that nobody knows"),
         pytest.param({"plans": []}, "plans", id="no plan though one is named"),
         pytest.param({"time": -1}, "time", id="a negative time"),
