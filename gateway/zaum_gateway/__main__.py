@@ -34,11 +34,13 @@ async def run(options: settings.Settings) -> None:
     service = authorization.Authorization(judge.decide, figures=figures, clock=clock.monotonic)
     server, port = await authorization.serve(service, address=options.grpc_address, tls_dir=options.tls_dir)
     pages = await health.Health(judge.missing, figures).serve(options.health_host, options.health_port)
-    page = await reports.Reports(judge.operator, judge.document).serve(
-        options.reports_host, options.reports_port, options.tls_dir
-    )
+    told = reports.Reports(judge.operator, judge.document, judge.seen)
+    judge.news = told.ring
+    page = await told.serve(options.reports_host, options.reports_port, options.tls_dir)
     figures.hold("reports", lambda: len(judge.reports))
     figures.hold("latches", lambda: len(judge.latches))
+    figures.contain("in_force", judge.incidents.in_force)
+    figures.contain("unreadable", lambda: len(judge.incidents.unreadable()))
     health_port = pages.sockets[0].getsockname()[1]
     reports_port = page.sockets[0].getsockname()[1]
     log.info("started", extra={"fields": {"grpc": port, "health": health_port, "reports": reports_port}})

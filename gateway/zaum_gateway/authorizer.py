@@ -7,13 +7,29 @@ from typing import Final
 from zaum_api import contract, documents, reading
 from zaum_gateway import signatures
 from zaum_gateway.cluster import feeds, keys, mirror
-from zaum_gateway.core import contacts, credentials, decisions, nonces, records, reports, sessions, signed
+from zaum_gateway.core import (
+    contacts,
+    credentials,
+    decisions,
+    incidents,
+    nonces,
+    records,
+    reports,
+    seen,
+    sessions,
+    signed,
+)
 
 _UNREAD: Final = credentials.Invalid("the authorizer has not read the cluster yet", contract.Rule.GATEWAY_UNAVAILABLE)
 
 
 _NOT_THEIRS: Final = "the token's key is not the API server's"
 _PRUNE_SECONDS: Final = 1.0
+RELIST_SECONDS: Final = 3.0
+"""How old the list of pods may be while somebody asks about a pod that is not known: only a list proves that it is not
+there, and one that is older than the pod's end proves nothing."""
+SILENT_SECONDS: Final = 90.0
+"""After which a feed counts as silent: a watch ends every minute, and its end is heard."""
 
 
 class Authorizer:
@@ -46,21 +62,33 @@ class Authorizer:
         self.reports = reports.Reports()
         self.latches = contacts.Latches()
         self._pruned = float("-inf")
+        self.news: Callable[[], None] = lambda: None
+        """Called when something was read or said by which an answer of `seen` may be another one."""
         self._pods, self._policies = mirror.Pods(), mirror.Policies(domain)
-        self._snapshot = records.Snapshot(self._pods.view, self._policies.view, self._pods.addresses)
+        self._incidents = mirror.Incidents()
+        self.incidents: incidents.Standing = self._incidents.standing
+        self._snapshot = records.Snapshot(
+            self._pods.view, self._policies.view, self._pods.addresses, self.incidents.holds
+        )
         self.feeds: dict[str, feeds.Feed] = {}
         for watched in namespaces or ("",):
             end = f"/{watched}" if watched else ""
             self.feeds[f"pods{end}"] = feeds.Feed(
                 path=mirror.pods_path(watched),
                 selector=mirror.PODS_SELECTOR,
-                sink=mirror.Share(self._pods, watched),
+                sink=mirror.Share(self._pods, watched, self._tell),
                 clock=since,
             )
             self.feeds[f"policies{end}"] = feeds.Feed(
                 path=mirror.policies_path(watched),
                 selector="",
-                sink=mirror.Share(self._policies, watched),
+                sink=mirror.Share(self._policies, watched, self._tell),
+                clock=since,
+            )
+            self.feeds[f"incidents{end}"] = feeds.Feed(
+                path=mirror.incidents_path(watched),
+                selector="",
+                sink=mirror.Share(self._incidents, watched, self._tell),
                 clock=since,
             )
 
@@ -120,6 +148,38 @@ class Authorizer:
         self._prune()
         return reports.document(self.reports.all(), self.latches.all())
 
+    def seen(self, asked: documents.SeenAsked) -> documents.Seen:
+        """Say what is seen of Incidents and pods, for the operator."""
+        every = [feed for name, feed in self.feeds.items() if name.startswith("pods")]
+        oldest = min((feed.listed for feed in every if feed.listed is not None), default=self._since())
+        unknown = any(uid not in self._snapshot.pods and uid not in self._pods.gone for uid in asked.pods)
+        if unknown and self._since() - oldest > RELIST_SECONDS:
+            for feed in every:
+                feed.refresh()
+        return seen.answer(
+            asked,
+            snapshot=self._snapshot,
+            standing=self.incidents.view,
+            gone=self._pods.gone,
+            latched=self.latches.has,
+            said=self.reports.contained,
+            listed=self._since() - oldest,
+            listed_at=oldest,
+            missing=self.missing(),
+            degraded=self.degraded(),
+        )
+
+    def degraded(self) -> str:
+        """Say why not everything is seen; empty when nothing is wrong."""
+        unread = self.incidents.unreadable()
+        if unread:
+            return f"{len(unread)} Incidents cannot be read, the first: {unread[0].problem}"
+        silent = [name for name in self.feeds if self.age(name) > SILENT_SECONDS]
+        return f"the API server has said nothing for {SILENT_SECONDS:.0f} s of {', '.join(silent)}" if silent else ""
+
+    def _tell(self) -> None:
+        self.news()
+
     def _touched(
         self, request: decisions.Request, credential: credentials.Credential, snapshot: records.Snapshot
     ) -> tuple[contacts.Contact, ...]:
@@ -127,7 +187,10 @@ class Authorizer:
         self._prune()
         pods, rule = contacts.guilty(request.source, credential, snapshot)
         found = (self.latches.take(pod, rule, self._clock()) for pod in pods)
-        return tuple(contact for contact in found if contact is not None)
+        new = tuple(contact for contact in found if contact is not None)
+        if new:
+            self._tell()
+        return new
 
     def _prune(self) -> None:
         """Drop what is held of pods that are gone. Once a second: it looks at all that is held."""
@@ -146,6 +209,7 @@ class Authorizer:
             refused = dataclasses.replace(decision, rule=rule, message=f"the report cannot be read: {error}")
             return dataclasses.replace(outcome, decision=refused)
         self.reports.take(self._snapshot.pods[decision.uid], report, self._clock())
+        self._tell()
         return outcome
 
     def _session(

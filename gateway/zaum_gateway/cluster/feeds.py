@@ -5,6 +5,7 @@ server the watch goes on where it ended or, when that is too long ago, with a li
 known, afterwards the last known state stays in force however long the API server is away.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Final, Protocol
@@ -43,15 +44,27 @@ class Sink(Protocol):
 
 
 class Feed:
-    """One list-and-watch. `heard` is the monotonic time of the last answer, None before the first list."""
+    """One list-and-watch. `heard` is the monotonic time of the last answer, None before the first list.
+
+    `listed`: the monotonic time at which the last whole list was asked for.
+    """
 
     def __init__(self, *, path: str, selector: str, sink: Sink, clock: Callable[[], float]) -> None:
         self.path = path
         self.heard: float | None = None
+        self.listed: float | None = None
         self._selector = selector
         self._sink = sink
         self._clock = clock
         self._version = ""
+        self._stale = False
+        self._watching: asyncio.Timeout | None = None
+
+    def refresh(self) -> None:
+        """Have the whole list asked for again, now: what is known stays in force until it has come."""
+        self._stale = True
+        if self._watching is not None and not self._watching.expired():
+            self._watching.reschedule(asyncio.get_running_loop().time())
 
     async def run(self, source: Source) -> None:
         """Follow for ever."""
@@ -70,14 +83,25 @@ class Feed:
                 delay = min(delay * 2, LAST_DELAY)
 
     async def step(self, source: Source) -> None:
-        """List when there is nothing to watch from, then watch until the server ends it."""
-        if not self._version:
-            bodies, self._version = await source.gather(self.path, self._selector)
-            self._sink.replace(bodies)
-            self.heard = self._clock()
-        async for kind, body in source.watch(self.path, self._selector, self._version):
-            self._take(kind, body)
-        self.heard = self._clock()
+        """List when there is nothing to watch from, or a list is wanted; then watch until the server ends it."""
+        if not self._version or self._stale:
+            await self._list(source)
+        try:
+            async with asyncio.timeout(None) as self._watching:
+                async for kind, body in source.watch(self.path, self._selector, self._version):
+                    self._take(kind, body)
+                self.heard = self._clock()
+        except TimeoutError:
+            return  # a list is wanted
+        finally:
+            self._watching = None
+
+    async def _list(self, source: Source) -> None:
+        asked = self._clock()
+        bodies, self._version = await source.gather(self.path, self._selector)
+        self._stale = False
+        self._sink.replace(bodies)
+        self.heard, self.listed = self._clock(), asked
 
     def _take(self, kind: str, body: api.Body) -> None:
         match kind:

@@ -1,16 +1,18 @@
-"""Hold the cluster's pods and policies as records, as last seen: of all namespaces, or of some, one feed for each."""
+"""Hold the cluster's pods, policies and Incidents as last seen: of all namespaces, or of some, one feed for each."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from zaum_api import contract
 from zaum_gateway.cluster import api
-from zaum_gateway.core import records
+from zaum_gateway.core import incidents, records
 
 log = logging.getLogger("zaum.gateway.cluster")
 
+GONE_MAX: Final = 20_000
+"""Uids of pods that are gone: more than one process sees within what an Incident takes."""
 PODS_SELECTOR: Final = f"{contract.LABEL_AGENT}={contract.LABEL_AGENT_VALUE}"
 
 
@@ -22,6 +24,11 @@ def pods_path(namespace: str) -> str:
 def policies_path(namespace: str) -> str:
     """Say where the policies of a namespace are listed; "" means of all."""
     return f"/apis/{contract.API_VERSION}{_within(namespace)}/{contract.PLURAL_POLICY}"
+
+
+def incidents_path(namespace: str) -> str:
+    """Say where the Incidents of a namespace are listed; "" means of all."""
+    return f"/apis/{contract.API_VERSION}{_within(namespace)}/{contract.PLURAL_INCIDENT}"
 
 
 def _within(namespace: str) -> str:
@@ -37,11 +44,16 @@ class Pods:
         self.view: Mapping[str, records.Pod] = MappingProxyType(self._pods)
         self.addresses: Mapping[str, frozenset[str]] = MappingProxyType(self._addresses)
         """Uids by address."""
+        self._gone: dict[str, None] = {}
+        self.gone: Collection[str] = self._gone.keys()
+        """Uids of pods that were here and are no more, the last GONE_MAX."""
 
     def replace(self, bodies: Iterable[api.Body], *, namespace: str = "") -> None:
         """Take the whole state of a namespace; "" means of all."""
         pods = {pod.uid: pod for pod in map(records.Pod.read, bodies)}
         others = {uid: pod for uid, pod in self._pods.items() if namespace and pod.namespace != namespace}
+        for uid in [uid for uid in self._pods if uid not in others and uid not in pods]:
+            self._bury(uid)
         self._pods.clear()
         self._pods.update(others | pods)
         self._addresses.clear()
@@ -56,8 +68,16 @@ class Pods:
         self._index(pod)
 
     def remove(self, body: api.Body) -> None:
-        """Forget one pod."""
-        self._forget(records.Pod.read(body).uid)
+        """Forget one pod, and keep that it was here."""
+        uid = records.Pod.read(body).uid
+        self._bury(uid)
+        self._forget(uid)
+
+    def _bury(self, uid: str) -> None:
+        if uid in self._pods:
+            self._gone[uid] = None
+            if len(self._gone) > GONE_MAX:
+                del self._gone[next(iter(self._gone))]
 
     def _index(self, pod: records.Pod) -> None:
         for address in pod.addresses:
@@ -105,21 +125,64 @@ class Policies:
         return policy
 
 
-class Share:
-    """What one namespace has in a mirror: its list replaces nothing of the others'."""
+class Incidents:
+    """The Incidents. One that cannot be read is logged: what it should contain is not contained."""
 
-    def __init__(self, whole: Pods | Policies, namespace: str) -> None:
+    def __init__(self) -> None:
+        self.standing = incidents.Standing()
+
+    def replace(self, bodies: Iterable[api.Body], *, namespace: str = "") -> None:
+        """Take the whole state of a namespace; "" means of all."""
+        found = [self._read(body) for body in bodies]
+        there = {one.key for one in found}
+        for key in [key for key in self.standing.view if namespace in ("", key[0]) and key not in there]:
+            self.standing.remove(key)
+        for one in found:
+            self.standing.put(one)
+
+    def put(self, body: api.Body) -> None:
+        """Take one Incident."""
+        self.standing.put(self._read(body))
+
+    def remove(self, body: api.Body) -> None:
+        """Forget one Incident."""
+        self.standing.remove(records.key(body))
+
+    def _read(self, body: api.Body) -> incidents.Incident:
+        known = self.standing.view.get(records.key(body))
+        found = incidents.Incident.read(body, known)
+        if found.problem and (known is None or known.problem != found.problem):
+            fields = {"namespace": found.namespace, "incident": found.name, "problem": found.problem}
+            log.error("incident-unreadable", extra={"fields": fields})
+        if (found.hold is None) != (known is None or known.hold is None):
+            event = "incident-over" if found.hold is None else "incident"
+            held = found.hold or (known and known.hold)
+            fields = {"namespace": found.namespace, "incident": found.name, "policy": held.policy if held else ""}
+            log.warning(event, extra={"fields": fields})
+        return found
+
+
+class Share:
+    """What one namespace has in a mirror: its list replaces nothing of the others'. `told` is called after a change."""
+
+    def __init__(
+        self, whole: Pods | Policies | Incidents, namespace: str, told: Callable[[], None] = lambda: None
+    ) -> None:
         self._whole = whole
         self._namespace = namespace
+        self._told = told
 
     def replace(self, bodies: Iterable[api.Body]) -> None:
         """Take the whole state of the namespace."""
         self._whole.replace(bodies, namespace=self._namespace)
+        self._told()
 
     def put(self, body: api.Body) -> None:
         """Take one object."""
         self._whole.put(body)
+        self._told()
 
     def remove(self, body: api.Body) -> None:
         """Forget one object."""
         self._whole.remove(body)
+        self._told()

@@ -66,6 +66,10 @@ class Latches:
             return pod if pod is not None and pod.uid in self._contacts else None
         return next((pod for pod in snapshot.speaking(source) if pod.uid in self._contacts), None)
 
+    def has(self, uid: str) -> bool:
+        """Say whether a pod is latched."""
+        return uid in self._contacts
+
     def prune(self, pods: Mapping[str, records.Pod]) -> None:
         """Forget the pods that are gone."""
         for uid in [uid for uid in self._contacts if uid not in pods]:

@@ -20,6 +20,8 @@ GET: Final = "GET"
 POST: Final = "POST"
 Rule = contract.Rule
 _NOT_READY: Final = "the policy has no status.effective that this version can read"
+_RELEASE: Final = {True: "a release of that Incident", False: "a new pod of the policy"}
+"""What would allow it, by whether the whole policy is held."""
 _UNREAD: Final = "the authorizer has not read the cluster yet"
 
 
@@ -141,16 +143,24 @@ def _decide_own(
 def _agent(
     request: Request, identity: credentials.Identity, snapshot: records.Snapshot
 ) -> tuple[records.Pod, records.Policy] | Decision:
-    """Find the live pod that speaks and its policy in force, or refuse."""
+    """Find the live pod that speaks and its policy in force, or refuse.
+
+    A report goes no further than to us: what the watchdog of a contained pod says is evidence, and is taken.
+    """
     pod = snapshot.pods.get(identity.uid)
     if pod is None or not _same(pod, identity):
         return _deny(Rule.POD_UNKNOWN, "the token's pod is no live agent pod")
     if records.address(request.source) not in pod.addresses:
         return _about(pod, Rule.SOURCE_ADDRESS, "the token was used from another address than its pod's")
+    held = snapshot.held(pod)
+    if held is not None and not request.for_report:
+        # Before the policy: what is contained stays so whether or not its policy is there.
+        what = "policy is quarantined" if held.whole else "pod is contained"
+        return _about(pod, Rule.QUARANTINED, f"the {what} by Incident {held.incident}", _RELEASE[held.whole])
     policy = snapshot.policies.get((pod.namespace, pod.policy))
     if policy is None or policy.deleting:
         return _about(pod, Rule.POLICY_GONE, "the pod's policy has been deleted")
-    if pod.quarantined or policy.quarantined:
+    if (pod.quarantined or policy.quarantined) and not request.for_report:
         return _about(pod, Rule.QUARANTINED, "the policy is quarantined")
     return pod, policy
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from zaum_api import contract, documents, reading
+from zaum_api import contract, documents, incidents, reading
 from zaum_egress import hosts
 from zaum_gateway.core import service_names
 
@@ -89,6 +89,17 @@ class Snapshot:
     policies: Mapping[tuple[str, str], Policy]
     addresses: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Uids of the pods that have an address, by its canonical form."""
+    holds: Mapping[tuple[str, str], tuple[incidents.Hold, ...]] = field(default_factory=dict)
+    """What open Incidents contain, by namespace and policy: also of policies and pods that are not there."""
+
+    def held(self, pod: Pod) -> incidents.Hold | None:
+        """Give the hold that contains a pod; None where there is none. One on the whole policy goes first."""
+        found = [
+            hold
+            for hold in self.holds.get((pod.namespace, pod.policy), ())
+            if hold.covers(namespace=pod.namespace, policy=pod.policy, pod_name=pod.name, pod_uid=pod.uid)
+        ]
+        return min(found, key=lambda hold: (not hold.whole, hold.incident), default=None)
 
     def speaking(self, source: str) -> tuple[Pod, ...]:
         """Give the live pods that have the address `source`: one, or for a moment the next one too."""

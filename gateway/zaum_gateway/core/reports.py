@@ -19,6 +19,8 @@ class Kept:
     namespace: str
     pod: str
     report: bytes
+    contained: documents.Contained | None = None
+    """What of it is asked for by uid."""
 
 
 class Reports:
@@ -31,7 +33,7 @@ class Reports:
     def take(self, pod: records.Pod, report: documents.Report, now: float) -> None:
         """Keep a report in the place of the one before; when there are too many, the oldest makes room."""
         self._kept.pop(pod.uid, None)
-        self._kept[pod.uid] = Kept(int(now), pod.namespace, pod.name, report.dump())
+        self._kept[pod.uid] = Kept(int(now), pod.namespace, pod.name, report.dump(), report.contained)
         if len(self._kept) > self._most:
             del self._kept[next(iter(self._kept))]
 
@@ -39,6 +41,11 @@ class Reports:
         """Forget the pods that are gone."""
         for uid in [uid for uid in self._kept if uid not in pods]:
             del self._kept[uid]
+
+    def contained(self, uid: str) -> documents.Contained | None:
+        """Give how far a pod's watchdog says that it has gone; None where it has not said so here."""
+        kept = self._kept.get(uid)
+        return None if kept is None else kept.contained
 
     def all(self) -> Mapping[str, Kept]:
         """Give all by uid."""

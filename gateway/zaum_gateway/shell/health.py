@@ -22,7 +22,7 @@ class Health:
         """Listen; an empty host means every address of both families."""
         return await asyncio.start_server(self._pages.exchange, host or None, port, limit=pages.HEAD_MAX)
 
-    async def _answer(self, method: str, path: str, _: pages.Headers) -> pages.Page:
+    async def _answer(self, method: str, path: str, _: str, __: pages.Headers) -> pages.Page:
         if method != "GET":
             return pages.Page(405, b"GET only\n")
         match path:

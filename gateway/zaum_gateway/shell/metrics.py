@@ -54,6 +54,9 @@ class Metrics:
         self._held = prometheus_client.Gauge(
             prefix + "held", "Pods of which something is held in memory.", ["what"], registry=self._registry
         )
+        self._incidents = prometheus_client.Gauge(
+            prefix + "incidents", "Incidents by what is made of them.", ["state"], registry=self._registry
+        )
         for rule in contract.Rule:
             self._decisions.labels(rule.value)
         for rule in WOULD_DENY:
@@ -81,6 +84,10 @@ class Metrics:
     def hold(self, what: str, count: Callable[[], int]) -> None:
         """Export of how many pods `what` is held; it is asked at each scrape."""
         self._held.labels(what).set_function(count)
+
+    def contain(self, state: str, count: Callable[[], int]) -> None:
+        """Export how many Incidents are in a state; it is asked at each scrape."""
+        self._incidents.labels(state).set_function(count)
 
     def follow(self, feed: str, age: Callable[[], float]) -> None:
         """Export the age of a feed, in seconds; it is asked at each scrape."""

@@ -1,7 +1,7 @@
 """A few pages over HTTP/1.1: GET, one request per connection, bounded in number, size and time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,8 +25,8 @@ class Page:
     """Further headers."""
 
 
-Answer = Callable[[str, str, Headers], Awaitable[Page]]
-"""From method, path without query, and headers by lower-case name."""
+Answer = Callable[[str, str, str, Headers], Awaitable[Page]]
+"""From method, path, query without its `?`, and headers by lower-case name."""
 
 
 class Pages:
@@ -45,8 +45,10 @@ class Pages:
                 async with asyncio.timeout(READ_SECONDS):
                     head = await reader.readuntil(b"\r\n\r\n")
                 async with asyncio.timeout(WRITE_SECONDS):
-                    writer.write(_write(await self._page(head)))
-                    await writer.drain()
+                    page = await _unless_gone(reader, self._page(head))
+                    if page is not None:
+                        writer.write(_write(page))
+                        await writer.drain()
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # the caller went away or sends no head; there is nobody to tell
         finally:
@@ -62,7 +64,22 @@ class Pages:
             if colon and name.lower() in headers:
                 return Page(400, b"a header stands there twice\n")
             headers[name.lower()] = value.strip()
-        return await self._answer(method, rest.partition(" ")[0].partition("?")[0], headers)
+        path, _, query = rest.partition(" ")[0].partition("?")
+        return await self._answer(method, path, query, headers)
+
+
+async def _unless_gone(reader: asyncio.StreamReader, making: Coroutine[None, None, Page]) -> Page | None:
+    """Give the page, None where the caller hangs up before it is made: a page may wait, and nobody waits for it."""
+    page = asyncio.ensure_future(making)
+    gone = asyncio.ensure_future(reader.read(1))
+    try:
+        await asyncio.wait({page, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not page.done() and not gone.exception() and gone.result():
+            await page  # who says more than was asked for is still there
+        return page.result() if page.done() else None
+    finally:
+        page.cancel()
+        gone.cancel()
 
 
 def _write(page: Page) -> bytes:

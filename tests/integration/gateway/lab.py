@@ -362,10 +362,17 @@ def _listeners(admin: Path) -> dict[str, int]:
                 item["name"]: item["local_address"]["socket_address"]["port_value"]
                 for item in document["listener_statuses"]
             }
-            if {"egress", "signed", "ready"} <= found.keys():
+            # It binds them first and names them by then; who calls before its worker listens is refused.
+            if {"egress", "signed", "ready"} <= found.keys() and set(found.values()) <= _listening():
                 return found
         threading.Event().wait(0.02)
     raise AssertionError("Envoy did not get ready")
+
+
+def _listening() -> set[int]:
+    """Give the ports of this network on which somebody listens (proc_net_tcp(5))."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A"}
 
 
 def _close(connections: list[socket.socket]) -> None:

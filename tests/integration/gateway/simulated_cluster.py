@@ -1,4 +1,4 @@
-"""A loopback stand-in for the API server: discovery, keys, list and watch of pods and policies."""
+"""A loopback stand-in for the API server: discovery, keys, list and watch of pods, policies and Incidents."""
 
 import http.server
 import json
@@ -73,6 +73,8 @@ class SimulatedCluster:
     def __init__(self, keys: Mapping[str, rsa.RSAPublicKey], namespaces: tuple[str, ...] = ()) -> None:
         self.pods, self.policies = Collection(), Collection()
         self.shares = {name: (Collection(), Collection()) for name in namespaces}
+        self.incidents = Collection()
+        self.incident_shares = {name: Collection() for name in namespaces}
         self.keys = dict(keys)
         self.key_fetches = 0
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -83,7 +85,8 @@ class SimulatedCluster:
 
     def close(self) -> None:
         self._server.shutdown()
-        for collection in (self.pods, self.policies, *(each for share in self.shares.values() for each in share)):
+        shares = (*(each for share in self.shares.values() for each in share), *self.incident_shares.values())
+        for collection in (self.pods, self.policies, self.incidents, *shares):
             collection.close()
         self._thread.join()
         self._server.server_close()
@@ -116,12 +119,17 @@ class SimulatedCluster:
                 return None
 
     def collection(self, path: str) -> Collection | None:
-        paths = {"/api/v1/pods": self.pods, "/apis/zaum.dev/v1alpha1/agentpolicies": self.policies}
+        paths = {
+            "/api/v1/pods": self.pods,
+            "/apis/zaum.dev/v1alpha1/agentpolicies": self.policies,
+            "/apis/zaum.dev/v1alpha1/incidents": self.incidents,
+        }
         if self.shares:
             paths = {}
         for name, (pods, policies) in self.shares.items():
             paths[f"/api/v1/namespaces/{name}/pods"] = pods
             paths[f"/apis/zaum.dev/v1alpha1/namespaces/{name}/agentpolicies"] = policies
+            paths[f"/apis/zaum.dev/v1alpha1/namespaces/{name}/incidents"] = self.incident_shares[name]
         return paths.get(path)
 
     def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:

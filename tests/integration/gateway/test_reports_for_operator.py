@@ -39,7 +39,11 @@ class Authorizer:
 
     def ask(self) -> bytes:
         async def run() -> bytes:
-            serving = endpoint.Reports(self.judge, lambda: held_by_authorizer.document(self.kept, self.latched))
+            serving = endpoint.Reports(
+                self.judge,
+                lambda: held_by_authorizer.document(self.kept, self.latched),
+                lambda _: documents.Seen(ready=False, listed=0),
+            )
             server = await serving.serve("127.0.0.1", 0, self.directory)
             async with server:
                 port = server.sockets[0].getsockname()[1]

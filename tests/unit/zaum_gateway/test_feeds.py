@@ -117,6 +117,72 @@ def test_an_event_of_an_unknown_type_is_not_guessed_at() -> None:
     assert set(pods.view) == {"a"}
 
 
+class Waiting(Simulated):
+    """Its watches say nothing for ever, once the script's are used up; `idle` is set meanwhile."""
+
+    def __init__(self, *script: Any) -> None:
+        super().__init__(*script)
+        self.idle = asyncio.Event()
+
+    async def watch(self, path: str, selector: str, version: str) -> AsyncIterator[Event]:
+        self.asked.append(f"watch {version}")
+        self.idle.set()
+        await asyncio.Event().wait()
+        yield ("BOOKMARK", {})
+
+
+def refreshed(source: Waiting, *, times: int = 1) -> tuple[mirror.Pods, feeds.Feed]:
+    """Follow a feed, and want a list as soon as it waits for news, so many times."""
+    pods = mirror.Pods()
+    feed = feeds.Feed(path="/pods", selector="ours", sink=pods, clock=Clock())
+
+    async def run() -> None:
+        following = asyncio.create_task(feed.run(source))
+        for _ in range(times + 1):
+            await asyncio.wait_for(source.idle.wait(), 5)
+            source.idle.clear()
+            feed.refresh()
+        with pytest.raises(asyncio.CancelledError):
+            await following
+
+    asyncio.run(run())
+    return pods, feed
+
+
+def test_a_list_that_is_wanted_ends_the_watch_and_replaces_everything() -> None:
+    source = Waiting(([pod("a")], "5"), ([pod("b")], "9"))
+    pods, feed = refreshed(source)
+    assert source.asked == ["list /pods ours", "watch 5", "list /pods ours", "watch 9", "list /pods ours"]
+    assert (set(pods.view), set(pods.gone)) == ({"b"}, {"a"})
+    assert feed.listed is not None
+    assert feed.listed > 101, "it counts from when it was asked for"
+
+
+def test_a_list_that_is_wanted_twice_at_once_is_asked_for_once() -> None:
+    source = Waiting(([pod("a")], "5"), ([pod("b")], "9"))
+    feed = feeds.Feed(path="/pods", selector="ours", sink=mirror.Pods(), clock=Clock())
+
+    async def run() -> None:
+        following = asyncio.create_task(feed.run(source))
+        await asyncio.wait_for(source.idle.wait(), 5)
+        source.idle.clear()
+        feed.refresh()
+        await asyncio.sleep(0)  # The watch is being ended, and has not ended.
+        feed.refresh()
+        await asyncio.wait_for(source.idle.wait(), 5)
+        following.cancel()
+
+    asyncio.run(run())
+    assert source.asked == ["list /pods ours", "watch 5", "list /pods ours", "watch 9"]
+
+
+def test_a_list_that_is_wanted_and_does_not_come_is_wanted_on_and_takes_nothing_away() -> None:
+    source = Waiting(([pod("a")], "5"), api.Unreachable("down"), ([pod("a"), pod("b")], "9"))
+    pods, _ = refreshed(source)
+    assert source.asked[2:5] == ["list /pods ours", "list /pods ours", "watch 9"]
+    assert set(pods.view) == {"a", "b"}
+
+
 def test_before_the_first_list_nothing_was_heard() -> None:
     _, _, feed = follow(api.Unreachable("down"))
     assert feed.heard is None
