@@ -9,10 +9,11 @@ from pathlib import Path
 
 from aiohttp import web
 
+from zaum_api import documents
 from zaum_operator import footprint, handlers, health, log
 from zaum_operator import settings as operator_settings
 from zaum_operator.clock import Clock
-from zaum_operator.cluster import books, client, identity
+from zaum_operator.cluster import books, client, identity, observe, orders, sightings
 from zaum_operator.cluster.certificates import session_keys
 from zaum_operator.cluster.certificates.service import Certificates, Gauges
 from zaum_operator.cluster.client import Client
@@ -23,6 +24,7 @@ from zaum_operator.cluster.services import Services
 from zaum_operator.cluster.store import Store
 from zaum_operator.core import access, freshness, kinds, watched
 from zaum_operator.core.cache import Cache
+from zaum_operator.core.keys import Key
 from zaum_operator.core.pace import Pacer
 from zaum_operator.leadership import Leadership
 from zaum_operator.metrics import Metrics
@@ -52,8 +54,10 @@ async def run(settings: Settings) -> None:
         tasks={
             "certificates": _certificates(api, settings, workers).run,
             "reports": _reports(api, settings, workers).run,
+            "sightings": _sightings(api, settings, workers).run,
             "session keys": _session_keys(api, settings, workers).run,
             **({"books": _books(api, settings, workers).run} if settings.ledger else {}),
+            **({"orders": _orders(api, settings, workers).run} if settings.ledger else {}),
             # Without ceilings nobody grants a Service, and single namespaces give no right to open a way to it.
             **({} if settings.namespaced else {"services": _services(settings, workers).run}),
         },
@@ -134,6 +138,44 @@ def _reports(api: Client, settings: Settings, workers: Workers) -> Reports:
     )
 
 
+def _sightings(api: Client, settings: Settings, workers: Workers) -> sightings.Sightings:
+    contained = workers.reconciler.containment
+    found = sightings.Sightings(
+        api=api,
+        clock=workers.clock,
+        namespace=settings.namespace,
+        ca_file=settings.gateway_ca_file,
+        token_file=settings.reports_token_file,
+        port=settings.reports_port,
+        asking=contained.asking,
+        changed=lambda keys: workers.notice(tuple(keys)),
+        counts=sightings.Counts(workers.metrics.registry),
+    )
+    contained.poke = found.poke
+    return found
+
+
+def _orders(api: Client, settings: Settings, workers: Workers) -> orders.Orders:
+    found = orders.Orders(
+        api=api,
+        clock=workers.clock,
+        namespace=settings.namespace,
+        ca_file=settings.gateway_ca_file,
+        token_file=settings.ledger_token_file,
+        port=settings.ledger_port,
+        counts=orders.Counts(workers.metrics.registry),
+        taken=lambda posted: _note_release(workers, posted),
+    )
+    workers.reconciler.containment.order = found.put
+    return found
+
+
+def _note_release(workers: Workers, posted: documents.Posted) -> None:
+    if posted.action is documents.Action.RELEASE:
+        key, seconds = Key(posted.namespace, posted.policy), workers.clock.seconds()
+        workers.reconciler.spent.released(key, posted.incident, seconds=seconds)
+
+
 def _books(api: Client, settings: Settings, workers: Workers) -> books.Books:
     return books.Books(
         api=api,
@@ -146,6 +188,7 @@ def _books(api: Client, settings: Settings, workers: Workers) -> books.Books:
         changed=lambda keys: workers.notice(tuple(keys)),
         everybody=workers.everybody,
         counts=books.Counts(workers.metrics.registry),
+        living=lambda key: observe.living(workers.reconciler.store, key),
     )
 
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from zaum_operator import errors
 from zaum_operator.clock import Clock
-from zaum_operator.cluster import act, observe
+from zaum_operator.cluster import act, contain, observe
+from zaum_operator.cluster.contain import Containment
 from zaum_operator.cluster.gateway import GatewayLook
 from zaum_operator.cluster.store import AT_ONCE, Store
 from zaum_operator.core import (
@@ -20,11 +21,16 @@ from zaum_operator.core import (
     lagging,
     pace,
     plan,
+    pods,
     report,
     service_ways,
     sweep,
     verdict,
 )
+from zaum_operator.core.ceilings import Ceilings
+from zaum_operator.core.containment import held as containing
+from zaum_operator.core.containment import noticing, rule, view
+from zaum_operator.core.containment.view import View
 from zaum_operator.core.keys import EVERY, Key
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.pace import Pacer
@@ -71,6 +77,8 @@ class Reconciler:
     """What watchdogs have said; whoever polls it fills it."""
     spent: books.Held = field(default_factory=books.Held)
     """What the ledger has said; whoever polls it fills it."""
+    containment: Containment = field(init=False)
+    noticed: noticing.Noticing = field(default_factory=noticing.Noticing)
     needs: Needs = field(default_factory=Needs)
     """Which Services policies name and use."""
     _writing: dict[Key, int] = field(default_factory=dict)
@@ -82,12 +90,16 @@ class Reconciler:
     _swept: set[Key] = field(default_factory=set)
     """Policies that are gone, and whose PriorityClass was there to be deleted or was looked for."""
 
+    def __post_init__(self) -> None:
+        self.containment = Containment(self.store, self.clock)
+
     async def prime(self) -> None:
         """Take over what an operator before us left in the middle: once the cache is filled, before any reconcile."""
         now, site = self.clock.now(), installation.digest(self.site)
         cache = self.store.cache
         standings = {}
         self.needs.clear()
+        self.noticed.clear()
         for count, place in enumerate(cache.places(kinds.POLICY)):
             key, item = Key(*place), cache.get(kinds.POLICY, *place)
             if item is None:  # it went while the others had their turn
@@ -108,11 +120,40 @@ class Reconciler:
         if self._writing.get(key, 0) >= DOUBT:
             # Somebody undoes what we write: the garbage collector does, for a policy that is gone unnoticed.
             await self.store.refresh(kinds.POLICY, key.namespace, key.name)
+        # First and by itself: what the rest asks of the API server may fail, and must not keep an agent alive.
+        near = await observe.containment(self.store, key, held=self.held, spent=self.spent)
+        seen = self._view(near)
+        self.noticed.keep(key, (item.ref.uid for item in seen.owed))
+        again = await self.containment.take(seen)
+        try:
+            result = _sooner(await self._whole(key), again)
+        except errors.RequestError as error:
+            if again is None:
+                raise
+            logger.warning("%s/%s: could not look: %s", key.namespace, key.name, error)
+            return Result(again_after=again)
+        # Until the Incident is there that was made of it, or its pod is gone.
+        return _sooner(result, contain.AGAIN_SECONDS) if self.noticed.accused(key) else result
+
+    async def _whole(self, key: Key) -> Result:
         gateway = self.gateway.gateway
         snapshot = await observe.policy(self.store, key, self.site, gateway, held=self.held, spent=self.spent)
         if snapshot.policy is None:
-            return await self._absent(snapshot)
+            return await self._absent(snapshot, self._view(snapshot).held)
         return await self._present(snapshot, snapshot.policy)
+
+    def _view(self, snapshot: Snapshot) -> View:
+        """Look at what is contained: the same, whether the policy is there, unreadable, or gone."""
+        policy = snapshot.policy
+        spec = None if policy is None else self.memory.readers.policy(policy).spec
+        blocks = bool(snapshot.elsewhere) and bool(self._ceilings(snapshot).blocking)
+        return view.of(
+            snapshot, rule.of(spec), ledger=self.site.ledger, now=self.clock.now(), blocks=blocks,
+            accused=self.noticed.accused(snapshot.key),
+        )  # fmt: skip
+
+    def _ceilings(self, snapshot: Snapshot) -> Ceilings:
+        return plan.ceilings_for(snapshot.ceilings, snapshot.namespace, self.site, self.memory.readers)
 
     async def _namespace(self, namespace: str) -> Result:
         snapshot = await observe.namespace(self.store, namespace, self.site)
@@ -120,16 +161,17 @@ class Reconciler:
         failure = await self._carry_out(Key(namespace), steps)
         return Result(failed=failure is not None)
 
-    async def _absent(self, snapshot: Snapshot) -> Result:
+    async def _absent(self, snapshot: Snapshot, held: containing.Held) -> Result:
         key = snapshot.key
         self.pacer.forget(key)
         self.memory.forget(key)
+        self.noticed.forget(key)
         self.needs.forget(key)
         self._writing.pop(key, None)
         self._lagging.pop(key, None)
         if snapshot.priority_class is None:
             snapshot = replace(snapshot, priority_class=await self._unlabelled_class(key))
-        failure = await self._carry_out(key, children.of_absence(snapshot))
+        failure = await self._carry_out(key, view.withheld(children.of_absence(snapshot), held))
         if failure is None:
             self._swept.add(key)
         return Result(failed=failure is not None, also=(Key(key.namespace), *self.pacer.next_up()))
@@ -156,10 +198,13 @@ class Reconciler:
         )  # fmt: skip
         if not self.site.namespaced:
             self.needs.note(policy, service_ways.of_routes(planned.effective.routes if planned.effective else ()))
+        held = await self._notice(snapshot, planned, now=now)
+        planned = replace(planned, actions=view.withheld(planned.actions, held))
         if planned.unseen and await self._is_there(key, planned.unseen):
             return Result(again_after=SOON_SECONDS, also=(Key(key.namespace),))
         failure = await self._carry_out(key, planned.actions)
         await self._tell(snapshot, planned, now)
+        await self._resize(planned)
         if lagging.passes(key, failure, before=self._lagging.get(key, 0)):
             self._lagging[key] = self._lagging.get(key, 0) + 1
             return Result(again_after=SOON_SECONDS)
@@ -179,6 +224,37 @@ class Reconciler:
         if again is None and not said:
             self.memory.settle(key, mark)
         return Result(again_after=again, also=self.pacer.next_up())
+
+    async def _notice(self, snapshot: Snapshot, planned: Plan, *, now: datetime) -> containing.Held:
+        """Accuse pods of what was done around them, before it is put right; give what is held then.
+
+        Raises RequestError where a deletion was noticed, and nobody can say that the policy itself is still there.
+        """
+        key, uid, found = snapshot.key, planned.intent.uid, planned.standing
+        edited = self.noticed.edited(key, uid, found)
+        if any(child.state is noticing.State.MISSING for child in edited):
+            # The garbage collector's word may be here before the one that the policy is gone.
+            await self.store.look(kinds.POLICY, key.namespace, key.name)
+            edited = edited if self._stands(snapshot, uid) else ()
+        self.noticed.look(key, uid, found)
+        if not (edited or planned.beside or self.noticed.accused(key)):
+            return planned.held
+        seen = self._view(snapshot)
+        accused = noticing.about(edited, planned.beside, map(pods.read, snapshot.pods), seen.rule, now=now)
+        if accused is None:
+            return seen.held
+        self.noticed.accuse(key, *accused)
+        # With the pods that lost their labels: what containment is not shown it takes for gone.
+        seen = self._view(await observe.containment(self.store, key, held=self.held, spent=self.spent))
+        await self.containment.take(seen)
+        return seen.held
+
+    def _stands(self, snapshot: Snapshot, uid: str) -> bool:
+        """Say whether neither the policy nor its namespace is going."""
+        live = self.store.cache.get(kinds.POLICY, snapshot.key.namespace, snapshot.key.name)
+        going = (snapshot.namespace or {}).get("metadata", {}).get("deletionTimestamp")
+        meta = {} if live is None else live["metadata"]
+        return not going and meta.get("uid") == uid and not meta.get("deletionTimestamp")
 
     async def _is_there(self, key: Key, pod: str) -> bool:
         """Look live for a task's pod before it is given up: its labels may be gone, or our view of it stale."""
@@ -237,6 +313,16 @@ class Reconciler:
             if len(self._told) > SWEPT_MAX:
                 del self._told[next(iter(self._told))]
 
+    async def _resize(self, planned: Plan) -> None:
+        """Try what no cluster has to be able to do."""
+        for step in planned.resizes:
+            try:
+                await self.store.resize(step.namespace, step.name, list(step.patch))
+            except errors.RequestError as error:
+                logger.info("%s/%s was not resized: %s", step.namespace, step.name, error)
+            else:
+                logger.info("%s/%s: resized in place", step.namespace, step.name)
+
     async def _carry_out(self, key: Key, steps: tuple[actions.Action, ...]) -> verdict.Failure | None:
         failure = await act.carry_out(self.store, steps)
         for step in steps:
@@ -247,3 +333,13 @@ class Reconciler:
             who, what = failure.error.who.value, actions.describe(failure.action)
             logger.warning("%s/%s: %s failed (%s): %s", key.namespace, key.name, what, who, failure.error.message)
         return failure
+
+
+def _sooner(result: Result, again: float | None) -> Result:
+    """Look again no later than this, in seconds, unless the look itself failed and backs off."""
+    if again is None:
+        return result
+    if result.failed:
+        # A plan that fails must not slow containment down, whose own requests do not depend on it.
+        return replace(result, failed=False, again_after=again)
+    return replace(result, again_after=again if result.again_after is None else min(result.again_after, again))

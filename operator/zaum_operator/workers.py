@@ -92,8 +92,12 @@ class Workers:
 
     def add(self, key: Key, *, backlog: bool = False) -> None:
         """Make a key due now."""
-        self.queue.add(key, now=self.clock.seconds(), backlog=backlog)
+        self.queue.add(key, now=self.clock.seconds(), backlog=backlog, brisk=self._waits(key))
         self._wake.set()
+
+    def _waits(self, key: Key) -> bool:
+        """Say whether a containment of the policy is still to be confirmed."""
+        return self.reconciler.containment.asking.asks(key)
 
     def everybody(self) -> None:
         """Look at the gateway and at every policy again: what all objects are made of has changed."""
@@ -198,7 +202,7 @@ class Workers:
         self.metrics.duration.observe(now - began)
         self.metrics.reconciles.labels("failed" if result.failed else "skipped" if result.skipped else "done").inc()
         again_at = None if result.again_after is None else now + result.again_after
-        self.queue.done(key, now=now, failed=result.failed, again_at=again_at)
+        self.queue.done(key, now=now, failed=result.failed, again_at=again_at, brisk=self._waits(key))
         for other in result.also:
             self.queue.add(other, now=now)
         for other in result.backlog:

@@ -18,7 +18,7 @@ from zaum_api.reading import DocumentError
 from zaum_operator.clock import Clock
 from zaum_operator.cluster import peers, reports_call
 from zaum_operator.cluster.port import Api
-from zaum_operator.core import books
+from zaum_operator.core import books, silences
 from zaum_operator.core.books import Held
 from zaum_operator.core.keys import Key
 
@@ -62,6 +62,9 @@ class Books:
     counts: Counts
     port: int = contract.LEDGER_PORT
     ask: Ask = reports_call.ask
+    living: silences.Living | None = None
+    _serving: int | None = None
+    """What the last whole answer said of the ledger itself."""
     _ledgers: peers.Peers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,9 +80,13 @@ class Books:
     async def turn(self) -> None:
         """Ask once."""
         await self._ledgers.look()
+        asked = self.clock.seconds()
         answer = await self._first()
         word = self.held.word
-        changed = self.held.take(answer, seconds=self.clock.seconds(), runs=bool(self._ledgers.addresses))
+        runs, seconds = bool(self._ledgers.addresses), self.clock.seconds()
+        changed = self.held.take(
+            answer, seconds=seconds, asked=asked, runs=runs, serving=self._serving, living=self.living
+        )
         self.counts.held.set(len(self.held))
         self.counts.known.set(self.held.word is books.Word.KNOWN)
         if self.held.word is not word:
@@ -103,13 +110,15 @@ class Books:
         found: list[documents.PolicyUsage] = []
         after = ""
         for _ in range(books.PAGES_MAX):
-            query = f"?after={urllib.parse.quote(after, safe='')}" if after else ""
+            query = f"?version={documents.usage.WATCHED_VERSION}"
+            query += f"&after={urllib.parse.quote(after, safe='')}" if after else ""
             asked = reports_call.Asked(
                 contract.PATH_LEDGER_USAGE + query, contract.LEDGER_TLS_NAME, documents.USAGE_MAX_BYTES
             )
             raw = await self.ask(address, self.port, self.ca_file, self.token_file, asked)
             page = await asyncio.to_thread(documents.UsagePage.parse, raw)
             found += page.policies
+            self._serving = page.serving
             if not page.after:
                 return found
             if page.after <= after:

@@ -16,7 +16,7 @@ from kubernetes.aio import config as kubernetes_config
 from zaum_api import contract
 from zaum_operator import errors
 from zaum_operator.cluster.gate import REQUEST_SECONDS, Gate
-from zaum_operator.cluster.port import Listing, Take
+from zaum_operator.cluster.port import LOG_BYTES, LOG_LINES, Listing, Take
 from zaum_operator.core import access, kinds
 from zaum_operator.core.access import Grant, Scope, Verb
 from zaum_operator.core.kinds import Kind, Object, Operations
@@ -27,6 +27,8 @@ PAGE: Final = 25
 """Parsing a page and taking it in holds the loop, some 10 ms for every 50 pods; and it is whole in memory."""
 NO_HINT_SECONDS: Final = 1.0
 """How long a 429 without Retry-After stops us."""
+POD_GRACE_SECONDS: Final = 5
+"""What an agent whose pod is deleted has to end by itself; one that is contained has less, by its pod's own grace."""
 _JSON: Final = "application/json"
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
@@ -136,16 +138,22 @@ class Client:
             Verb.PATCH, kind, namespace, name, body=patch, query=query, content=_MERGE, subresource=subresource
         )
 
-    async def json_patch(self, kind: Kind, namespace: str | None, name: str, patch: Operations) -> Object:
+    async def json_patch(
+        self, kind: Kind, namespace: str | None, name: str, patch: Operations, *, subresource: str = ""
+    ) -> Object:
         """Patch an object by RFC 6902; a `test` that does not hold is an InvalidError (422)."""
         query = {"fieldManager": contract.FIELD_MANAGER}
-        return await self._send(Verb.PATCH, kind, namespace, name, body=patch, query=query, content=_JSON_PATCH)
+        return await self._send(
+            Verb.PATCH, kind, namespace, name, body=patch, query=query, content=_JSON_PATCH, subresource=subresource
+        )
 
     async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str = "") -> Object | None:
         """Delete an object; one that is gone, or that another has replaced, is no error."""
         options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         if uid:
             options["preconditions"] = {"uid": uid}
+        if kind is kinds.POD:
+            options["gracePeriodSeconds"] = POD_GRACE_SECONDS
         try:
             answer = await self._send(Verb.DELETE, kind, namespace, name, body=options)
         except errors.NotFoundError:
@@ -157,6 +165,19 @@ class Client:
         # A Status where it went at once; else the object, which may still wait for its grace or for finalizers.
         leaving = (answer.get("metadata") or {}).get("deletionTimestamp")
         return {"apiVersion": kind.api_version, "kind": kind.name} | answer if leaving else None
+
+    async def log(self, namespace: str, pod: str, container: str) -> str:
+        """Give the end of a container's log, which is no JSON."""
+        request = f"get pods/log {namespace}/{pod}"
+        self._check(request, Verb.GET, kinds.POD, namespace=namespace, name=pod, subresource="log")
+        query = {"container": container, "tailLines": str(LOG_LINES), "limitBytes": str(LOG_BYTES)}
+        path = _path(kinds.POD, namespace, pod, "log", query)
+        status, text, _ = await self._exchange(
+            request, "GET", path, content=_JSON, body=None, seconds=REQUEST_SECONDS, accept="*/*"
+        )
+        if status != 200:
+            _answer(request, status, text)
+        return text
 
     async def _send(
         self,
@@ -210,8 +231,9 @@ class Client:
         content: str,
         body: Object | Operations | None,
         seconds: float,
+        accept: str = _JSON,
     ) -> tuple[int, str, float]:
-        headers = {"Accept": _JSON, "Content-Type": content}
+        headers = {"Accept": accept, "Content-Type": content}
         # Asked for at each request: in a pod the token is renewed on disk, and the library reads it again.
         token = await self._api.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         if token:

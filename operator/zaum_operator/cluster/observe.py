@@ -4,9 +4,13 @@ import asyncio
 from typing import Any
 
 from zaum_api import contract
+from zaum_operator import errors
 from zaum_operator.cluster.store import Store
 from zaum_operator.core import books, kinds, routes
+from zaum_operator.core import pods as reading
 from zaum_operator.core.cache import Cache
+from zaum_operator.core.containment import held as holding
+from zaum_operator.core.containment import incident
 from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Kind, Object
 from zaum_operator.core.render import quota
@@ -49,9 +53,55 @@ async def policy(
         contacts=held.contacts(uids),
         usage=held.usage(key),
         books=spent.of(key),
+        silent=frozenset(uid for uid in uids if uid in spent.silent),
         books_awaited=spent.word is books.Word.AWAITED,
         books_missing=spent.word is books.Word.MISSING,
+        incidents=cache.of_policy(kinds.INCIDENT, key),
+        elsewhere=_elsewhere(cache, namespace),
     )
+
+
+async def containment(store: Store, key: Key, *, held: Held, spent: books.Held) -> Snapshot:
+    """Gather what decides about a policy's Incidents. Raises nothing: containment waits for no other question.
+
+    Almost always a policy has no Incidents, and little is looked at.
+    """
+    cache, namespace = store.cache, key.namespace
+    found, pods = cache.get(kinds.POLICY, namespace, key.name), cache.of_policy(kinds.POD, key)
+    incidents = cache.of_policy(kinds.INCIDENT, key)
+    uids = [pod["metadata"].get("uid", "") for pod in pods]
+    try:
+        strays, unsure = await _strays(store, key, incidents, pods), ""
+    except errors.RequestError as error:
+        strays, unsure = (), f"pods that lost their labels could not be looked for: {error}"
+    return Snapshot(
+        key=key,
+        policy=found if found and not found["metadata"].get("deletionTimestamp") else None,
+        network_policies=_network_policies(cache, namespace, contract.child_name(key.name)) if incidents else (),
+        account=None,
+        config=None,
+        quota=None,
+        priority_class=None,
+        pods=pods,
+        gateway=None,
+        reports=held.reports(uids),
+        contacts=held.contacts(uids),
+        books=spent.of(key),
+        forgiven=spent.forgiven(key),
+        silent=frozenset(uid for uid in uids if uid in spent.silent),
+        namespace=cache.get(kinds.NAMESPACE, None, namespace) if incidents else None,
+        ceilings=cache.all(kinds.CEILING) if incidents else (),
+        incidents=incidents,
+        elsewhere=_elsewhere(cache, namespace) if incidents else (),
+        strays=strays,
+        unsure=unsure,
+    )
+
+
+def living(store: Store, key: Key) -> frozenset[str]:
+    """Give the uids of a policy's pods that have not ended."""
+    found = store.cache.of_policy(kinds.POD, key)
+    return frozenset(pod.uid for pod in map(reading.read, found) if pod.phase is reading.Phase.LIVE)
 
 
 async def unlabelled_class(store: Store, key: Key) -> Object | None:
@@ -112,6 +162,30 @@ def _is_new(found: Object) -> bool:
     """Tell whether nothing has been said yet about the policy's spec as it is, and there was another before."""
     generation = found["metadata"].get("generation")
     return bool(generation != 1 and (found.get("status") or {}).get("observedGeneration") != generation)
+
+
+def _elsewhere(cache: Cache, namespace: str) -> tuple[Object, ...]:
+    """Give the Incidents of the namespace, where some ceiling says that they block images."""
+    blocks = any(
+        ((ceiling.get("spec") or {}).get("incidents") or {}).get("blockImages") for ceiling in cache.all(kinds.CEILING)
+    )
+    return cache.all(kinds.INCIDENT, namespace) if blocks else ()
+
+
+async def _strays(
+    store: Store, key: Key, incidents: tuple[Object, ...], pods: tuple[Object, ...]
+) -> tuple[Object, ...]:
+    """Look for pods that open Incidents contain and that are not where they should be, until they are proven dead.
+
+    One that lost its labels is in no watch of ours, or looks like another policy's: it is not gone.
+    """
+    missing = holding.missing(incident.read_all(incidents), pods)
+    if not missing:
+        return ()
+    namespace, names = key.namespace, {ref.name for ref in missing}
+    found = [store.cache.get(kinds.POD, namespace, name) for name in sorted(names)]
+    unlabelled = [pod for pod in await store.strays(namespace) if pod["metadata"]["name"] in names]
+    return tuple(pod for pod in (*found, *unlabelled) if pod is not None and holding.is_one(pod, missing))
 
 
 def _network_policies(cache: Cache, namespace: str, name: str) -> tuple[Object, ...]:

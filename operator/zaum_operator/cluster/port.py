@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from zaum_operator.core.kinds import Kind, Object, Operations
 
+LOG_LINES: Final = 64
+LOG_BYTES: Final = 64 * 1024
 Take = Callable[[list[Object]], None]
 """Takes in one page of a list."""
 
@@ -48,8 +50,13 @@ class Api(Protocol):
     ) -> Object:
         """Merge-patch an object or its subresource (RFC 7386)."""
 
-    async def json_patch(self, kind: Kind, namespace: str | None, name: str, patch: Operations) -> Object:
-        """Patch an object by RFC 6902; a `test` that does not hold is an InvalidError."""
+    async def json_patch(
+        self, kind: Kind, namespace: str | None, name: str, patch: Operations, *, subresource: str = ""
+    ) -> Object:
+        """Patch an object or its subresource by RFC 6902; a `test` that does not hold is an InvalidError."""
+
+    async def log(self, namespace: str, pod: str, container: str) -> str:
+        """Give the end of a container's log: its last LOG_LINES lines, of them at most LOG_BYTES from the first on."""
 
     async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str = "") -> Object | None:
         """Delete an object while it has this uid (any, when empty). One that is gone or another is no error.

@@ -23,24 +23,30 @@ class CallError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of whom: the path, the name in the other side's certificate, and how many bytes it may answer."""
+    """What is asked of whom: the path, the name in the other side's certificate, and how many bytes it may answer.
+
+    With a `body` it is a POST.
+    """
 
     path: str = contract.PATH_REPORTS
     name: str = contract.AUTHORIZER_TLS_NAME
     most: int = reports.BODY_MAX
+    body: bytes = b""
+    waits: float = 0.0
+    """For how many seconds it may hold its answer back."""
 
 
 REPORTS: Final = Asked()
 
 
 async def ask(address: str, port: int, ca_file: Path, token_file: Path, asked: Asked = REPORTS) -> bytes:
-    """Give the body of a GET. Raises CallError.
+    """Give the body of the answer. Raises CallError.
 
     CA and token are read each time: the kubelet and the certificates' rotation renew both.
     """
     try:
         context, token = await asyncio.to_thread(_credentials, ca_file, token_file)
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(SECONDS + asked.waits):
             return await _get(address, port, context, token, asked)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         raise CallError(f"{type(error).__name__}: {error}") from error
@@ -56,9 +62,11 @@ async def _get(address: str, port: int, context: ssl.SSLContext, token: str, ask
     host = f"[{address}]" if ":" in address else address
     async with (
         aiohttp.ClientSession(auto_decompress=False, trust_env=False) as session,
-        session.get(
+        session.request(
+            "POST" if asked.body else "GET",
             f"https://{host}:{port}{asked.path}",
             headers={"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"},
+            data=asked.body or None,
             ssl=context,
             server_hostname=asked.name,
             allow_redirects=False,

@@ -14,7 +14,7 @@ from zaum_operator import errors
 from zaum_operator.cluster.port import Api
 from zaum_operator.core import kinds, watched
 from zaum_operator.core.cache import Cache, Change, Place, place_of
-from zaum_operator.core.kinds import Kind, Object
+from zaum_operator.core.kinds import Kind, Object, Operations
 from zaum_operator.core.watched import Watched
 
 logger = logging.getLogger(__name__)
@@ -103,12 +103,15 @@ class Store:
         return [*changed, *self.cache.retain(kind, there, at=listed.version, namespace=namespace)]
 
     async def refresh(self, kind: Kind, namespace: str | None, name: str) -> None:
-        """Look at one object live."""
+        """Look at one object live, where that is to be had; else what is held stays."""
         try:
-            found = await self.api.list(kind, namespace, name=name)
+            await self.look(kind, namespace, name)
         except errors.RequestError as error:
             logger.debug("%s %s/%s could not be looked at again: %s", kind.name, namespace, name, error)
-            return
+
+    async def look(self, kind: Kind, namespace: str | None, name: str) -> None:
+        """Look at one object live. Raises RequestError."""
+        found = await self.api.list(kind, namespace, name=name)
         if found:
             self.cache.put(kind, found[0])
         elif (known := self.cache.get(kind, namespace, name)) is not None:
@@ -136,6 +139,11 @@ class Store:
     async def merge(self, kind: Kind, namespace: str | None, name: str, patch: dict[str, Any]) -> None:
         """Merge-patch an object."""
         await self._changed(kind, namespace, name, self.api.merge(kind, namespace, name, patch))
+
+    async def resize(self, namespace: str, name: str, patch: Operations) -> None:
+        """Change what a running pod gets, in place."""
+        request = self.api.json_patch(kinds.POD, namespace, name, patch, subresource="resize")
+        await self._changed(kinds.POD, namespace, name, request)
 
     async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str) -> None:
         """Delete the object that was seen."""

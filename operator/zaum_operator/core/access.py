@@ -59,7 +59,12 @@ def _in_namespaces(scope: Scope) -> tuple[Grant, ...]:
     return (
         *_grants(kinds.POLICY, *_SEE, scope=scope),
         Grant(contract.GROUP, f"{contract.PLURAL_POLICY}/status", Verb.PATCH, scope),
+        *_grants(kinds.INCIDENT, *_SEE, Verb.CREATE, scope=scope),
+        Grant(contract.GROUP, f"{contract.PLURAL_INCIDENT}/status", Verb.PATCH, scope),
         *_grants(kinds.POD, *_OWN, scope=scope),
+        # The end of a dead agent's log, which its Incident keeps; and cpu taken away in place, before a kill.
+        Grant(kinds.POD.group, f"{kinds.POD.plural}/log", Verb.GET, scope),
+        Grant(kinds.POD.group, f"{kinds.POD.plural}/resize", Verb.PATCH, scope),
         *_grants(kinds.SERVICE_ACCOUNT, *_OWN, scope=scope),
         # `get`: the ConfigMaps that a policy's `files` name are the author's, and looked for by name.
         *_grants(kinds.CONFIG_MAP, Verb.GET, *_OWN, scope=scope),

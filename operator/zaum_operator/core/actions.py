@@ -42,6 +42,15 @@ class Delete:
     uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Change what a running pod gets, in place (pods/resize), by a JSON patch."""
+
+    namespace: str
+    name: str
+    patch: tuple[dict[str, Any], ...]
+
+
 Action = Apply | Create | Merge | Delete
 
 

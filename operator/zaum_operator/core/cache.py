@@ -19,7 +19,7 @@ from enum import Enum
 from typing import Final
 
 from zaum_api import contract
-from zaum_operator.core import keys, kinds, packed, trim
+from zaum_operator.core import keys, packed, trim
 from zaum_operator.core.keys import Key
 from zaum_operator.core.kinds import Kind, Object
 
@@ -193,7 +193,7 @@ def _index(shelf: _Shelf, index: _Index) -> dict[Key | str, set[Place]]:
 def _entries(kind: Kind, obj: Object) -> list[tuple[_Index, Key | str]]:
     metadata = obj["metadata"]
     namespace = metadata.get("namespace", "")
-    concerned = (keys.of_policy(obj),) if kind is kinds.POLICY else keys.of_child(obj)
+    concerned = keys.of_object(kind, obj)
     entries: list[tuple[_Index, Key | str]] = [(_Index.POLICY, key) for key in concerned]
     if namespace and kind.namespaced:
         entries.append((_Index.NAMESPACE, namespace))

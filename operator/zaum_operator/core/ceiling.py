@@ -59,6 +59,8 @@ class Ceiling:
     """Services that a route may name: namespace and name; an empty name is every one of the namespace."""
     modes: tuple[documents.Mode, ...] | None = None
     require_proof: bool = False
+    block_images: bool = False
+    """An open quarantine blocks its images under every name of the namespace."""
 
 
 _SHUT: Final = ((Cap.REQUESTS_PER_MINUTE, 0), (Cap.REQUESTS_BURST, 0), (Cap.CONNECTIONS, 0))
@@ -109,6 +111,7 @@ def _of_spec(name: str, spec: ceiling_api.Spec, problem: str) -> Ceiling:
         else tuple((service.namespace, service.name or "") for service in spec.services),
         modes=None if spec.modes is None else tuple(documents.Mode(mode) for mode in spec.modes),
         require_proof=bool(spec.require_proof),
+        block_images=spec.incidents is not None and spec.incidents.block_images,
     )
 
 

@@ -47,6 +47,8 @@ class Ceilings:
     modes: tuple[Stated[tuple[documents.Mode, ...]], ...] = ()
     proof: tuple[str, ...] = ()
     """The ceilings that want the cage proved."""
+    blocking: tuple[str, ...] = ()
+    """The ceilings by which an open quarantine blocks its images under every name of the namespace."""
 
     def cap(self, field: Cap) -> Stated[int] | None:
         """Give the least that is stated about a number, None when nobody states any."""
@@ -91,6 +93,7 @@ def _meet(mine: list[Ceiling]) -> Ceilings:
         services=_stated((ceiling.name, ceiling.services) for ceiling in mine),
         modes=_stated((ceiling.name, ceiling.modes) for ceiling in mine),
         proof=tuple(ceiling.name for ceiling in mine if ceiling.require_proof),
+        blocking=tuple(ceiling.name for ceiling in mine if ceiling.block_images),
     )
 
 

@@ -1,11 +1,13 @@
 """A policy's children beside its pods: what there must be, in the order in which it must exist, and what must go."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from zaum_api import contract
 from zaum_operator.core import actions, drift, fixed, keys, kinds, neighbours, replacement
 from zaum_operator.core.actions import Action
+from zaum_operator.core.containment import noticing
+from zaum_operator.core.containment.noticing import Child
 from zaum_operator.core.effective import Effective
 from zaum_operator.core.intent import Intent
 from zaum_operator.core.kinds import Kind, Object
@@ -25,18 +27,46 @@ class Draft:
     written: config.Written | None
     """The watchdog's document; None while there is no gateway."""
     read: Callable[[Object], Intent]
+    quarantined: bool = False
 
 
 def of_plan(draft: Draft) -> list[Action]:
     """Take away what is no longer asked for, then repair everything between the guard and the pods."""
+    mended = (step for kind, desired in rendered(draft) for step in repair(kind, desired, draft.snapshot))
+    return [*_pruned(draft), *mended]
+
+
+def rendered(draft: Draft) -> list[tuple[Kind, Object]]:
+    """Give what there must be, in the order in which it must exist."""
     wanted, entries = draft.intent, draft.effective.ingress
-    rendered: list[tuple[Kind, Object]] = [(kinds.SERVICE_ACCOUNT, account.render(wanted)), *_quota(draft)]
-    rendered.append((kinds.NETWORK_POLICY, network.render(wanted, draft.site, entries=entries)))
+    found: list[tuple[Kind, Object]] = [(kinds.SERVICE_ACCOUNT, account.render(wanted)), *_quota(draft)]
+    found.append((kinds.NETWORK_POLICY, _network(draft)))
     if entries:
-        rendered.append((kinds.SERVICE, service.render(wanted, entries)))
+        found.append((kinds.SERVICE, service.render(wanted, entries)))
     if draft.written is not None:
-        rendered.append((kinds.CONFIG_MAP, config.render(wanted, draft.written)))
-    return [*_pruned(draft), *(step for kind, desired in rendered for step in repair(kind, desired, draft.snapshot))]
+        found.append((kinds.CONFIG_MAP, config.render(wanted, draft.written)))
+    return found
+
+
+def _network(draft: Draft) -> Object:
+    return network.render(draft.intent, draft.site, entries=draft.effective.ingress, quarantined=draft.quarantined)
+
+
+def standing(draft: Draft, known: config.Written | None) -> Iterator[Child]:
+    """Say how the policy's own objects stand beside the plan; what a namespace has in common belongs to none.
+
+    `known`: the watchdog's document as it is written without a look at the one that is there.
+    """
+    for kind, desired in rendered(draft):
+        name = desired["metadata"]["name"]
+        if name == contract.NAMESPACE_QUOTA_NAME:
+            continue
+        planned = config.render(draft.intent, known) if kind is kinds.CONFIG_MAP and known is not None else desired
+        state = noticing.State.STANDS
+        if repair(kind, desired, draft.snapshot):
+            missing = _live(draft.snapshot, kind, name) is None
+            state = noticing.State.MISSING if missing else noticing.State.CHANGED
+        yield Child(kind.name, name, noticing.digest(planned), state)
 
 
 def claims(draft: Draft) -> list[Action]:

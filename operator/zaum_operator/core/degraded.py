@@ -12,7 +12,13 @@ from zaum_operator.core.snapshot import Snapshot
 
 def find(snapshot: Snapshot, plan: Plan) -> Finding:
     """Give the condition: True with all that is worse, False when nothing is."""
-    found = [*_found(plan), *_config(snapshot, plan), *_routes(snapshot, plan), *_limits(plan)]
+    found = [
+        *_found(plan),
+        *_config(snapshot, plan),
+        *_silent(snapshot, plan),
+        *_routes(snapshot, plan),
+        *_limits(plan),
+    ]
     if not found:
         return no(Reason.AS_INSTALLED, "Everything that this installation can guard with is in place.")
     return yes(found[0][0], " ".join(text for _, text in found))
@@ -49,6 +55,16 @@ def _config(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Reason, str]]:
         yield (
             Reason.CONFIG_REFUSED,
             f"The watchdog of pod {pod.name} keeps to the last document that it could use: {words.quoted(why)}.",
+        )
+
+
+def _silent(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Reason, str]]:
+    """Say whose watchdog the ledger hears no more. That alone is no Incident (`containment.making`)."""
+    named = sorted(pod.name for pod in plan.decision.keep if pod.uid in snapshot.silent)
+    if named:
+        yield (
+            Reason.WATCHDOG_SILENT,
+            f"The ledger hears the watchdog of {', '.join(named)} no more: what these pods have not leased is denied.",
         )
 
 

@@ -19,6 +19,8 @@ def by(kind: Kind, obj: Object, *, gone: bool) -> tuple[Key, ...]:
         return (keys.of_policy(obj),)
     if kind is kinds.CEILING:
         return (ALL,)
+    if kind is kinds.INCIDENT:
+        return keys.of_incident(obj)
     if kind is kinds.NAMESPACE:
         name = obj["metadata"]["name"]
         return () if gone else (Key(name), Key(name, EVERY))

@@ -1,6 +1,6 @@
 """Resolve a spec, under its namespace's ceilings, into the values that are enforced, each with its source."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zaum_api import contract, documents, durations, quantities
 from zaum_api.conditions import Reason
@@ -12,7 +12,7 @@ from zaum_api.v1alpha1 import liveness as liveness_api
 from zaum_egress import hosts as egress_hosts
 from zaum_operator.core import ceilings as ceilings_of
 from zaum_operator.core import choice as choices
-from zaum_operator.core import metering, refusals
+from zaum_operator.core import detectors, metering, refusals
 from zaum_operator.core import routes as routes_of
 from zaum_operator.core.ceiling import Cap
 from zaum_operator.core.ceilings import Ceilings
@@ -101,6 +101,7 @@ class Effective:
     prices: tuple[documents.PriceTable, ...] = ()
     """The installation's, of the APIs that routes in force have."""
     unpriced: tuple[metering.Unpriced, ...] = ()
+    containment: documents.Containment = field(default_factory=documents.Containment)
 
     def document(self) -> documents.Effective:
         """Give what stands in the status and what the authorizer reads."""
@@ -133,6 +134,8 @@ def resolve(
     found, closed = routes_of.resolve(spec, ceilings, cluster)
     requests = _requests(choice, limits.requests or limits_api.Requests())
     connections = choice.capped(Cap.CONNECTIONS, limits.connections, defaults.CONNECTIONS)
+    if ceilings.blocking:
+        choice.record("incidents.blockImages", f"true (AgentCeiling {ceilings.blocking[0]})", documents.Source.CEILING)
     metered = metering.resolve(choice, spec, hosts=rules, routes=found, ledger=ledger)
     return Effective(
         hosts=rules,
@@ -142,7 +145,8 @@ def resolve(
         metered=metered,
         prices=tuple(table for table in cluster.prices if table.api in {route.api for route in found}),
         unpriced=metering.unpriced(found, cluster.prices, metered),
-        runaway=_runaway(choice, spec.runaway or limits_api.Runaway(), sizes.cpu_millis),
+        runaway=detectors.resolve(choice, spec, cpu_millis=sizes.cpu_millis),
+        containment=detectors.containment(choice, spec),
         replicas=replicas,
         stopped=spec.desired_state == "Stopped",
         sizes=sizes,
@@ -311,29 +315,3 @@ def _requests(choice: Choice, requests: limits_api.Requests) -> documents.Reques
     rate = choice.capped(Cap.REQUESTS_PER_MINUTE, requests.per_minute, defaults.REQUESTS_PER_MINUTE)
     burst = choice.capped(Cap.REQUESTS_BURST, requests.burst, min(defaults.REQUESTS_BURST, rate))
     return documents.RequestRate(per_minute=rate, burst=burst if rate else 0)
-
-
-def _runaway(choice: Choice, runaway: limits_api.Runaway, cpu_millis: int) -> documents.Runaway:
-    cpu, processes = runaway.cpu or limits_api.Cpu(), runaway.processes or limits_api.Processes()
-    denied = runaway.denied or limits_api.Denied()
-    return documents.Runaway(
-        cpu=documents.CpuDetector(
-            above_percent=choice.of("runaway.cpu.abovePercent", cpu.above_percent, defaults.CPU_ABOVE_PERCENT),
-            for_seconds=durations.seconds(choice.of("runaway.cpu.for", cpu.for_, defaults.CPU_FOR)),
-            limit_millis=cpu_millis,
-        )
-        if choice.of("runaway.cpu.enabled", cpu.enabled, True)
-        else None,
-        processes=documents.ProcessDetector(
-            above=choice.of("runaway.processes.above", processes.above, defaults.PROCESSES_ABOVE),
-            for_seconds=durations.seconds(choice.of("runaway.processes.for", processes.for_, defaults.PROCESSES_FOR)),
-        )
-        if choice.of("runaway.processes.enabled", processes.enabled, True)
-        else None,
-        denied=documents.DeniedDetector(
-            above=choice.of("runaway.denied.above", denied.above, defaults.DENIED_ABOVE),
-            per_seconds=durations.seconds(choice.of("runaway.denied.per", denied.per, defaults.DENIED_PER)),
-        )
-        if choice.of("runaway.denied.enabled", denied.enabled, True)
-        else None,
-    )

@@ -43,14 +43,23 @@ def problem(snapshot: Snapshot, plan: Plan) -> tuple[Pod, str] | None:
     return next(((pod, report.problem) for pod, report in _said(snapshot, plan) if report.problem), None)
 
 
+def ladders(snapshot: Snapshot, plan: Plan) -> tuple[documents.Contained, ...]:
+    """Give how far each watchdog has gone with its agent, as far as they have said."""
+    said = (report.contained for _, report in _said(snapshot, plan))
+    return tuple(contained for contained in said if contained is not None)
+
+
 def mark(snapshot: Snapshot) -> tuple[object, ...]:
     """Give what of the reports decides anything: equal for two sets that say the same."""
-    said = sorted(
-        (uid, heard.report.tested > 0, heard.report.escapes, heard.report.missing, heard.report.problem)
-        for uid, heard in snapshot.reports.items()
-    )
+    said = sorted((uid, _decides(heard.report)) for uid, heard in snapshot.reports.items())
     word = (snapshot.books, snapshot.books_awaited, snapshot.books_missing)
-    return (tuple(said), tuple(sorted(snapshot.contacts)), snapshot.usage, *word)
+    return (tuple(said), tuple(sorted(snapshot.contacts)), snapshot.silent, snapshot.usage, *word)
+
+
+def _decides(report: documents.Report) -> tuple[object, ...]:
+    contained = report.contained
+    ladder = ("", "", 0) if contained is None else (contained.rung.value, contained.breach, contained.would_kill)
+    return (report.tested > 0, report.escapes, report.missing, report.problem, ladder)
 
 
 def _said(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[Pod, documents.Report]]:

@@ -79,7 +79,10 @@ def mark(snapshot: Snapshot, *, may_roll: bool) -> Mark:
         snapshot.policy, snapshot.account, snapshot.config, snapshot.quota, snapshot.priority_class,
         snapshot.service, snapshot.namespace, snapshot.namespace_quota,
     )  # fmt: skip
-    many = (snapshot.network_policies, snapshot.pods, snapshot.claims, snapshot.ceilings, snapshot.neighbours)
+    many = (
+        snapshot.network_policies, snapshot.pods, snapshot.claims, snapshot.ceilings, snapshot.neighbours,
+        snapshot.incidents, snapshot.elsewhere,
+    )  # fmt: skip
     return (
         may_roll,
         snapshot.gateway,

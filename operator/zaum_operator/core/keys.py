@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from zaum_api import contract
-from zaum_operator.core.kinds import Object
+from zaum_operator.core import kinds
+from zaum_operator.core.kinds import Kind, Object
 
 EVERY: Final = "*"
 """In place of a policy's name; no name can be this."""
@@ -38,6 +39,23 @@ def of_child(child: Object) -> tuple[Key, ...]:
     namespace = metadata.get("namespace") or labels.get(contract.LABEL_NAMESPACE)
     names = {owner_name(child), labels.get(contract.LABEL_POLICY, "")} - {"", EVERY}
     return tuple(Key(namespace, name) for name in sorted(names)) if namespace else ()
+
+
+def of_incident(incident: Object) -> tuple[Key, ...]:
+    """Find the policy that an Incident is about, whether it exists or not; none where it cannot be read."""
+    spec = incident.get("spec")
+    reference = spec.get("policyRef") if isinstance(spec, dict) else None
+    name = reference.get("name") if isinstance(reference, dict) else None
+    namespace = incident["metadata"].get("namespace")
+    named = isinstance(name, str) and name not in ("", EVERY) and namespace
+    return (Key(namespace, name),) if named and isinstance(name, str) else ()
+
+
+def of_object(kind: Kind, obj: Object) -> tuple[Key, ...]:
+    """Find the policies that an object of any kind concerns."""
+    if kind is kinds.POLICY:
+        return (of_policy(obj),)
+    return of_incident(obj) if kind is kinds.INCIDENT else of_child(obj)
 
 
 def owner(child: Object) -> Object | None:

@@ -42,6 +42,7 @@ NAMESPACE: Final = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
 CLAIM: Final = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 SECRET: Final = Kind("", "v1", "secrets", "Secret")
 LEASE: Final = Kind("coordination.k8s.io", "v1", "leases", "Lease")
+INCIDENT: Final = Kind(contract.GROUP, contract.VERSION, contract.PLURAL_INCIDENT, contract.KIND_INCIDENT)
 EVENT: Final = Kind("", "v1", "events", "Event")
 DEPLOYMENT: Final = Kind("apps", "v1", "deployments", "Deployment")
 

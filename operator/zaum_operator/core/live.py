@@ -1,11 +1,13 @@
 """What is done to a policy's pods: taken down, mended as they run, and made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from zaum_api import contract
 from zaum_operator.core import actions, kinds, pods, replacement
 from zaum_operator.core.actions import Action
 from zaum_operator.core.children import Draft
+from zaum_operator.core.containment import held, noticing
+from zaum_operator.core.containment.noticing import Child
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.pods import Pod
 from zaum_operator.core.render import config, pod
@@ -67,6 +69,20 @@ def _metadata(item: Pod, template: Object, written: config.Written | None) -> di
     if digest is not None and item.config_digest != digest:
         found["annotations"] = {contract.ANNOTATION_CONFIG_DIGEST: digest}
     return found
+
+
+def standing(template: Object, seen: Iterable[Pod], want: replacement.Want) -> Iterator[Child]:
+    """Say how the live pods of this plan stand beside it: their labels, and the agent's image."""
+    image = dict(want.images).get(contract.CONTAINER_AGENT)
+    for item in seen:
+        ordinal = held.ordinal_of(item.name)
+        if item.template != want.template or ordinal is None or item.phase is pods.Phase.ENDED:
+            continue
+        have, need = dict(item.labels), pod.labels(template, ordinal)
+        same = all(have.get(key) == value for key, value in need.items())
+        same = same and dict(item.images).get(contract.CONTAINER_AGENT) == image
+        state = noticing.State.STANDS if same else noticing.State.CHANGED
+        yield Child(kinds.POD.name, item.name, want.template, state)
 
 
 def started(draft: Draft, want: replacement.Want, *, suffix: Callable[[int], str]) -> list[Action]:

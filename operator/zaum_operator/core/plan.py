@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from zaum_api import contract
@@ -11,16 +11,24 @@ from zaum_api.v1alpha1.policy import Spec
 from zaum_operator.core import ceiling, children, foreign, intent, kinds, live, pods, replacement, routes, tasks
 from zaum_operator.core import ceilings as ceilings_of
 from zaum_operator.core import effective as effective_values
-from zaum_operator.core.actions import Action
+from zaum_operator.core.actions import Action, Resize
 from zaum_operator.core.ceiling import Ceiling
 from zaum_operator.core.ceilings import Ceilings
+from zaum_operator.core.containment import blocked, pauses, rule, throttle, view
+from zaum_operator.core.containment import held as holding
+from zaum_operator.core.containment.held import Held
+from zaum_operator.core.containment.incident import Incident, Ref
+from zaum_operator.core.containment.noticing import Child
+from zaum_operator.core.containment.view import View
 from zaum_operator.core.effective import Effective, NoToken
 from zaum_operator.core.intent import Intent
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.pods import Pod
-from zaum_operator.core.render import claim, config, guard, installation, metadata, network, pod
+from zaum_operator.core.render import claim, config, guard, installation, metadata, network, pod, sizes
 from zaum_operator.core.snapshot import Site, Snapshot
 
+BARRED: Final = timedelta(seconds=15)
+"""How soon to look again while the quarantine of another policy keeps pods from starting."""
 MISPLACED: Final = (
     "No agent runs in the namespace of Zaum's own parts, beside what guards it: make the policy in another namespace."
 )
@@ -49,6 +57,10 @@ class Plan:
     decision: replacement.Decision = field(default_factory=replacement.Decision)
     outcome: tasks.Outcome | None = None
     """Of a Task: what it came to, or that it has not ended."""
+    held: Held = holding.NOTHING
+    """What open Incidents hold of the policy."""
+    blocked: Incident | None = None
+    """The quarantine of another policy by which its image does not start here."""
     unseen: str = ""
     """A task's pod that is to be given up for good because it is not seen: look for this name live before."""
     stale: bool = False
@@ -62,6 +74,10 @@ class Plan:
     """Whether the installation has one."""
     certain: frozenset[str] = frozenset()
     """Targets of the cage test that surely answer whoever reaches them."""
+    standing: tuple[Child, ...] = ()
+    """How the policy's objects stand; looked at only where somebody is to be contained for what is done to them."""
+    resizes: tuple[Resize, ...] = ()
+    """What is tried on running pods beside all that; nobody waits for it."""
     again_at: datetime | None = None
     """When to look again although nothing may have happened."""
 
@@ -77,6 +93,7 @@ class _Scene:
     before: tasks.Outcome | None
     """What a Task had come to, as the status has it."""
     held: Ceilings
+    contained: View
     guarding: tuple[Action, ...]
     seen: tuple[Pod, ...]
 
@@ -89,6 +106,7 @@ class _Aim:
     template: Object
     found: tuple[foreign.Foreign, ...]
     want: replacement.Want
+    blocked: Incident | None = None
 
 
 def of_policy(
@@ -115,8 +133,9 @@ def of_policy(
         return Plan(wanted, stale, stale=True, namespaced=site.namespaced)
     held = ceilings_for(snapshot.ceilings, snapshot.namespace, site, readers)
     guarding = children.repair(kinds.NETWORK_POLICY, guard.render(wanted.key.namespace, held.access), snapshot)
-    seen = tuple(map(functools.partial(_seen, snapshot), snapshot.pods))
-    scene = _Scene(snapshot, site, now, wanted, before, held, guarding, seen)
+    contained = view.of(snapshot, rule.of(wanted.spec), ledger=site.ledger, now=now)
+    seen = tuple(map(functools.partial(_seen, snapshot, contained.held), snapshot.pods))
+    scene = _Scene(snapshot, site, now, wanted, before, held, contained, guarding, seen)
     if wanted.spec is None:
         return _guarded(scene)
     return _planned(scene, _aim(scene, wanted.spec, may_roll=may_roll), suffix=suffix, read=readers.policy)
@@ -132,6 +151,7 @@ def _guarded(scene: _Scene) -> Plan:
         opened=_opened(scene.snapshot.namespace),
         beside=foreign.find(scene.snapshot.network_policies, None, _faces(scene.seen, templates)),
         outcome=scene.before,
+        held=scene.contained.held,
         namespaced=scene.site.namespaced,
     )
 
@@ -145,13 +165,16 @@ def _aim(scene: _Scene, spec: Spec, *, may_roll: bool) -> _Aim:
     )
     template = pod.template(scene.intent, spec.agent, effective, site)
     to_come = (pod.labels(template, ordinal) for ordinal in range(max(effective.replicas, 1)))
-    own = network.render(scene.intent, site, entries=effective.ingress)
+    whole = scene.contained.held.whole
+    own = network.render(scene.intent, site, entries=effective.ingress, quarantined=whole is not None)
     found = foreign.find(snapshot.network_policies, own, _faces(scene.seen, to_come))
     runs = not _against(effective, found)
+    image = dict(pods.images(template)).get(contract.CONTAINER_AGENT, "")
+    barred = blocked.by(snapshot.elsewhere, snapshot.key, image) if scene.held.blocking else None
     want = replacement.Want(
         replicas=effective.replicas,
         run=runs,
-        start=runs and _startable(snapshot, effective, scene.held),
+        start=runs and whole is None and barred is None and _startable(snapshot, effective, scene.held),
         template=pod.digest(template, spec.agent, effective, site),
         images=pods.images(template),
         site=installation.digest(site),
@@ -159,7 +182,7 @@ def _aim(scene: _Scene, spec: Spec, *, may_roll: bool) -> _Aim:
         revoked=isinstance(effective.token, NoToken),
         may_roll=may_roll,
     )
-    return _Aim(effective, template, found, want)
+    return _Aim(effective, template, found, want, barred)
 
 
 def _planned(scene: _Scene, aim: _Aim, *, suffix: Callable[[int], str], read: Callable[[Object], Intent]) -> Plan:
@@ -167,7 +190,10 @@ def _planned(scene: _Scene, aim: _Aim, *, suffix: Callable[[int], str], read: Ca
     decision, outcome = _decide(scene, aim)
     gateway = snapshot.gateway
     written = config.write(wanted, effective, gateway, site, before=snapshot.config) if gateway else None
-    draft = children.Draft(wanted, effective, snapshot, site, decision, written=written, read=read)
+    quarantined = scene.contained.held.whole is not None
+    draft = children.Draft(
+        wanted, effective, snapshot, site, decision, written=written, read=read, quarantined=quarantined
+    )
     return Plan(
         intent=wanted,
         actions=(*_mending(scene, aim, draft), *live.started(draft, aim.want, suffix=_suffix(scene, aim, suffix))),
@@ -177,13 +203,17 @@ def _planned(scene: _Scene, aim: _Aim, *, suffix: Callable[[int], str], read: Ca
         beside=aim.found,
         decision=decision,
         outcome=outcome,
+        blocked=aim.blocked,
+        held=scene.contained.held,
         unseen=_unseen(scene, outcome),
         lost=tuple(item for item in scene.seen if item.overdue is not None and item.overdue <= scene.now),
         stuck=children.stuck(draft),
         namespaced=site.namespaced,
         ledger=site.ledger,
+        standing=tuple(_standing(scene, aim, draft)),
+        resizes=_resizes(scene, aim),
         certain=config.certain(site, snapshot.gateway),
-        again_at=_again(decision, scene.seen, now=scene.now),
+        again_at=_again(decision, scene.seen, aim.blocked, now=scene.now),
     )
 
 
@@ -195,6 +225,16 @@ def _mending(scene: _Scene, aim: _Aim, draft: children.Draft) -> Iterator[Action
     lifetime = aim.effective.lifetime
     yield from live.mended(scene.snapshot, aim.template, draft.decision, written=draft.written, lifetime=lifetime)
     yield from children.claims(draft)
+
+
+def _standing(scene: _Scene, aim: _Aim, draft: children.Draft) -> Iterator[Child]:
+    if scene.contained.rule.tampering == "Ignore":
+        return
+    # What is written of the document leans on the one that is there, which somebody may have edited.
+    gateway = scene.snapshot.gateway
+    known = config.write(scene.intent, aim.effective, gateway, scene.site) if gateway else None
+    yield from children.standing(draft, known)
+    yield from live.standing(aim.template, scene.seen, aim.want)
 
 
 def _suffix(scene: _Scene, aim: _Aim, suffix: Callable[[int], str]) -> Callable[[int], str]:
@@ -228,16 +268,42 @@ def _opened(namespace: Object | None) -> bool:
 
 def _decide(scene: _Scene, aim: _Aim) -> tuple[replacement.Decision, tasks.Outcome | None]:
     if not aim.effective.task:
-        return replacement.decide(scene.seen, aim.want, now=scene.now), None
-    stop = _against(aim.effective, aim.found)
-    task = tasks.decide(scene.before, scene.seen, stop=stop, start=aim.want.start)
-    return task.decision, task.outcome
+        ghosts = pauses.ghosts(scene.contained.every, scene.seen, template=aim.want.template, now=scene.now)
+        return _unheld(replacement.decide((*scene.seen, *ghosts), aim.want, now=scene.now), scene.contained.held), None
+    task = tasks.decide(scene.before, scene.seen, stop=_stop(scene, aim), start=aim.want.start)
+    return _unheld(task.decision, scene.contained.held), task.outcome
 
 
-def _seen(snapshot: Snapshot, body: Object) -> Pod:
-    """Read a pod with what the authorizers say of it."""
+def _resizes(scene: _Scene, aim: _Aim) -> tuple[Resize, ...]:
+    share, on = sizes.agent(aim.effective), scene.contained.rule.on == "Throttle"
+    return tuple(throttle.steps(scene.snapshot.pods, scene.snapshot.reports, share, on=on))
+
+
+def _stop(scene: _Scene, aim: _Aim) -> str:
+    """Say why a task must not run."""
+    whole = scene.contained.held.whole
+    quarantined = f"Incident {whole.name} quarantines the policy" if whole is not None else ""
+    return quarantined or _against(aim.effective, aim.found)
+
+
+def _unheld(decision: replacement.Decision, held: Held) -> replacement.Decision:
+    """Leave to containment what it holds: no pod of it is deleted here, and none comes in the place of one."""
+    return replace(
+        decision,
+        delete=tuple(gone for gone in decision.delete if not held.stays(Ref(gone.pod.name, gone.pod.uid))),
+        start=tuple(start for start in decision.start if start.ordinal not in held.ordinals),
+    )
+
+
+def _seen(snapshot: Snapshot, held: Held, body: Object) -> Pod:
+    """Read a pod with what the authorizers and Incidents say of it."""
     pod = pods.read(body)
-    return replace(pod, contacted=pod.uid in snapshot.contacts)
+    incident = held.by(Ref(pod.name, pod.uid))
+    return replace(
+        pod,
+        contacted=pod.uid in snapshot.contacts,
+        contained="" if incident is None else f"{incident.name} ({incident.reason})",
+    )
 
 
 def _unseen(scene: _Scene, outcome: tasks.Outcome | None) -> str:
@@ -265,6 +331,10 @@ def _startable(snapshot: Snapshot, effective: Effective, held: Ceilings) -> bool
     return snapshot.gateway is not None and not held.invalid and not leaving
 
 
-def _again(decision: replacement.Decision, seen: tuple[Pod, ...], *, now: datetime) -> datetime | None:
+def _again(
+    decision: replacement.Decision, seen: tuple[Pod, ...], barred: Incident | None, *, now: datetime
+) -> datetime | None:
     overdue = [item.overdue for item in seen if item.overdue is not None and item.overdue > now]
-    return min([*overdue, *(pause.until for pause in decision.pauses)], default=None)
+    # No event of another policy's Incident makes this one due.
+    freed = [now + BARRED] if barred is not None else []
+    return min([*overdue, *freed, *(pause.until for pause in decision.pauses)], default=None)

@@ -87,11 +87,20 @@ class Pod:
     """What we ended it for, as we noted it on the pod."""
     contacted: bool = False
     """An authorizer says that somebody in it spoke to the gateway past its watchdog."""
+    watchdog_down: bool = False
+    """Its node says that its watchdog is not ready, or has nothing to say of it although the pod runs."""
+    contained: str = ""
+    """The open Incident that holds it, with its reason, for people."""
 
     @property
     def last_word(self) -> documents.LastWord | None:
         """Give what the watchdog ended the agent for; None when it did not."""
         return documents.LastWord.read(self.watchdog_message)
+
+    @property
+    def ordered(self) -> bool:
+        """Say whether its watchdog ended the agent by an order: what for stands on an Incident, of this pod or not."""
+        return self.last_word is not None and self.last_word.breach is contract.Breach.ORDERED
 
     @property
     def contact(self) -> bool:
@@ -100,8 +109,8 @@ class Pod:
 
     @property
     def doomed(self) -> bool:
-        """Say whether it must not go on: nobody can vouch for its watchdog any more, or its agent got around it."""
-        return self.watchdog_restarts > 0 or self.contact
+        """Say whether it must not go on: it is contained, its watchdog restarted, or its agent got around it."""
+        return bool(self.contained) or self.watchdog_restarts > 0 or self.contact
 
     @property
     def cut_off(self) -> bool:
@@ -153,6 +162,7 @@ def read(pod: Object) -> Pod:
         grace=timedelta(seconds=metadata.get("deletionGracePeriodSeconds") or 0),
         disrupted=_condition(status, "DisruptionTarget").get("status") == "True",
         breach=annotations.get(contract.ANNOTATION_BREACH, ""),
+        watchdog_down=status.get("phase") == "Running" and not watchdog.get("ready"),
     )
 
 

@@ -1,7 +1,8 @@
 """A work queue as a value machine: each key stands in it at most once, none is worked on by two.
 
 A key that comes while it is worked on is taken again afterwards. Failures back off per key (0.5 s doubling to 5 min)
-until a success; a key that keeps coming is taken at most `per_second` times a second. Changes go before the backlog
+until a success; a key that keeps coming is taken at most `per_second` times a second, or BRISK_PER_SECOND while each
+look may take a step that somebody waits for. Changes go before the backlog
 of a start or a resync, which still gets every eighth turn. Namespaces take turns, so that one with many policies does
 not starve the others. A key of a whole namespace runs alone in it: the guard is swept only while no policy of the
 namespace is being reconciled. Times are seconds of any monotonic clock. No step costs more with more keys.
@@ -18,6 +19,7 @@ from zaum_operator.core.keys import Key
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 300.0
 PER_SECOND: Final = 5
+BRISK_PER_SECOND: Final = 25
 BACKLOG_TURN: Final = 8
 
 
@@ -58,7 +60,7 @@ class Queue:
     """When a key's current second began, and how often it was taken in it."""
     _live_turns: int = 0
 
-    def add(self, key: Key, *, now: float, backlog: bool = False) -> None:
+    def add(self, key: Key, *, now: float, backlog: bool = False, brisk: bool = False) -> None:
         """Make a key due now. What waited for a later time is looked at now instead."""
         kind = Class.BACKLOG if backlog else Class.LIVE
         if key in self._working:
@@ -66,7 +68,7 @@ class Queue:
                 self._dirty[key] = kind
             return
         began, count = self._taken.get(key, (now, 0))
-        if count >= self.per_second and now < began + 1:
+        if count >= (BRISK_PER_SECOND if brisk else self.per_second) and now < began + 1:
             self.add_at(key, began + 1)
             return
         self._later.pop(key, None)
@@ -98,7 +100,9 @@ class Queue:
                 return key
         return None
 
-    def done(self, key: Key, *, now: float, failed: bool = False, again_at: float | None = None) -> None:
+    def done(
+        self, key: Key, *, now: float, failed: bool = False, again_at: float | None = None, brisk: bool = False
+    ) -> None:
         """End the work on a key; look again at `again_at`, or after its pause when it failed."""
         self._end(key)
         came = self._dirty.pop(key, None)
@@ -108,7 +112,7 @@ class Queue:
             return
         self._failures.pop(key, None)
         if came is not None:
-            self.add(key, now=now, backlog=came is Class.BACKLOG)
+            self.add(key, now=now, backlog=came is Class.BACKLOG, brisk=brisk)
         elif again_at is not None:
             self.add_at(key, again_at)
 

@@ -26,6 +26,7 @@ class Why(StrEnum):
     OUTDATED = "it was made from another template"
     ROLLED = "the installation has changed"
     WATCHDOG_RESTARTED = "its watchdog restarted and lost its verdict"
+    ORDERED = "an Incident ordered it"
     GATEWAY_CONTACT = "somebody in it spoke to the gateway without its watchdog's credential (GatewayContact)"
 
 

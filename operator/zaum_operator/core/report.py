@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from zaum_api import contract, documents, reading
 from zaum_api.conditions import ConditionType, Reason, Status
-from zaum_operator.core import budgets, kinds, pods, usage
+from zaum_operator.core import budgets, enforcement, kinds, pods, usage
+from zaum_operator.core.containment import standing
 from zaum_operator.core.finding import Failure, Verdict
 from zaum_operator.core.kinds import Object
 from zaum_operator.core.plan import Plan
@@ -35,8 +36,10 @@ def status(
         live, made = [pod for pod in map(pods.read, snapshot.pods) if _lives(pod)], 0
     effective = plan.effective.document() if plan.effective else documents.Effective(hosts=())
     counted = _usage(before.get("usage"), snapshot, now=now)
+    contained = standing.document(plan.held, enforcement.ladders(snapshot, plan))
     return {
         **({} if counted is None else {"usage": counted}),
+        **({} if contained is None else {"containment": contained}),
         "observedGeneration": plan.intent.generation,
         "conditions": [_condition(verdict, before, plan.intent.generation, now=now) for verdict in verdicts],
         "replicas": len(live) + made,
@@ -48,7 +51,8 @@ def status(
 def changed(snapshot: Snapshot, planned: dict[str, Any]) -> bool:
     """Say whether the status must be written. Order of conditions and absent zeros make no difference."""
     before = _status_of(snapshot)
-    return any(_comparable(key, before.get(key)) != _comparable(key, value) for key, value in planned.items())
+    over = "containment" in before and "containment" not in planned
+    return over or any(_comparable(key, before.get(key)) != _comparable(key, value) for key, value in planned.items())
 
 
 def events(snapshot: Snapshot, verdicts: tuple[Verdict, ...], *, now: datetime, suffix: str) -> tuple[Object, ...]:

@@ -187,8 +187,10 @@ def _newest(batches: Iterable[Batch]) -> Batch:
 def _mark(heard: _Heard) -> tuple[Key, bool, object]:
     """Give what of a report decides anything: counters do not."""
     report = heard.said.report
-    decides = (report.tested > 0, report.escapes, report.missing, report.problem) if heard.fresh else None
-    return (heard.said.key, heard.fresh, decides)
+    contained = report.contained
+    ladder = None if contained is None else (contained.rung, contained.breach, contained.would_kill)
+    decides = (report.tested > 0, report.escapes, report.missing, report.problem, ladder)
+    return (heard.said.key, heard.fresh, decides if heard.fresh else None)
 
 
 def _said(value: object, place: str) -> Said:

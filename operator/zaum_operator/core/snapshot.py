@@ -105,6 +105,18 @@ class Snapshot:
     """What the policy's pods have counted, in steps. None: nothing was heard of any."""
     books: documents.PolicyUsage | None = None
     """What the ledger says that the policy has spent, in steps. None: it has said nothing lately."""
+    forgiven: frozenset[str] = frozenset()
+    """The released Incidents of which the ledger had heard when it said so: no kill before them is in `books`."""
+    incidents: tuple[Object, ...] = ()
+    """All Incidents of this policy's name, open and closed."""
+    elsewhere: tuple[Object, ...] = ()
+    """All Incidents of the namespace; only where a ceiling blocks images by them."""
+    strays: tuple[Object, ...] = ()
+    """Pods that open Incidents name, and that nothing but their names says to be this policy's."""
+    silent: frozenset[str] = frozenset()
+    """Uids of this policy's pods whose watchdogs have fallen silent."""
+    unsure: str = ""
+    """Why such pods could not be looked for: then nobody can say that one is gone."""
     books_awaited: bool = False
     """Nobody has asked it for long enough to say that it is silent."""
     books_missing: bool = False

@@ -22,6 +22,7 @@ from typing import Any, Final, assert_never
 
 from zaum_api import reading
 from zaum_api.conditions import ConditionType, Reason, Status
+from zaum_api.incidents import Cause
 from zaum_operator.core import words
 from zaum_operator.core.pods import Phase, Pod
 from zaum_operator.core.replacement import Decision, Gone, Start, Why
@@ -207,12 +208,16 @@ def judge(pod: Pod) -> Outcome:
     """Say what an ended pod came to: the verdict counts before the exit code."""
     ending = pod.ending
     word = pod.last_word
-    if word is not None and not word.unhealthy:
+    if word is not None and not word.unhealthy and not pod.ordered:
         return _failed(Reason.RUNAWAY, f"Pod {pod.name}: the agent was killed for {word.word}.")
     if pod.contact:
         return _failed(Reason.RUNAWAY, f"Pod {pod.name} was cut off and ended: {Why.GATEWAY_CONTACT}.")
-    if pod.watchdog_restarts or pod.cut_off:
+    if pod.breach and pod.breach != Cause.WATCHDOG_RESTARTED.value:
+        return _failed(Reason.RUNAWAY, f"Pod {pod.name} was cut off and ended for {words.quoted(pod.breach)}.")
+    if pod.watchdog_restarts or (pod.cut_off and not pod.ordered):
         return _failed(Reason.WATCHDOG_RESTARTED, f"Pod {pod.name} was cut off and ended: {Why.WATCHDOG_RESTARTED}.")
+    if pod.ordered:
+        return _failed(Reason.RUNAWAY, f"Pod {pod.name} was cut off and ended: {Why.ORDERED}.")
     if pod.outlived:
         return _failed(Reason.DEADLINE_EXCEEDED, f"Pod {pod.name} was ended: lifetime.max was over.")
     if ending is None or _deleted_before_its_end(pod):

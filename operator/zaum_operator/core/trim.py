@@ -24,7 +24,7 @@ _POD_STATUS: Final = frozenset(
 )
 _CONDITION_DROPPED: Final = frozenset({"lastProbeTime"})
 _CONTAINER_STATUS_DROPPED: Final = frozenset(
-    {"imageID", "containerID", "resources", "allocatedResources", "volumeMounts", "user", "allocatedResourcesStatus"}
+    {"containerID", "resources", "allocatedResources", "volumeMounts", "user", "allocatedResourcesStatus"}
 )
 _WITHOUT_STATUS: Final = frozenset({kinds.QUOTA, kinds.SERVICE, kinds.NETWORK_POLICY, kinds.CEILING})
 """Kinds whose status nobody here looks at: the quota controller writes one at each change of a pod."""

@@ -130,11 +130,13 @@ def _paused(pause: replacement.Pause) -> Finding:
         f" ({pause.failures} in a row)."
     )
     word = pod.last_word
-    if word is not None and not word.unhealthy:
+    if word is not None and not word.unhealthy and not pod.ordered:
         return no(Reason.RUNAWAY, f"Pod {pod.name}: the agent was killed for {word.word}. {again}")
     if pod.doomed:
         reason, why = _doom(pod)
         return no(reason, f"Pod {pod.name} was cut off and ended: {why}. {again}")
+    if pod.ordered:
+        return no(Reason.RUNAWAY, f"Pod {pod.name} was cut off and ended: {replacement.Why.ORDERED}. {again}")
     if word is not None:
         return no(Reason.AGENT_UNHEALTHY, f"Pod {pod.name}: the agent was killed: its health check failed. {again}")
     if ending and ending.exit_code == 0:
@@ -143,9 +145,11 @@ def _paused(pause: replacement.Pause) -> Finding:
     return no(Reason.CRASH_LOOP if pause.failures > 1 else Reason.AGENT_FAILED, text)
 
 
-def _doom(pod: pods.Pod) -> tuple[Reason, replacement.Why]:
+def _doom(pod: pods.Pod) -> tuple[Reason, str]:
     if pod.contact:
         return Reason.RUNAWAY, replacement.Why.GATEWAY_CONTACT
+    if pod.contained and not pod.watchdog_restarts:
+        return Reason.RUNAWAY, f"open Incident {pod.contained} holds it"
     return Reason.WATCHDOG_RESTARTED, replacement.Why.WATCHDOG_RESTARTED
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from zaum_api import contract
 from zaum_api.conditions import ConditionType, Reason, Status
 from zaum_operator.core import budgets, degraded, enforcement, isolation, pods, replacement, tasks, troubles
+from zaum_operator.core.containment import standing
 from zaum_operator.core.finding import Failure, Finding, Verdict, no, yes
 from zaum_operator.core.plan import Plan
 from zaum_operator.core.snapshot import Snapshot
@@ -21,6 +22,7 @@ def conclude(snapshot: Snapshot, plan: Plan, failure: Failure | None) -> tuple[V
         ConditionType.ENFORCEMENT_PROVEN: enforcement.proven(snapshot, plan),
         ConditionType.IDENTITY_BOUND: isolation.identity_bound(plan),
         ConditionType.WITHIN_LIMITS: budgets.within(snapshot, plan),
+        ConditionType.CONTAINED: standing.contained(plan.held),
         ConditionType.DEGRADED: degraded.find(snapshot, plan),
     }
     if plan.outcome is not None:
@@ -56,11 +58,17 @@ def _ready(snapshot: Snapshot, plan: Plan, failure: Failure | None) -> Iterator[
     if not wanted:
         yield _stopped(snapshot)
     yield from troubles.of_pods(snapshot, plan)
+    if plan.held.incidents:
+        yield standing.ending(plan.held.incidents[0])
     yield _counted(plan, wanted)
 
 
 def _forbidden(plan: Plan) -> Iterator[Finding]:
     """Yield what keeps every pod away, or every new one."""
+    if plan.held.whole is not None:
+        yield standing.quarantined(plan.held.whole)
+    if plan.blocked is not None:
+        yield standing.blocked(plan.blocked)
     for stated in plan.ceilings.invalid:
         yield no(
             Reason.CEILING_INVALID,

@@ -11,6 +11,7 @@ Watched = tuple[tuple[Kind, str], ...]
 
 CLUSTER: Final[Watched] = (
     (kinds.POLICY, ""),
+    (kinds.INCIDENT, ""),
     (kinds.POD, f"{contract.LABEL_AGENT}={contract.LABEL_AGENT_VALUE}"),
     (kinds.SERVICE_ACCOUNT, contract.LABEL_POLICY),
     (kinds.CONFIG_MAP, contract.LABEL_POLICY),

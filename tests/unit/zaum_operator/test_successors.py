@@ -76,7 +76,8 @@ def test_i08_a_pod_whose_watchdog_restarted_is_ended_and_replaced(world: World) 
     assert world.live()[0]["metadata"]["labels"].get(contract.LABEL_QUARANTINED) == "true", "only the guard selects it"
     assert world.condition()[:2] == ("False", "WatchdogRestarted")
     assert world.look() == []
-    world.end_pod(world.live()[0], initContainerStatuses=restarted)
+    ended = [{"name": contract.CONTAINER_WATCHDOG, "restartCount": 1, "state": {"terminated": {"exitCode": 0}}}]
+    world.end_pod(world.live()[0], initContainerStatuses=ended)
     assert world.condition()[:2] == ("False", "WatchdogRestarted")
     world.pass_time(seconds=10)
     assert world.live()[0]["metadata"]["name"] != pod["metadata"]["name"]

@@ -31,6 +31,8 @@ CONFIG_MAP_MAX: Final = 1000 * 1024
 """Bytes of all versions: a ConfigMap holds 1 MiB with its keys."""
 NEWEST: Final = documents.CONFIG_VERSION
 """What new pods mount: their watchdog is of this release."""
+_UNMETERED: Final = frozenset({"v2", "v3"})
+"""What cannot say all limits."""
 
 
 def write(
@@ -47,7 +49,9 @@ def write(
         if _text(before) == same.dump().decode("ascii"):
             config = same
     older = _before_meters(config, effective.metered)
-    written = {version: (config if version == NEWEST else older).dump(version) for version in documents.CONFIG_VERSIONS}
+    written = {
+        version: (older if version in _UNMETERED else config).dump(version) for version in documents.CONFIG_VERSIONS
+    }
     return _fitting(written)
 
 
@@ -137,6 +141,7 @@ def _config(intent: Intent, effective: Effective, gateway: Gateway, site: Site) 
         ledger=documents.LedgerPeer(contract.LEDGER_TLS_NAME, contract.LEDGER_PORT, gateway.ca_pem)
         if site.ledger
         else None,
+        containment=effective.containment,
     )
 
 

@@ -1,6 +1,6 @@
 """The policy's own NetworkPolicy: it only adds, and it adds the way to the gateway's pods, and named ingress."""
 
-from typing import Any
+from typing import Any, Final
 
 from zaum_api import contract, reading
 from zaum_api.v1alpha1 import ingress
@@ -10,9 +10,21 @@ from zaum_operator.core.kinds import Object
 from zaum_operator.core.render import metadata
 from zaum_operator.core.snapshot import Site
 
+_NEVER: Final = (
+    {"key": contract.LABEL_QUARANTINED, "operator": "DoesNotExist"},
+    {"key": contract.LABEL_QUARANTINED, "operator": "Exists"},
+)
 
-def render(intent: Intent, site: Site, *, entries: tuple[ingress.Ingress, ...] = ()) -> Object:
-    """Give the NetworkPolicy. A pod with the quarantine label is not selected, so only the guard applies to it."""
+
+def render(
+    intent: Intent, site: Site, *, entries: tuple[ingress.Ingress, ...] = (), quarantined: bool = False
+) -> Object:
+    """Give the NetworkPolicy. A pod with the quarantine label is not selected, so only the guard applies to it.
+
+    That of a quarantined policy selects nothing, and would open nothing if it did.
+    """
+    if quarantined:
+        return metadata.child(kinds.NETWORK_POLICY, intent) | {"spec": _closed(intent.key.name)}
     ports = [contract.GATEWAY_SIGNED_PORT] * site.signed_hop + [contract.GATEWAY_PORT]
     gateway = {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": site.release_namespace}},
@@ -34,6 +46,18 @@ def render(intent: Intent, site: Site, *, entries: tuple[ingress.Ingress, ...] =
     if entries:
         spec |= {"policyTypes": ["Ingress", "Egress"], "ingress": [_rule(entry) for entry in _sorted(entries)]}
     return metadata.child(kinds.NETWORK_POLICY, intent) | {"spec": spec}
+
+
+def _closed(policy: str) -> dict[str, Any]:
+    selector = {"matchLabels": metadata.pod_selector(policy), "matchExpressions": [dict(item) for item in _NEVER]}
+    return {"podSelector": selector, "policyTypes": ["Ingress", "Egress"]}
+
+
+def is_closed(policy: Object) -> bool:
+    """Say whether a NetworkPolicy, as read back, selects nothing and opens nothing."""
+    spec = policy.get("spec") or {}
+    selects = (spec.get("podSelector") or {}).get("matchExpressions") or []
+    return not spec.get("egress") and not spec.get("ingress") and all(item in selects for item in _NEVER)
 
 
 def _sorted(entries: tuple[ingress.Ingress, ...]) -> list[ingress.Ingress]:

@@ -15,7 +15,8 @@ from zaum_operator.core.kinds import Object
 from zaum_operator.core.render import config, metadata, quota, sizes, volumes
 from zaum_operator.core.snapshot import Site
 
-GRACE_SECONDS: Final = 5
+GRACE_SECONDS: Final = 2
+"""What an agent that is contained has to end by itself: the least that a kubelet gives. A deletion asks for more."""
 _STARTED_WITHIN: Final = 60
 """Seconds until a watchdog that does not answer is ended."""
 _PROVEN_WITHIN: Final = 86_400

@@ -82,7 +82,7 @@ def polled() -> Polled:
 def test_one_replica_that_answers_is_enough(polled: Polled) -> None:
     polled.answers = {"10.0.0.1": page("researcher"), "10.0.0.2": page("researcher")}
     polled.turn()
-    assert polled.asked == [("10.0.0.1", "/v1/usage")]
+    assert polled.asked == [("10.0.0.1", "/v1/usage?version=v2")]
     assert polled.held.of(KEY) == kept()
     assert (polled.counts.held._value.get(), polled.counts.known._value.get()) == (1, 1)
 
@@ -99,7 +99,7 @@ def test_every_replica_is_asked_until_one_answers(polled: Polled, failure: Any) 
 
 
 def test_all_pages_are_read_before_any_of_it_counts(polled: Polled) -> None:
-    first, second = "/v1/usage", "/v1/usage?after=agents%2Fother"
+    first, second = "/v1/usage?version=v2", "/v1/usage?version=v2&after=agents%2Fother"
     half = {first: page("other", after="agents/other"), second: b"{}"}
     polled.answers = {"10.0.0.1": half, "10.0.0.2": half}
     polled.turn()
@@ -115,6 +115,22 @@ def test_pages_that_do_not_go_on_end(polled: Polled) -> None:
     polled.turn()
     assert polled.asked[-1][0] == "10.0.0.2"
     assert len(polled.held) == 1
+
+
+def test_what_was_under_way_when_the_ledger_heard_of_a_release_does_not_know_of_it(polled: Polled) -> None:
+    answer = polled.books.ask
+
+    async def slow(*asked: Any) -> bytes:
+        polled.held.released(KEY, "researcher-1", seconds=polled.clock.seconds() + 1)
+        await polled.clock.sleep(2)
+        return await answer(*asked)
+
+    polled.books.ask = slow
+    polled.answers = {"10.0.0.1": page("researcher")}
+    polled.turn()
+    assert polled.held.forgiven(KEY) == set()
+    polled.turn()
+    assert polled.held.forgiven(KEY) == {"researcher-1"}
 
 
 def test_everybody_is_told_when_the_ledger_speaks_for_the_first_time_and_when_it_falls_silent(polled: Polled) -> None:

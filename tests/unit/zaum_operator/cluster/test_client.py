@@ -15,6 +15,7 @@ from zaum_operator.clock import Clock
 from zaum_operator.cluster.client import Client
 from zaum_operator.cluster.gate import Gate
 from zaum_operator.core import access, kinds
+from zaum_operator.core.render import pod
 from zaum_operator.metrics import Metrics
 
 
@@ -150,7 +151,13 @@ def test_merge_and_create() -> None:
 def test_delete_names_the_uid_that_was_seen() -> None:
     _, wire = ask(ok(), call=lambda c: c.delete(kinds.POD, "a", "p", uid="u1"))
     assert wire.sent[0]["body"]["preconditions"] == {"uid": "u1"}
-    assert "gracePeriodSeconds" not in wire.sent[0]["body"], "a pod leaves with its own grace"
+
+
+def test_a_deleted_pod_has_longer_to_end_than_one_that_is_contained() -> None:
+    _, wire = ask(ok(), call=lambda c: c.delete(kinds.POD, "a", "p", uid="u1"))
+    assert wire.sent[0]["body"]["gracePeriodSeconds"] == 5 > pod.GRACE_SECONDS > 0
+    _, wire = ask(ok(), call=lambda c: c.delete(kinds.CONFIG_MAP, "a", "c", uid="u1"))
+    assert "gracePeriodSeconds" not in wire.sent[0]["body"]
 
 
 @pytest.mark.parametrize("status", [404, 409])
@@ -229,9 +236,7 @@ def test_a_page_that_was_handed_over_is_gone_before_the_next_one_comes() -> None
 
     class Watched(Wire):
         async def request(self, method: str, url: str, **more: Any) -> Answer:
-            held = [
-                obj for obj in gc.get_objects() if type(obj) is dict and (obj.get("metadata") or {}) == {"name": name}
-            ]
+            held = [obj for obj in gc.get_objects() if type(obj) is dict and obj.get("metadata") == {"name": name}]
             seen.append(len(held))
             return await super().request(method, url, **more)
 
@@ -309,3 +314,26 @@ def test_a_pause_that_outlives_the_lease_ends_in_a_refusal() -> None:
 def test_a_task_of_the_library_that_is_ended_from_outside_ends_no_worker() -> None:
     with pytest.raises(errors.UnavailableError):
         ask(asyncio.CancelledError(), call=write)  # type: ignore[arg-type]
+
+
+def test_a_log_is_asked_for_by_its_end_and_is_no_json() -> None:
+    text = Answer(200, b"line one\n{not json")
+    found, wire = ask(text, call=lambda c: c.log("agents", "zaum-x-0-0a1b2", "agent"))
+    assert found == "line one\n{not json"
+    path, _, query = wire.sent[0]["url"].partition("?")
+    assert path == "https://api/api/v1/namespaces/agents/pods/zaum-x-0-0a1b2/log"
+    assert query == "container=agent&tailLines=64&limitBytes=65536"
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, errors.InvalidError),
+        (403, errors.ForbiddenError),
+        (404, errors.NotFoundError),
+        (500, errors.UnavailableError),
+    ],
+)
+def test_a_log_that_is_not_there_is_an_error_as_any_other(status: int, error: type[errors.RequestError]) -> None:
+    with pytest.raises(error):
+        ask(refused(status), call=lambda c: c.log("agents", "zaum-x-0-0a1b2", "agent"))

@@ -42,8 +42,11 @@ def test_the_namespaced_mode_asks_for_nothing_cluster_scoped(table: tuple[Grant,
 def test_nothing_is_read_one_by_one_that_is_listed() -> None:
     one_by_one = {(grant.resource, grant.names) for grant in access.OPERATOR if grant.verb is Verb.GET}
     assert one_by_one == {
-        ("configmaps", ()), ("services", ("zaum-gateway", "zaum-authorizer")), ("leases", ("zaum-operator",))
-    }  # fmt: skip
+        ("configmaps", ()),
+        ("pods/log", ()),
+        ("services", ("zaum-gateway", "zaum-authorizer")),
+        ("leases", ("zaum-operator",)),
+    }
 
 
 @pytest.mark.parametrize(
@@ -57,6 +60,12 @@ def test_nothing_is_read_one_by_one_that_is_listed() -> None:
         (Grant("", "secrets", Verb.PATCH, names=("zaum-ca",)), False, False),
         (Grant("", "secrets", Verb.PATCH, names=("credentials",)), True, False),
         (Grant("", "pods/exec", Verb.CREATE), True, False),
+        (Grant("", "pods/log", Verb.GET, names=("any",)), False, True),
+        (Grant("", "pods/resize", Verb.PATCH, names=("any",)), False, True),
+        (Grant("zaum.dev", "incidents", Verb.CREATE), False, True),
+        (Grant("zaum.dev", "incidents", Verb.PATCH), False, False),
+        (Grant("zaum.dev", "incidents", Verb.DELETE), False, False),
+        (Grant("zaum.dev", "incidents/status", Verb.PATCH), False, True),
         (Grant("zaum.dev", "agentpolicies", Verb.PATCH), False, False),
         (Grant("zaum.dev", "agentpolicies/status", Verb.PATCH), False, True),
         (Grant("", "services", Verb.GET, names=("zaum-gateway",)), True, True),

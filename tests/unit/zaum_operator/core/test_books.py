@@ -1,5 +1,6 @@
 """What the ledger says of all policies: held, handed on in steps, and how long a word counts."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,33 @@ def test_two_steps_are_fifteen_seconds_apart() -> None:
     held.take([kept(0)], seconds=0)
     assert held.take([kept(LIMIT)], seconds=14.9) == set()
     assert held.take([kept(LIMIT)], seconds=15) == {KEY}
+
+
+def test_kills_are_as_they_were_heard_last_although_nothing_is_handed_on() -> None:
+    held = Held()
+    held.take([kept(5)], seconds=0)
+    for seconds, kills in ((1, 2), (2, 0)):
+        assert held.take([replace(kept(6), kills=kills)], seconds=seconds) == set()
+        assert held.of(KEY) == replace(kept(5), kills=kills)
+
+
+def test_kills_before_a_release_are_forgiven_in_what_was_asked_after_the_ledger_had_heard_of_it() -> None:
+    held = Held()
+    held.take([kept()], seconds=10, asked=9)
+    held.released(KEY, "one", seconds=9.5)
+    assert held.forgiven(KEY) == set()
+    held.take(None, seconds=15, asked=14)
+    assert held.forgiven(KEY) == set(), "nobody answered"
+    held.take([kept()], seconds=20, asked=19)
+    assert held.forgiven(KEY) == {"one"}
+    held.released(KEY, "one", seconds=30)
+    assert held.forgiven(KEY) == {"one"}, "it forgives once"
+    assert held.forgiven(Key("agents", "other")) == set()
+    held.released(KEY, "two", seconds=30 + books.FORGIVEN_AFTER)
+    held.take([kept()], seconds=32 + books.FORGIVEN_AFTER)
+    assert held.forgiven(KEY) == {"two"}
+    held.take(None, seconds=40 + 2 * books.FORGIVEN_AFTER)
+    assert not held._released, "nobody asks for them any more"
 
 
 @pytest.mark.parametrize(("before", "now"), [(1, 0), (0, 1)])

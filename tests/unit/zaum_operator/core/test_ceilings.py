@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.support import specs
 from tests.support.planned import Planned
 from zaum_api import contract, documents
+from zaum_api.v1alpha1 import policy
 from zaum_egress import hosts
-from zaum_operator.core import ceiling, ceilings, kinds, refusals
+from zaum_operator.core import ceiling, ceilings, effective, kinds, refusals
 from zaum_operator.core.ceiling import Cap, Ceiling
 from zaum_operator.core.ceilings import Ceilings
 
@@ -73,7 +74,20 @@ def test_a_grant_needs_all_that_speak_of_it_and_one_at_least() -> None:
     assert meet(both, read("b", access=[])).access == ()
 
 
+def test_one_ceiling_is_enough_to_block_images_and_one_that_says_no_takes_nothing_back() -> None:
+    blocking, free = read("b", incidents={"blockImages": True}), read("a", incidents={"blockImages": False})
+    assert meet(blocking, free).blocking == ("b",)
+    assert meet(free).blocking == meet().blocking == ()
+    spec = policy.Spec.model_validate(specs.agent())
+    shown = {item.field: item for item in effective.resolve(spec, meet(blocking, free)).fields}
+    assert shown["incidents.blockImages"] == documents.EffectiveField(
+        "incidents.blockImages", "true (AgentCeiling b)", documents.Source.CEILING
+    )
+    assert "incidents.blockImages" not in {item.field for item in effective.resolve(spec, meet(free)).fields}
+
+
 STATED: dict[str, list[Any]] = {
+    "incidents": [{"blockImages": True}, {"blockImages": False}],
     "replicas": [0, 1, 7],
     "limits": [{"connections": 3}, {"requests": {"perMinute": 5}}, {"requests": {"perMinute": 5, "burst": 1}}],
     "resources": [{"cpu": "1"}, {"cpu": "1000m", "memory": "1Gi"}],

@@ -408,3 +408,13 @@ def test_an_unhealthy_agent_is_said() -> None:
     world.now += timedelta(seconds=1)
     world.settle()
     assert world.condition()[:2] == ("False", "AgentUnhealthy")
+
+
+def test_an_agent_that_its_watchdog_was_ordered_to_end_is_said() -> None:
+    world = settled(specs.agent())
+    world.end(world.pods()[0], code=137, word=contract.Breach.ORDERED.value)
+    world.now += timedelta(seconds=1)
+    world.settle()
+    status, reason, text = world.condition()
+    assert (status, reason) == ("False", "Runaway")
+    assert "was cut off and ended: an Incident ordered it" in text

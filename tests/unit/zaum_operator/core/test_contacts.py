@@ -52,11 +52,17 @@ def test_a_pod_that_nobody_accuses_runs_on() -> None:
     assert made.condition()[:2] == ("True", "AllReady")
 
 
-def test_i09_the_next_pod_waits_as_after_any_failure_also_when_the_authorizers_have_forgotten() -> None:
+@pytest.mark.parametrize(
+    "end", [{"code": None, "reason": "DeadlineExceeded"}, {"code": 137, "word": contract.Breach.ORDERED.value}],
+    ids=["by its kubelet", "by an order to its watchdog"],
+)  # fmt: skip
+def test_i09_the_next_pod_waits_as_after_any_failure_also_when_the_authorizers_have_forgotten(
+    end: dict[str, Any],
+) -> None:
     made = world()
     pod = touch(made)
     made.contacts.clear()
-    made.end(pod, code=None, reason="DeadlineExceeded")
+    made.end(pod, **end)
     made.settle()
     assert made.pods() == []
     status, reason, text = made.condition()

@@ -271,7 +271,9 @@ def rendered_pod(site: Any) -> Any:
 def generation(world: planned.Planned) -> int:
     config = world.look().config
     assert config is not None
-    return documents.WatchdogConfig.parse(config["data"][contract.CONFIG_KEYS["v4"]].encode()).limits.generation
+    return documents.WatchdogConfig.parse(
+        config["data"][contract.CONFIG_KEYS[documents.CONFIG_VERSION]].encode()
+    ).limits.generation
 
 
 def test_the_document_says_of_which_generation_its_limits_are() -> None:

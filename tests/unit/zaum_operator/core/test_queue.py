@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zaum_operator.core import queue as queue_rules
 from zaum_operator.core.keys import Key
 from zaum_operator.core.queue import Queue
 
@@ -255,3 +256,18 @@ class Counting(Key):
     def __hash__(self) -> int:
         type(self).asked += 1
         return hash((self.namespace, self.name))
+
+
+def test_a_key_that_somebody_waits_for_is_taken_more_often_and_not_without_end() -> None:
+    count: dict[bool, int] = {}
+    for brisk in (False, True):
+        queue = Queue()
+        count[brisk] = 0
+        for number in range(100):
+            now = number / 100
+            queue.add(A1, now=now, brisk=brisk)
+            if queue.take(now=now) is not None:
+                count[brisk] += 1
+                queue.add(A1, now=now, brisk=brisk)  # it came while it was worked on
+                queue.done(A1, now=now, brisk=brisk)
+    assert count == {False: queue_rules.PER_SECOND, True: queue_rules.BRISK_PER_SECOND}

@@ -87,6 +87,9 @@ def test_i12_never_more_pods_than_the_quota_admits_in_any_order_of_events(seed: 
     for _ in range(12):
         world.now = world.now.replace(hour=(world.now.hour + 1) % 24, day=world.now.day + (world.now.hour == 23))
         world.settle()
+        world.obey()
+        world.release()
+        world.settle()
         world.api.finish_deletions()
         world.settle()
         world.run_pods()

@@ -137,6 +137,10 @@ def test_i08_the_agents_probes_ask_the_watchdog_and_kill_fast() -> None:
     assert ready["httpGet"]["path"] == "/agent/ready"
 
 
+def test_i08_an_agent_that_is_deaf_to_sigterm_has_no_longer_than_a_kubelet_gives_at_least() -> None:
+    assert pod(specs.agent())["spec"]["terminationGracePeriodSeconds"] == 2
+
+
 def test_i01_the_watchdogs_document_is_one_that_the_watchdog_reads() -> None:
     for policy in POLICIES.values():
         (config,) = of_kind(rendered.objects(policy), "ConfigMap")

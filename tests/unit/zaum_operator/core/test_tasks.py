@@ -71,6 +71,7 @@ def test_its_pods_name_is_always_the_same_so_that_two_operators_cannot_both_make
         ("out of memory", {"code": 137}, ("False", "TaskFailed")),
         ("exit 0 after a breach", {"code": 0, "word": "RunawayDenied"}, ("False", "Runaway")),
         ("killed for a breach", {"code": 137, "word": "RunawayCPU"}, ("False", "Runaway")),
+        ("killed by an order", {"code": 137, "word": "Ordered"}, ("False", "Runaway")),
         ("killed for its health", {"code": 137, "word": "AgentUnhealthy"}, ("False", "TaskFailed")),
         ("evicted", {"code": None, "reason": "Evicted", "phase": "Failed"}, ("False", "TaskFailed")),
         ("exit 0 when evicted", {"code": 0, "reason": "Evicted", "phase": "Failed"}, ("False", "TaskFailed")),
