@@ -3,6 +3,17 @@
 system:serviceaccount:{{ .Release.Namespace }}:zaum-operator
 {{- end }}
 
+{{- define "zaum.user.ledger" -}}
+system:serviceaccount:{{ .Release.Namespace }}:zaum-ledger
+{{- end }}
+
+{{- /* Who ends what is in a namespace that is being deleted. The garbage collector is not among them: an owner that
+somebody wrote onto an Incident must not end it. */ -}}
+{{- define "zaum.cel.namespaceDeleters" -}}
+{{- $users := list "system:serviceaccount:kube-system:namespace-controller" "system:kube-controller-manager" }}
+{{- include "zaum.cel.list" (concat $users .Values.admission.trustedUsers) }}
+{{- end }}
+
 {{- define "zaum.cel.list" -}}
 [{{ range $index, $item := . }}{{ if $index }}, {{ end }}'{{ $item }}'{{ end }}]
 {{- end }}

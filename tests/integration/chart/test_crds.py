@@ -34,9 +34,9 @@ def rendered(**crds: bool) -> dict[str, Any]:
 def test_the_chart_renders_what_the_models_generate() -> None:
     plain = rendered(keep=False)
     assert plain == generated()
-    assert len(plain) == 2
+    assert len(plain) == 3
     kept = rendered()
-    assert [crd["metadata"].pop("annotations") for crd in kept.values()] == [KEEP, KEEP]
+    assert [crd["metadata"].pop("annotations") for crd in kept.values()] == [KEEP] * len(plain)
     assert kept == plain
     assert rendered(install=False) == {}
 

@@ -316,7 +316,7 @@ def test_every_admission_policy_fails_closed_and_is_bound(items: list[Object]) -
         if item["kind"] == "ValidatingAdmissionPolicyBinding"
     }
     assert policies.keys() == bound.keys()
-    assert len(policies) == 14
+    assert len(policies) == 15
     ignoring = {name for name, policy in policies.items() if policy["spec"]["failurePolicy"] != "Fail"}
     assert ignoring == {"zaum-ceilings"}, "labelling namespaces must not stop for want of a CRD"
     assert all(actions == ["Deny"] for actions in bound.values())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support import envoy_file
-from zaum_api import contract, documents
+from zaum_api import contract, documents, incidents
 from zaum_egress import signed_head
 from zaum_gateway.core import decisions
 
@@ -297,6 +297,16 @@ def test_old_tls_is_refused() -> None:
         ),
         ("admission-author.yaml", [contract.PLURAL_POLICY, contract.GROUP]),
         ("admission-ceilings.yaml", [contract.KIND_CEILING, contract.API_VERSION, f"'{contract.LABEL_ACCESS}'"]),
+        (
+            "admission-incidents.yaml",
+            [
+                contract.GROUP,
+                contract.PLURAL_INCIDENT,
+                *(f"'{reporter.value}'" for reporter in incidents.Reporter),
+                f"check('{incidents.RELEASE_VERB}')",
+                f"['{incidents.Condition.CLOSED.value}', '{incidents.Condition.RELEASED.value}']",
+            ],
+        ),
         ("admission-identity.yaml", [f"'{contract.NAME_PREFIX}'", contract.PLURAL_POLICY, contract.GROUP]),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from zaum_api import contract
+from zaum_api import contract, incidents
 from zaum_operator.core import access
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "charts/zaum/templates"
@@ -24,6 +24,8 @@ def roles(file: str) -> dict[tuple[str, str], Any]:
     return {(item["kind"], item["metadata"]["name"]): item["rules"] for item in found}
 
 
+POD_PARTS = {("pods/log", "get"), ("pods/resize", "patch")}
+"""What the operator may do beside pods' own objects: read the end of a dead agent's log, take cpu away in place."""
 SCOPES = {"-agents": access.Scope.NAMESPACES, "-wait": access.Scope.RELEASE}
 """What the end of a Role's name says of the namespace that it stands in."""
 
@@ -83,13 +85,32 @@ def test_the_role_is_the_table(names: list[tuple[str, str, str]], table: tuple[a
         ("rbac-namespaced.yaml", "Role", "zaum-authorizer-agents", "Namespaces"),
     ],
 )
-def test_the_authorizer_reads_pods_and_policies_and_nothing_else(file: str, kind: str, name: str, scope: str) -> None:
+def test_the_authorizer_reads_pods_policies_and_incidents_and_nothing_else(
+    file: str, kind: str, name: str, scope: str
+) -> None:
     assert granted((file, kind, name)) == {
         (scope, "", "pods", "list", ()),
         (scope, "", "pods", "watch", ()),
         (scope, contract.GROUP, contract.PLURAL_POLICY, "list", ()),
         (scope, contract.GROUP, contract.PLURAL_POLICY, "watch", ()),
+        (scope, contract.GROUP, contract.PLURAL_INCIDENT, "list", ()),
+        (scope, contract.GROUP, contract.PLURAL_INCIDENT, "watch", ()),
     }
+
+
+def test_the_ledger_asks_about_tokens_and_makes_incidents_and_nothing_else() -> None:
+    assert granted(("rbac.yaml", "ClusterRole", "zaum-ledger")) == {
+        ("Cluster", "authentication.k8s.io", "tokenreviews", "create", ()),
+        ("Cluster", contract.GROUP, contract.PLURAL_INCIDENT, "create", ()),
+    }
+
+
+def test_no_part_of_ours_may_release_an_incident() -> None:
+    for file in ("rbac.yaml", "rbac-namespaced.yaml", "uninstall.yaml"):
+        for rules in roles(file).values():
+            for rule in rules:
+                if contract.PLURAL_INCIDENT in rule.get("resources", ()):
+                    assert not {incidents.RELEASE_VERB, "patch", "update", "delete"} & set(rule["verbs"])
 
 
 def test_the_authorizer_reads_the_api_servers_public_keys() -> None:
@@ -105,7 +126,8 @@ def test_i15_no_role_reads_secrets_or_widens_itself(file: str) -> None:
         for rule in rules:
             words = {*rule.get("apiGroups", ()), *rule.get("resources", ()), *rule["verbs"]}
             assert not words & {"*", "escalate", "bind", "impersonate", "roles", "clusterroles"}
-            assert not any(resource.startswith("pods/") for resource in rule.get("resources", ()))
+            parts = [resource for resource in rule.get("resources", ()) if resource.startswith("pods/")]
+            assert {(part, verb) for part in parts for verb in rule["verbs"]} <= POD_PARTS
             if "secrets" in words:
                 assert set(rule["verbs"]) == {"patch"}, "filled by name, never read"
                 assert rule["resourceNames"]
