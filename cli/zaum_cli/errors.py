@@ -3,3 +3,7 @@
 
 class CommandError(Exception):
     """The command cannot do what was asked. The text is for the person who asked."""
+
+
+class AbsentError(CommandError):
+    """There is no object of that name."""

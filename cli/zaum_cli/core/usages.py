@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-ABSENT: Final = "-"
+from zaum_cli.core import columns
+
+ABSENT: Final = columns.ABSENT
 _NUMBERS: Final = ("requests", "denied", "tokens", "bytesOut", "bytesIn")
 _LIMITS: Final = {
     "tokens": "limits.tokens.perDay",
@@ -57,10 +59,7 @@ def read(policy: dict[str, Any]) -> Usage:
 
 def table(usages: Iterable[Usage]) -> str:
     """Write the table: what is spent, and behind a stroke of how much."""
-    rows = [_HEAD, *(_row(usage) for usage in usages)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    return columns.align([_HEAD, *((usage.namespace, usage.name, usage.within, *cells(usage)) for usage in usages)])
 
 
 def write_json(usages: Iterable[Usage]) -> str:
@@ -68,10 +67,10 @@ def write_json(usages: Iterable[Usage]) -> str:
     return json.dumps([usage.document() for usage in usages], indent=2, ensure_ascii=False) + "\n"
 
 
-def _row(usage: Usage) -> tuple[str, ...]:
+def cells(usage: Usage) -> tuple[str, ...]:
+    """Give the amounts as the table has them, from REQUESTS on."""
     plain = [str(usage.amounts.get(name, ABSENT)) for name in ("requests", "denied")]
-    limited = [_of(usage, name) for name in _LIMITS]
-    return (usage.namespace, usage.name, usage.within, *plain, *limited)
+    return (*plain, *(_of(usage, name) for name in _LIMITS))
 
 
 def _of(usage: Usage, name: str) -> str:
