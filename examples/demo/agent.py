@@ -1,17 +1,17 @@
-"""A small agent that works, is curious, and goes wild: it knows nothing of Zaum but what its environment says.
+"""A small agent that works and is curious: it knows nothing of Zaum but what its environment says.
 
 It reads a website with httpx and asks a model through the openai SDK; both find the proxy in the environment. Then it
-tries what its policy does not name, dials around the proxy, asks for more than its limit, and at last burns CPU in
-several processes. Each step is one JSON line on stdout: `{"t", "phase", "outcome", "ms", …}`.
+tries what its policy does not name, dials around the proxy, and asks for more than its limit.
+Each step is one JSON line on stdout: `{"t", "phase", "outcome", "ms", …}`.
 
 Environment: WEBSITE_URL, UNNAMED_URL, OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_MODEL, DOORS_FILE (attempts for probe),
-REQUESTS_PER_MINUTE (to know when to stop asking), WILD_AFTER_SECONDS and WILD_SECONDS (default 2 and 120).
+REQUESTS_PER_MINUTE (to know when to stop asking).
 """
 
-import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,8 +19,8 @@ import httpx
 import openai
 import probe
 
-SPINNERS: Final = 2
 TIMEOUT_SECONDS: Final = 10.0
+REST_SECONDS: Final = 600.0
 
 
 def step(phase: str, work: Callable[[], dict[str, Any]]) -> None:
@@ -99,39 +99,20 @@ def _tunnel(url: str) -> dict[str, Any]:
     return {key: finding[key] for key in ("outcome", "rule", "retryAfter") if key in finding}
 
 
-def go_wild() -> None:
-    """Burn CPU in several processes until killed, or until the bound is over."""
-    time.sleep(float(os.environ.get("WILD_AFTER_SECONDS", "2")))
-    until = time.monotonic() + float(os.environ.get("WILD_SECONDS", "120"))
-    probe.say("wild", "started", processes=SPINNERS)
-    spinners = [multiprocessing.Process(target=spin, args=(until,)) for _ in range(SPINNERS)]
-    for spinner in spinners:
-        spinner.start()
-    for spinner in spinners:
-        spinner.join()
-    probe.say("wild", "survived")
-
-
-def spin(until: float) -> None:
-    """Compute nothing, fast, until the monotonic clock says `until`."""
-    while time.monotonic() < until:
-        for _ in range(100_000):
-            pass
-
-
 def main() -> None:
-    """Work, be curious, go wild."""
+    """Work, be curious, rest."""
     step("website", read_website)
     step("model", ask_model)
     step("model, streamed", stream_model)
     step("unnamed host", visit_unnamed)
     step("unnamed host, by hand", tunnel_unnamed)
-    for attempt in probe.read_attempts("@" + os.environ["DOORS_FILE"]):
-        finding = probe.try_one(attempt)
-        shown = {key: finding[key] for key in ("target", "rule", "ms")}
-        probe.say("door", finding["outcome"], label=finding["name"], **shown)
+    attempts = probe.read_attempts("@" + os.environ["DOORS_FILE"])
+    with ThreadPoolExecutor(len(attempts)) as threads:  # Most of them only wait.
+        for finding in threads.map(probe.try_one, attempts):
+            shown = {key: finding[key] for key in ("target", "rule", "ms")}
+            probe.say("door", finding["outcome"], label=finding["name"], **shown)
     step("over the limit", ask_too_much)
-    go_wild()
+    time.sleep(REST_SECONDS)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
 """The act of the budget: an agent spends half a dollar, is stopped, and nothing that restarts gives it any back."""
 
-import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from tests.demo.timeline import Timeline
@@ -24,8 +22,6 @@ BUDGET: Final = 500_000
 INPUT, OUTPUT = 1, 10_000
 """Micro-dollars for a token, as the manifest says in dollars for a million."""
 CALL: Final = "demo-spender"
-FILES: Final = "demo-files"
-PROGRAMS: Final = ("spender.py", "probe.py")
 TOLD_SECONDS: Final = 60.0
 BACK_SECONDS: Final = 60.0
 WORD_SECONDS: Final = 15.0
@@ -34,19 +30,23 @@ WORD_SECONDS: Final = 15.0
 
 @dataclass(frozen=True)
 class Act:
-    """Where it is played. `steps` reads what a pod of the agent prints; `programs` holds what it runs."""
+    """Where it is played. `steps` reads what a pod of the agent prints."""
 
     api: Api
     world: World
     line: Timeline
     steps: Callable[[Object], Iterator[Object]]
-    programs: Path
 
-    def tell(self, manifest: Object) -> None:
-        """Play it by a policy."""
+    def begin(self, manifest: Object) -> int:
+        """Let the agent spend, while other things are told; give the place in the world's log."""
+        mark = self.world.mark()
+        self.api.apply("agentpolicies", manifest)
+        return mark
+
+    def tell(self, namespace: str, mark: int) -> None:
+        """Tell what it came to, since a place in the world's log."""
         self.line.headline("a budget: half a dollar a day, and an agent that does not look at what it spends")
-        mark, pod = self.world.mark(), self._start(manifest)
-        namespace = pod["metadata"]["namespace"]
+        pod = self.api.until_any("pods", namespace, LABEL, agent_started, seconds=60, what="the spender runs")
         passed, refused = until_refused(self.steps(pod))
         seen = f"{passed} calls, then {refused['outcome']} {refused.get('rule')}"
         holds = passed > 0 and refused.get("rule") == contract.Rule.COST_PER_DAY.value
@@ -60,15 +60,6 @@ class Act:
         self.line.check("it asks on, and another ledger knows", holds=words == {"402"}, seen=", ".join(sorted(words)))
         self._books(mark, "and nothing more was bought")
         self.api.merge("agentpolicies", namespace, POLICY, {"spec": {"desiredState": "Stopped"}})
-
-    def _start(self, manifest: Object) -> Object:
-        namespace = manifest["metadata"]["namespace"]
-        data = {name: (self.programs / name).read_text() for name in PROGRAMS}
-        self.api.merge("configmaps", namespace, FILES, {"data": data})
-        secret = {"apiVersion": "v1", "kind": "Secret", "stringData": {"key": secrets.token_urlsafe(16)}}
-        self.api.apply("secrets", secret | {"metadata": {"name": "model", "namespace": namespace}})
-        self.api.apply("agentpolicies", manifest)
-        return self.api.until_any("pods", namespace, LABEL, agent_started, seconds=60, what="the spender runs")
 
     def _told(self, namespace: str) -> None:
         policy = self.api.until(

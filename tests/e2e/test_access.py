@@ -1,7 +1,6 @@
 """Ways into agent pods: closed to everybody, unless ceilings open one where the cluster's owner lets them."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -9,16 +8,10 @@ from tests.support.e2e import admission
 from tests.support.e2e.admission import DRY, OPERATOR_AS_ADMIN, refused
 from tests.support.e2e.agents import Agents
 from tests.support.e2e.api import Api, Object, RefusedError, again, url
+from tests.support.e2e.entering import WAYS, add, debugger, enter
 from zaum_api import contract
 
-WAYS = {"exec": "Exec", "attach": "Attach", "portforward": "PortForward"}
 LABELLED = {contract.LABEL_ACCESS: contract.LABEL_ACCESS_VALUE}
-
-
-def enter(who: Api, namespace: str, name: str, way: str, **query: str) -> object:
-    """Ask for a way in; what is refused is refused before the connection is upgraded."""
-    asked = {"command": "id", "stdout": "true"} if way == "exec" else {"stdout": "true"} if way == "attach" else {}
-    return who.send("GET" if way == "proxy" else "POST", url("pods", namespace, name, way), query=asked | query)
 
 
 def let_in(action: Callable[[], object]) -> RefusedError:
@@ -45,20 +38,6 @@ def test_no_spelling_gets_a_proxy_past_admission(api: Api, namespace: str, kind:
     with pytest.raises(RefusedError) as control:
         api.send("GET", url(kind, namespace, name.replace("zaum-", ""), "proxy"))
     assert control.value.status in {404, 503}, "the control reaches what is not there"
-
-
-def debugger(**security: Any) -> Object:
-    """Give an ephemeral container that is as caged as the agent, but for what is said."""
-    made: Object = {**admission.CONTAINER, "name": "debugger"}
-    made["securityContext"] = admission.CONTAINER["securityContext"] | security
-    del made["resources"]
-    return made
-
-
-def add(who: Api, namespace: str, name: str, container: Object) -> object:
-    target = url("pods", namespace, name, "ephemeralcontainers")
-    patch = {"spec": {"ephemeralContainers": [container]}}
-    return who.send("PATCH", target, patch, query=DRY, content="application/strategic-merge-patch+json")
 
 
 @pytest.mark.parametrize("who", ["administrator", "owner"])

@@ -13,13 +13,16 @@ import pytest
 from tests.support.e2e.admission import (
     CLUSTER_SCOPED,
     DRY,
+    EXCLUSION,
     KINDS,
     LABELS,
     OPERATOR,
     OPERATOR_AS_ADMIN,
+    RULES,
     body,
     create,
     eventually_refused,
+    network_policy,
     policy,
     refused,
 )
@@ -215,6 +218,7 @@ def test_an_agent_pod_is_not_resized(api: Api, namespace: str, kept: Callable[..
     ours, foreign = kept("pods", "zaum-probe"), kept("pods", "probe")
     refused(lambda: resize(ours), "not resized in place")
     resize(foreign)
+    # The operator takes cpu away before a kill; these pods run on no node, where what it asks would be done.
 
 
 def test_only_nodes_and_controllers_report_on_an_agent_pod(api: Api, namespace: str, kept: Callable[..., str]) -> None:
@@ -266,23 +270,6 @@ def test_i02_an_eviction_without_grace_is_refused(api: Api, namespace: str, kept
     evict(ours, None)
     evict(ours, 5)
     evict(foreign, 0)
-
-
-EXCLUSION = {"key": "zaum.dev/agent", "operator": "DoesNotExist"}
-RULES: dict[str, Object] = {
-    "egress": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{}]},
-    "ingress": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]},
-    "some labels": {"podSelector": {"matchLabels": LABELS}, "policyTypes": ["Egress"], "egress": [{}]},
-    "agents by name": {"podSelector": {"matchLabels": {"zaum.dev/agent": "true"}}, "egress": [{}]},
-    "another exclusion": {
-        "podSelector": {"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]},
-        "egress": [{}],
-    },
-}
-
-
-def network_policy(namespace: str, spec: Object) -> Object:
-    return body("networkpolicies", namespace, name="foreign") | {"spec": spec}
 
 
 @pytest.fixture

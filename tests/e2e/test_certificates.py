@@ -159,8 +159,9 @@ def lose_the_authority(api: Api) -> None:
     api.merge("secrets", install.NAMESPACE, CA, {"data": None})
     lost = {"metadata": {"annotations": {"lost": str(time.time())}}}
     for pod in api.items("pods", install.NAMESPACE, labels=f"{contract.LABEL_COMPONENT}={contract.COMPONENT_OPERATOR}"):
-        # Its kubelet would show it the loss within minutes; a changed pod is looked at now.
-        api.merge("pods", install.NAMESPACE, pod["metadata"]["name"], lost)
+        # Its kubelet would show it the loss within minutes; a changed pod is looked at now. One that goes may be gone.
+        if not pod["metadata"].get("deletionTimestamp"):
+            api.merge("pods", install.NAMESPACE, pod["metadata"]["name"], lost)
 
 
 def fresh(api: Api, kept: list[x509.Certificate]) -> bool:

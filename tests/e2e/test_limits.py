@@ -3,6 +3,7 @@
 import pytest
 
 from tests.cluster import addresses
+from tests.e2e.test_failures import absent
 from tests.support.e2e import attempts
 from tests.support.e2e.agents import FIRST_PAUSE_SECONDS, Agents, pause_between
 from tests.support.e2e.api import Api, Object, condition
@@ -18,6 +19,8 @@ while True:
         proxy.recv(4096)
     time.sleep(0.05)
 """
+HAMMER_LATER = "import time\ntime.sleep(15)\n" + HAMMER
+"""In time for the operator to be gone."""
 FORK = """
 import subprocess, time
 children = [subprocess.Popen(["sleep", "3600"]) for _ in range(30)]
@@ -27,6 +30,10 @@ time.sleep(3600)
 
 def killed(pod: Object) -> bool:
     return bool(pod["status"].get("phase") == "Failed")
+
+
+def incident_closed(incident: Object) -> bool:
+    return condition(incident, "Closed").get("reason") == "Contained"
 
 
 @pytest.mark.world
@@ -63,13 +70,15 @@ def test_i09_a_runaway_agent_is_killed_by_the_kubelet_and_replaced_later(
     limits = {"requests": {"perMinute": 1000, "burst": 1000}}
     pod = agents.run("wild", program, runaway=runaway, limits=limits, agent={"resources": {"cpu": "200m"}})
     name = pod["metadata"]["name"]
-    api.until("pods", agents.namespace, name, killed, seconds=40, what="the runaway is killed")
-    status = str(contract.BREACH_STATUS[breach])
-    agents.event(status, "iveness")
+    # Containment deletes it soon: how it ended stands in what is seen here.
+    ended = api.until("pods", agents.namespace, name, killed, seconds=40, what="the runaway is killed")
+    incident = api.until_any(
+        "incidents", agents.namespace, "", incident_closed, seconds=40, what="the Incident of the kill is closed"
+    )
+    assert incident["spec"]["reason"] == breach.value
+    assert incident["spec"]["pod"] == {"name": name, "uid": pod["metadata"]["uid"]}
     policy = agents.ready("wild", status="False", reason="Runaway", seconds=60)
     assert breach.value in condition(policy, "Ready")["message"]
-    kept = api.get("pods", agents.namespace, name)
-    assert kept["status"]["phase"] == "Failed"
     label = f"{contract.LABEL_POLICY}=wild"
     following = api.until_any(
         "pods",
@@ -80,7 +89,28 @@ def test_i09_a_runaway_agent_is_killed_by_the_kubelet_and_replaced_later(
         what="a new pod after the backoff",
     )
     assert int(following["metadata"]["annotations"][contract.ANNOTATION_FAILURES]) >= 1
-    assert pause_between(kept, following) >= FIRST_PAUSE_SECONDS
+    assert pause_between(ended, following) >= FIRST_PAUSE_SECONDS
+
+
+@pytest.mark.alone
+def test_i09_a_runaway_agent_is_killed_by_watchdog_and_kubelet_without_the_operator(agents: Agents, api: Api) -> None:
+    runaway = {"denied": {"above": 10, "per": "1m"}}
+    limits = {"requests": {"perMinute": 1000, "burst": 1000}}
+    pod = agents.run("wild", HAMMER_LATER, runaway=runaway, limits=limits)
+    name = pod["metadata"]["name"]
+    with absent(api, "zaum-operator"):
+        ended = api.until("pods", agents.namespace, name, killed, seconds=60, what="the runaway is killed")
+        assert "activeDeadlineSeconds" not in ended["spec"], "nobody else ended it"
+        event = agents.event("iveness", str(contract.BREACH_STATUS[contract.Breach.RUNAWAY_DENIED]))
+        assert event["involvedObject"]["name"] == name
+        assert event["involvedObject"]["fieldPath"] == f"spec.containers{{{contract.CONTAINER_AGENT}}}"
+        states = {item["name"]: item["state"] for item in ended["status"]["initContainerStatuses"]}
+        last = states[contract.CONTAINER_WATCHDOG]["terminated"]["message"]
+        assert last == f"{contract.Breach.RUNAWAY_DENIED.value}\n", "why, for the operator that comes back"
+    incident = api.until_any(
+        "incidents", agents.namespace, "", incident_closed, seconds=60, what="the operator takes it up when it is back"
+    )
+    assert incident["spec"]["pod"] == {"name": name, "uid": pod["metadata"]["uid"]}
 
 
 def test_an_agent_that_stays_inside_its_limits_is_left_alone(agents: Agents, api: Api) -> None:

@@ -1,7 +1,6 @@
 """I07 with the ledger: budgets of all pods, over restarts and a new policy, and what the owner is told of them."""
 
 import json
-import secrets
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,14 +14,13 @@ from tests.e2e.test_failures import absent
 from tests.support.e2e import install
 from tests.support.e2e.agents import READY_SECONDS, Agents
 from tests.support.e2e.api import Api, Object, condition
+from tests.support.e2e.spending import LEDGER, NO_VERDICT, command, credential
 from zaum_api import contract
 
-LEDGER = f"zaum-{contract.COMPONENT_LEDGER}"
 TOLD_SECONDS = 60.0
 """The operator asks every 5 s, and writes of one policy every 15 s at most."""
 UNKNOWN_SECONDS = 90.0
 LENIENT: Object = {"requests": {"perMinute": 6000, "burst": 1000}}
-NO_VERDICT: Object = {"denied": {"enabled": False}}
 CALLS = """
 import json, os, time, urllib.error, urllib.request
 BODY = json.dumps({
@@ -68,11 +66,6 @@ def model(**route: Any) -> Object:
     } | route
 
 
-def credential(agents: Agents) -> None:
-    secret = {"apiVersion": "v1", "kind": "Secret", "stringData": {"key": secrets.token_urlsafe(32)}}
-    agents.api.apply("secrets", secret | {"metadata": {"name": "model", "namespace": agents.namespace}})
-
-
 def spender(agents: Agents, name: str, *, pause: float = 0.3, **spec: Any) -> Object:
     """Run an agent that asks a model again and again."""
     program = CALLS % {"model": llm.MODELS[0], "pause": pause}
@@ -95,12 +88,6 @@ def within(api: Api, agents: Agents, name: str, reason: str, *, seconds: float =
         "agentpolicies", agents.namespace, name, lambda seen: condition(seen, "WithinLimits").get("reason") == reason,
         seconds=seconds, what=f"WithinLimits {reason} of {name}",
     )  # fmt: skip
-
-
-def command(*words: str) -> str:
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def usage(agents: Agents, name: str) -> Object:

@@ -10,10 +10,10 @@ from typing import Any, Final
 import pytest
 
 from tests.e2e.test_clients import PYTHON, done
-from tests.e2e.test_limits_ledger import NO_VERDICT, credential
-from tests.e2e.test_races import route
+from tests.races.running import route
 from tests.support.e2e.agents import Agents
 from tests.support.e2e.api import NotSeenError, Object
+from tests.support.e2e.spending import NO_VERDICT, credential
 from tests.support.e2e.world import World
 from zaum_api import contract
 

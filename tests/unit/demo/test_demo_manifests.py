@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from tests.demo import budget
+from tests.demo import budget, loop, story
 from zaum_api import contract
 from zaum_api.v1alpha1 import policy
 
@@ -41,6 +41,50 @@ def test_the_budgets_policy_is_valid_and_gives_its_agent_what_it_reads() -> None
     (route,) = body["spec"]["egress"]["routes"]
     given = named(body["spec"]["agent"]["env"]) | {f"{route['name'].upper()}_BASE_URL"}
     assert required_environment("spender.py") <= given
+
+
+def test_the_runaways_policy_is_valid_and_gives_its_agent_what_it_reads() -> None:
+    body = manifest("runaway.yaml")
+    policy.AgentPolicy.model_validate(body)
+    (route,) = body["spec"]["egress"]["routes"]
+    given = named(body["spec"]["agent"]["env"]) | {f"{route['name'].upper()}_BASE_URL"}
+    assert required_environment("runaway.py") <= given
+    assert body["metadata"]["name"] == loop.POLICY
+
+
+def test_the_runaway_is_throttled_before_it_trips_and_quarantined_the_second_time() -> None:
+    spec = manifest("runaway.yaml")["spec"]
+    assert spec["limits"]["requests"]["burst"] < spec["runaway"]["repeated"]["same"]
+    assert set(spec["runaway"]) == {"repeated", "denied"}
+    assert spec["containment"] == {"onRunaway": "Kill", "killsBeforeQuarantine": 1}
+
+
+def test_every_program_that_a_policy_runs_from_the_files_is_among_them() -> None:
+    commands = [manifest(name)["spec"]["agent"]["command"] for name in ("budget.yaml", "runaway.yaml")]
+    assert {command[1].removeprefix("/files/") for command in commands} < set(story.PROGRAMS)
+    assert all((DEMO / name).exists() for name in story.PROGRAMS)
+
+
+def test_the_first_call_that_ended_so_is_told_by_its_time_after_the_breach() -> None:
+    rule = contract.Rule.LATCHED.value
+    said = [
+        {"t": 9.0, "outcome": "429", "rule": "limits.tokens.perMinute"},
+        {"t": 10.25, "outcome": "403", "rule": rule},
+        {"t": 11.0, "outcome": "403", "rule": rule},
+    ]
+    assert loop.after(loop.first(said, "403", rule), 10.0) == f" +0.25 s  403 {rule}"
+    assert loop.after(loop.first(said, "429", "limits."), 10.0) == " -1.00 s  429 limits.tokens.perMinute"
+    assert loop.first(said, "429", rule) is loop.first(said, "200", "") is None
+    assert loop.after(None, 10.0) == "never"
+
+
+def test_only_the_pods_own_incident_whose_steps_are_all_confirmed_is_the_proof() -> None:
+    def incident(phase: str) -> dict[str, Any]:
+        return {"spec": {"pod": {"uid": "a"}}, "status": {"phase": phase}}
+
+    assert [loop.is_proven(incident(phase), "a") for phase in ("Contained", "Closed", "Killed")] == [True, True, False]
+    assert not loop.is_proven(incident("Contained"), "b")
+    assert not loop.is_proven({"spec": {}}, "a")
 
 
 def test_the_budget_and_its_prices_are_those_that_the_story_adds_up_by() -> None:
