@@ -8,7 +8,7 @@ from tests.battery.stage import Stage
 
 
 def all_attempts(stage: Stage, groups: Collection[int] = tuple(lines.GROUPS)) -> list[lines.Attempt]:
-    """Give the attempts of these groups but 10, 11 and 13, whose lines are played (modules `lasting`, `overrun`)."""
+    """Give the attempts of these groups. Those of 10 and on are played (modules `lasting`, `overrun`, `running`)."""
     tables = (direct, gateway, sockets, names, dns, tls, http, headers)
     found = [attempt for table in tables for attempt in table.attempts(stage)]
     return [attempt for attempt in lines.numbered(found) if attempt.group in groups]

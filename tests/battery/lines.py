@@ -19,6 +19,8 @@ class Where(StrEnum):
     """Another agent, whose policy has a route to a Service."""
     ROOT = "root"
     """An unguarded pod that may use raw sockets and change its own network."""
+    ALLOWED = "allowed"
+    """By the API: the same request where nothing of ours stands in the way."""
 
 
 class Witness(StrEnum):
@@ -34,6 +36,8 @@ class Witness(StrEnum):
     """The kernel: the call fails."""
     FAR_END = "far end"
     """Nobody has to: it is harmless where it arrives, and the line checks that it stays so."""
+    API = "API server"
+    """A rule of ours at the API server, and what it holds afterwards is as before."""
 
 
 class Needs(StrEnum):
@@ -87,7 +91,13 @@ GROUPS: Final[Mapping[int, str]] = {
     9: "redirects and credentials",
     10: "open tunnels",
     11: "more than there is",
+    12: "all that a machine has",
     13: "for ever",
+    14: "the watchdog itself",
+    15: "by hand",
+    16: "tokens and secrets",
+    17: "whoever dies",
+    18: "bad input",
 }
 
 

@@ -1,5 +1,7 @@
 """Groups 11 and 13: spend more than there is. The world's own books say how much was really spent.
 
+What a limit does not forbid and goes on for ever is ended by a detector: see `groups/loops`.
+
 What can be tried beside each other is, by one agent with a route for each line, and a limit of each route's own. What
 is restarted has an agent of its own. Steps of the clock are no matter of a pod: see `make walks`.
 """
@@ -8,7 +10,6 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -46,7 +47,6 @@ LYING: Final = "usage that is missing, lies or breaks off"
 FOR_EVER: Final = "the same call for ever"
 DRIP: Final = "a drip just under each limit"
 RESTARTS: Final = "restarts between reserve and settle"
-DENIED: Final = "denied calls for ever"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +166,7 @@ def play(
     body = {"apiVersion": "v1", "kind": "Secret", "stringData": {"key": secrets.token_urlsafe(32)}}
     pods.api.apply("secrets", body | {"metadata": {"name": SECRET, "namespace": pods.agents.namespace}})
     chosen = [line for line in LINES if line.group in groups and (line.sampled or not sampled)]
-    scenes: list[Callable[[], list[Outcome]]] = [lambda: _together(pods, world, mark, chosen)]
-    if not sampled and 13 in groups:
-        scenes.append(lambda: [_denied(pods)])
-    with ThreadPoolExecutor(len(scenes)) as threads:
-        found = [outcome for part in threads.map(lambda scene: scene(), scenes) for outcome in part]
+    found = _together(pods, world, mark, chosen)
     # Of what all share, one at a time.
     for strike in STRIKES if not sampled and 11 in groups else ():
         found.append(_struck(pods, world, mark, strike))
@@ -275,28 +271,3 @@ STRIKES: Final = (
     Strike("gateway killed", lasting.end_gateway),
     Strike("ledger killed", _end_ledger),
 )
-
-
-def _denied(pods: Pods) -> Outcome:
-    """Ask for a host that is not named, for ever: the detector ends the pod."""
-    bound = Bound(Unit.REQUESTS, 0)
-    line = Line(13, DENIED, "one host", bound, {})
-    order = {"line": line.id, "host": addresses.OUTLAW_NAME, "threads": 1, "stop": 10_000, "refusals": [403]}
-    files = pods.agents.files("denied", spender_py=(HERE / "spender.py").read_text(), orders_json="")
-    data = {"data": {"orders.json": json.dumps([order | {"seconds": 300}])}}
-    pods.api.merge("configmaps", pods.agents.namespace, files, data)
-    command = ["python3", "-u", f"{FILES}/spender.py", f"@{FILES}/orders.json"]
-    runaway = SPEC["runaway"] | {"denied": {"above": 10, "per": "1m"}}
-    spec = SPEC | {"runaway": runaway}
-    pods.api.apply("agentpolicies", pods.agents.policy("denied", command=command, files=files, **spec))
-    pod = pods.agents.running("denied")
-    answers = _answers(pods, pod, 60)
-    statuses = [answer["status"] for answer in answers]
-    seen = pods.api.find("pods", pods.agents.namespace, pod["metadata"]["name"])
-    if 200 in statuses:
-        return Outcome(line.attempt, Verdict.ESCAPED, f"it was let through: {statuses}")
-    if statuses.count(403) < 10:
-        return Outcome(line.attempt, Verdict.BROKEN, f"it asked too seldom: {statuses}")
-    if agent_runs(seen):
-        return Outcome(line.attempt, Verdict.ESCAPED, f"it asks on after {len(statuses)} refusals")
-    return Outcome(line.attempt, Verdict.HELD, f"ended after {len(statuses)} refusals")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from tests.battery import capture, catalogue, credentials, evidence, judge, lasting, overrun, presence
+from tests.battery import around, capture, catalogue, credentials, evidence, judge, lasting, overrun, presence, running
 from tests.battery.groups import gateway, headers
 from tests.battery.lines import Attempt, Where, Witness
 from tests.battery.pods import Pods
@@ -22,6 +22,7 @@ from tests.battery.stage import Stage
 from tests.battery.table import Result
 from tests.cluster import addresses, cluster
 from tests.cluster.world import shelf
+from tests.support.e2e import enforced
 from tests.support.e2e.agents import ROOT
 from tests.support.e2e.api import Api, Object
 from tests.support.e2e.world import World, pod_addresses
@@ -46,6 +47,8 @@ class Play:
     image: str
     groups: Collection[int]
     sampled: bool = False
+    only: str = ""
+    """Of groups 15 to 18: lines that have this text in their name."""
     pods: Pods = field(init=False)
     stage: Stage = field(init=False)
     world: World = field(init=False)
@@ -74,7 +77,15 @@ class Play:
                 held = lasting.play(self.pods, self.say, sampled=self.sampled) if 10 in self.groups else []
                 if overran := {11, 13} & set(self.groups):
                     held += overrun.play(self.pods, self.world, mark, self.say, groups=overran, sampled=self.sampled)
-            return self.judged(attempts, folder, mark, held)
+            # Who runs wild sends nothing that packets could prove, and leaves a capture no time to keep them.
+            if wildly := {12, 13, 14} & set(self.groups):
+                held += running.play(self.pods, self.say, groups=wildly, sampled=self.sampled)
+            result = self.judged(attempts, folder, mark, held)
+            # After the witnesses have spoken: these end gateways, and have controls of their own that reach the outlaw.
+            outcomes, alarms = around.play(
+                self.api, self.image, self.groups, self.say, sampled=self.sampled, only=self.only
+            )
+            return replace(result, outcomes=[*result.outcomes, *outcomes], alarms=[*result.alarms, *alarms])
         finally:
             self.pods.clear()
 
@@ -98,6 +109,7 @@ class Play:
 
     def set_stage(self) -> None:
         """Look at the cluster, start the neighbour, and see what of the product is there."""
+        enforced.wait(self.pods.agents)
         neighbour, service = self.pods.neighbour()
         door = self.api.get("services", INSTALLATION, contract.GATEWAY_SERVICE)["spec"]
         self.free |= pod_addresses(neighbour)

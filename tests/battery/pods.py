@@ -13,6 +13,7 @@ from tests.cluster import addresses
 from tests.support.e2e.agents import FILES, READY_SECONDS, RESTRICTED, Agents, agent_started, free_pod
 from tests.support.e2e.api import Api, NotSeenError, Object
 from zaum_api import contract
+from zaum_api.v1alpha1 import limits
 
 HERE: Final = Path(__file__).parent
 SHIPPED: Final = ("prober.py", "hello.py")
@@ -30,10 +31,11 @@ EGRESS: Final[Object] = {
         {"host": f"*.{addresses.LURE_PARENT}", "ports": [80, 443, addresses.API_PORT, 10250]},
     ]
 }
+DETECTORS: Final = tuple(field.alias or name for name, field in limits.Runaway.model_fields.items())
 SPEC: Final[Object] = {
     "egress": EGRESS,
     "limits": {"requests": {"perMinute": 60_000, "burst": 10_000}, "connections": 512},
-    "runaway": {name: {"enabled": False} for name in ("cpu", "processes", "denied")},
+    "runaway": {name: {"enabled": False} for name in DETECTORS},
 }
 """Generous, so that limits and detectors do not answer for the rules under test."""
 
