@@ -5,14 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import urllib3
-
-from tests.chaos import fleet, isolation
+from tests.chaos import fleet, isolation, patience
 from tests.chaos.history import Object, Place
 from tests.support import edits
 from tests.support.e2e.api import Api, RefusedError
 
-PATIENCE_SECONDS: Final = 60.0
 FOREIGN: Final = "anyone"
 
 
@@ -28,17 +25,7 @@ class Hands:
 
     def insist(self, call: Callable[[], Any]) -> Any:
         """Do it, again and again while the API server is away; a refusal is final."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                return self._note(call())
-            except urllib3.exceptions.HTTPError:
-                if time.monotonic() > deadline:
-                    raise
-            except RefusedError as error:
-                if error.status < 429 or time.monotonic() > deadline:
-                    raise
-            time.sleep(0.1)
+        return self._note(patience.insist(call))
 
     def attempt(self, call: Callable[[], Any]) -> Object | None:
         """Do it; None when it is refused (the object or its namespace or its kind is not there, or must not be)."""
@@ -91,7 +78,7 @@ class Hands:
     def _anew(self, index: int) -> None:
         """Make a policy anew: what is there may not become what it should be (a Service no Task)."""
         self.forget(index)
-        self.insist(lambda: self.api.until_gone("agentpolicies", *fleet.FLEET[index], seconds=PATIENCE_SECONDS))
+        self.insist(lambda: self.api.until_gone("agentpolicies", *fleet.FLEET[index], seconds=patience.SECONDS))
         self.say(index)
 
     # Children

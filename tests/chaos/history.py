@@ -28,18 +28,23 @@ _RESOURCES: Final[dict[str, tuple[str, bool]]] = {
     "events": ("events", True),
     "zaum.dev/agentpolicies": ("agentpolicies", True),
     "zaum.dev/agentceilings": ("agentceilings", False),
+    "zaum.dev/incidents": ("incidents", True),
 }
 """Where the store keeps a resource, how it is called, and whether it lives in a namespace."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One object as it was stored at one revision; `obj` None: it was removed. `at`: when we learnt of it, seconds."""
+    """One object as it was stored at one revision; `obj` None: it was removed. `at`: when we learnt of it, seconds.
+
+    `listed`: it was found in a list, so that there may have been writes before this one.
+    """
 
     revision: int
     at: float
     place: Place
     obj: Object | None
+    listed: bool = False
 
 
 class HistoryError(Exception):

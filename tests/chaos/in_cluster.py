@@ -16,9 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import urllib3.exceptions
-
-from tests.chaos import judge, normal, presence
+from tests.chaos import judge, normal, patience, presence
 from tests.chaos.calm import Impediment
 from tests.chaos.history import Object, Place
 from tests.chaos.judge import Hand, Judge
@@ -34,6 +32,7 @@ from tests.support.e2e.api import Api, NotSeenError, RefusedError, condition
 from tests.support.e2e.tampering import IDLE
 from zaum_api import contract
 
+SETTLED: Final = ("Ready", "EnforcementProven")
 SETTLED_SECONDS: Final = 120.0
 QUIET_SECONDS: Final = 3.0
 GONE_SECONDS: Final = 90.0
@@ -77,7 +76,7 @@ class Field:
         for name in self.namespaces:
             meta = {"name": name, "labels": RESTRICTED}
             body = {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
-            self.insist(functools.partial(self.api.apply, "namespaces", body))
+            patience.insist(functools.partial(self.api.apply, "namespaces", body))
         for (namespace, name), spec in zip(self.places, specs, strict=True):
             self.policy(namespace, name, spec)
 
@@ -89,7 +88,7 @@ class Field:
             "metadata": {"name": name, "namespace": namespace},
             "spec": spec,
         }
-        self.noted(self.insist(lambda: self.api.apply("agentpolicies", body)))
+        self.noted(patience.insist(lambda: self.api.apply("agentpolicies", body)))
 
     def spec(self, dice: random.Random) -> Object:
         """Draw a spec that is small enough for one node."""
@@ -105,20 +104,6 @@ class Field:
             "egress": {"hosts": [{"host": host} for host in sorted(hosts)]},
             "desiredState": "Running",
         }
-
-    def insist(self, call: Callable[[], Any]) -> Any:
-        """Do it again while the API server is away or a webhook-like refusal passes."""
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                return call()
-            except RefusedError as error:
-                if error.status < 429 or time.monotonic() > deadline:
-                    raise
-            except (OSError, urllib3.exceptions.HTTPError):
-                if time.monotonic() > deadline:
-                    raise
-            time.sleep(0.2)
 
     def noted(self, answer: Any) -> None:
         """Remember a write of ours by its revision."""
@@ -196,10 +181,10 @@ class Field:
     # The end
 
     def settle(self) -> None:
-        """Wait until every policy says that it is ready, and nothing changes any more."""
+        """Wait until every policy is ready, its cages are proven, and nothing changes any more."""
         deadline = time.monotonic() + SETTLED_SECONDS
         while True:
-            waiting = self.insist(self.waiting)
+            waiting = patience.insist(self.waiting)
             if not waiting and time.monotonic() - self.watched.last >= QUIET_SECONDS:
                 return
             if time.monotonic() > deadline:
@@ -207,13 +192,13 @@ class Field:
             time.sleep(0.2)
 
     def waiting(self) -> list[str]:
-        """Name policies that are not ready."""
+        """Name policies that are not ready, or of which a new leader has not heard yet that their cages hold."""
         found = []
         for namespace, name in self.places:
             policy = self.api.get("agentpolicies", namespace, name)
-            ready = condition(policy, "Ready")
-            if ready.get("observedGeneration") != policy["metadata"]["generation"] or ready.get("status") != "True":
-                found.append(f"{namespace}/{name}: {ready}")
+            for said in (condition(policy, kind) for kind in SETTLED):
+                if said.get("observedGeneration") != policy["metadata"]["generation"] or said.get("status") != "True":
+                    found.append(f"{namespace}/{name}: {said}")
         return found
 
     def state(self) -> dict[str, Any]:
@@ -282,7 +267,7 @@ def note(field_: Field) -> None:
     """Note operator pods that run, so that a lease in their name counts."""
     known = {turn.identity for turn in field_.turns if turn.life is Life.DEAD}
     label = "app.kubernetes.io/component=operator"
-    for pod in field_.insist(lambda: field_.api.items("pods", install.NAMESPACE, labels=label)):
+    for pod in patience.insist(lambda: field_.api.items("pods", install.NAMESPACE, labels=label)):
         name = pod["metadata"]["name"]
         if name not in known and not pod["metadata"].get("deletionTimestamp"):
             field_.turns.append(Turn(time.monotonic(), name, Life.RUNS))
@@ -298,21 +283,26 @@ def main() -> int:
         parser.error("--faults must be 1 to 200")
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
     say(f"chaos in the cluster: {given.faults} faults, seed {seed}")
+    return 0 if run(given.faults, seed)[0] else 1
+
+
+def run(count: int, seed: int) -> tuple[bool, str]:
+    """Run one storm on the cluster; say whether all held, and in one line what there was."""
     api = Api()
     install.found(api)
-    run = f"cc{uuid.uuid4().hex[:5]}"
-    names = tuple(sorted({f"{run}-{end}" for end, _ in POLICIES}))
+    name = f"cc{uuid.uuid4().hex[:5]}"
+    names = tuple(sorted({f"{name}-{end}" for end, _ in POLICIES}))
     watched = Watched((*names, install.NAMESPACE))
-    made = Field(api, run, loading.image_refs()["demo-agent"], random.Random(seed), watched)
+    made = Field(api, name, loading.image_refs()["demo-agent"], random.Random(seed), watched)
     watched.start()
     try:
-        return storm(made, given.faults, seed)
+        return storm(made, count, seed)
     finally:
         watched.stop()
-        made.insist(made.clear)
+        patience.insist(made.clear)
 
 
-def storm(made: Field, count: int, seed: int) -> int:
+def storm(made: Field, count: int, seed: int) -> tuple[bool, str]:
     """Let the faults strike, judge, and compare with a calm run."""
     began = time.monotonic()
     finals = [made.spec(random.Random(f"finals {seed} {index}")) for index in range(len(POLICIES))]
@@ -321,18 +311,18 @@ def storm(made: Field, count: int, seed: int) -> int:
     made.settle()
     for number, (title, strike) in enumerate(faults(made, count), start=1):
         say(f"{number:>3} {title}")
-        made.insist(strike)
+        patience.insist(strike)
         time.sleep(made.dice.uniform(0.2, 3.0))
         note(made)
     for component in install.COMPONENTS:
-        made.insist(functools.partial(install.available, made.api, f"zaum-{component}"))
+        patience.insist(functools.partial(install.available, made.api, f"zaum-{component}"))
     note(made)
     made.make(finals)
     made.settle()
     stormy = made.state()
     end = time.monotonic()
     changes = made.watched.changes()
-    made.insist(made.clear)
+    patience.insist(made.clear)
     made.make(finals)
     made.settle()
     differences = normal.differences(stormy, made.state())
@@ -341,8 +331,8 @@ def storm(made: Field, count: int, seed: int) -> int:
 
 def verdict(
     made: Field, changes: list[Any], differences: list[str], *, span: tuple[float, float], count: int, seed: int
-) -> int:
-    """Judge and say the last line."""
+) -> tuple[bool, str]:
+    """Judge; say the last line, and give it."""
     court = Judge(install.NAMESPACE, frozenset(made.namespaces))
     seen = [change for change in changes if change.at <= span[1]]
     for change in seen:
@@ -358,11 +348,12 @@ def verdict(
     slowest = max((sentence.calm_seconds for sentence in found if sentence.ours), default=0.0)
     state = "identical" if not differences else f"differs in {len(differences)} places"
     say(f"judged {court.seen} revisions with {court.pods} pods; {len(found)} moments of weakness")
-    say(
+    last = (
         f"chaos: {count} faults in the cluster, seed {seed}, final state {state}, "
         f"{len(guilty)} moments weaker, slowest restore {slowest:.1f} s"
     )
-    return 1 if guilty or differences or not court.pods else 0
+    say(last)
+    return not (guilty or differences or not court.pods), last
 
 
 if __name__ == "__main__":

@@ -76,6 +76,23 @@ def _stable(text: str) -> str:
     return _POD.sub(r"\1-*", text)
 
 
+def uncounted(quotas: Iterable[Object], pods: Iterable[Object]) -> list[str]:
+    """Name policies' quotas that count more or fewer pods than there are of their PriorityClass."""
+    classes = [pod["spec"].get("priorityClassName") for pod in pods if not _over(pod)]
+    found = []
+    for quota in quotas:
+        used = ((quota.get("status") or {}).get("used") or {}).get("pods")
+        terms = (quota["spec"].get("scopeSelector") or {}).get("matchExpressions") or []
+        mine = {name for term in terms for name in term.get("values") or []}
+        if quota["metadata"]["name"].startswith("zaum-") and used != str(sum(name in mine for name in classes)):
+            found.append(quota["metadata"]["name"])
+    return found
+
+
+def _over(pod: Object) -> bool:
+    return (pod.get("status") or {}).get("phase") in {"Failed", "Succeeded"}
+
+
 def differences(left: Any, right: Any, path: str = "") -> list[str]:
     """Say where two states differ, one line for each place."""
     if isinstance(left, dict) and isinstance(right, dict):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.chaos import calm, fleet, fuzzed, judge, normal, plan, presence
+from tests.chaos import calm, counted, fleet, fuzzed, judge, normal, plan, presence
 from tests.chaos.calm import Impediment
 from tests.chaos.hands import Hands
 from tests.chaos.history import Change, Object, Place
@@ -223,6 +223,7 @@ class Run:
             waiting = await asyncio.to_thread(self._waiting)
             quiet = time.monotonic() - self.store.last
             if not waiting and quiet >= QUIET_SECONDS:
+                await asyncio.to_thread(counted.insist, self.api, fleet.NAMESPACES, say)
                 return
             if self.store.error:
                 raise ChaosError(self.store.error)

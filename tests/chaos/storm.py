@@ -271,12 +271,17 @@ def _established(crd: dict[str, Any]) -> bool:
     return conditions.get("Established") == "True"
 
 
+def kill_api() -> None:
+    """Kill the API server of this instance, by the pid that its start recorded."""
+    for record in processes.load(local.place().processes):
+        if record.name == "kube-apiserver" and processes.is_running(record):
+            os.kill(record.pid, signal.SIGKILL)
+
+
 def restart_api(*, killed: bool) -> None:
     """End the API server of this instance, by the pid that its start recorded, and start it again."""
     if killed:
-        for record in processes.load(local.place().processes):
-            if record.name == "kube-apiserver" and processes.is_running(record):
-                os.kill(record.pid, signal.SIGKILL)
+        kill_api()
     for tries_left in reversed(range(RESTARTS)):
         try:
             cluster.restart("kube-apiserver")

@@ -23,6 +23,7 @@ RESOURCES: Final = (
     "services",
     "pods",
     "leases",
+    "incidents",
 )
 TURN_SECONDS: Final = 30.0
 
@@ -79,20 +80,21 @@ class Watched:
             elif listed is not None:
                 self._forget(resource, listed, version)
                 listed = None
-            self._take(place, int(meta["resourceVersion"]), None if kind == "DELETED" else obj)
+            there = None if kind == "DELETED" else obj
+            self._take(place, int(meta["resourceVersion"]), there, listed=kind == "LISTED")
             if self._stop.is_set():
                 return
         if listed is not None and version:
             self._forget(resource, listed, version)
 
-    def _take(self, place: Place, revision: int, obj: Object | None) -> None:
+    def _take(self, place: Place, revision: int, obj: Object | None, *, listed: bool = False) -> None:
         if place[1] not in self.namespaces:
             return
         with self._lock:
             if self._known.get(place, 0) >= revision:
                 return
             self._known[place] = revision
-            self.found.append(Change(revision, time.monotonic(), place, obj))
+            self.found.append(Change(revision, time.monotonic(), place, obj, listed))
             if place[0] != "leases":
                 self.last = time.monotonic()
             if obj is None:

@@ -50,3 +50,30 @@ def test_what_is_not_ours_does_not_count() -> None:
 
 def test_lists_of_another_length_differ() -> None:
     assert normal.differences({"a": [1]}, {"a": [1, 2]}) == [".a: [1] != [1, 2]"]
+
+
+def quota(used: str | None, *classes: str) -> Object:
+    terms = [{"operator": "In", "scopeName": "PriorityClass", "values": list(classes)}]
+    counts = {} if used is None else {"used": {"pods": used}}
+    return {
+        "metadata": {"name": "zaum-crowd"},
+        "spec": {"scopeSelector": {"matchExpressions": terms}},
+        "status": counts,
+    }
+
+
+def of_class(name: str, phase: str = "Running") -> Object:
+    return {"spec": {"priorityClassName": name}, "status": {"phase": phase}}
+
+
+def test_a_quota_counts_late_when_it_does_not_count_the_pods_that_there_are() -> None:
+    pods = [of_class("zaum-a"), of_class("zaum-a"), of_class("zaum-b"), of_class("zaum-a", "Failed")]
+    assert normal.uncounted([quota("2", "zaum-a")], pods) == []
+    assert normal.uncounted([quota("0", "zaum-c")], pods) == []
+    for used in ("0", "1", "3", None):
+        assert normal.uncounted([quota(used, "zaum-a")], pods) == ["zaum-crowd"]
+
+
+def test_quotas_that_are_nobodys_of_ours_may_count_as_they_like() -> None:
+    foreign = quota("7", "zaum-a") | {"metadata": {"name": "another"}}
+    assert normal.uncounted([foreign], []) == []
