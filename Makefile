@@ -53,8 +53,9 @@ test: prerequisites ## All the tests, from nothing
 	@$(LOADED)
 	@$(IN_CLUSTER) $(PY) -m tests.support.e2e.install
 	@failed=0; \
-	$(TOGETHER) integration-loopback e2e-second e2e-first integration-chart || failed=1; \
-	$(TOGETHER) e2e-alone integration-clusters || failed=1; \
+	$(TOGETHER) integration-watchdog e2e-second e2e-first integration-clusters integration-chart || failed=1; \
+	$(MAKE) e2e-timed || failed=1; \
+	$(TOGETHER) e2e-alone integration-loopback || failed=1; \
 	exit $$failed
 
 .PHONY: unit
@@ -84,13 +85,18 @@ e2e: prerequisites ## Tests on a real cluster
 	@$(LOADED)
 	@$(IN_CLUSTER) $(PY) -m pytest tests/e2e -v $(E2E)
 
-# The parts of both, which find the cluster up and the chart installed. What a part leaves out, another one has.
+# The parts of both, which find the cluster up and the chart installed. What a part leaves out, another one has. What
+# takes all the cpu, or says how long a thing takes, has the machine to itself.
 CLUSTERS := tests/integration/nodes tests/integration/scale tests/integration/storm
-SHARED := ZAUM_E2E_INSTALLED=1 $(IN_CLUSTER) $(PY) -m pytest -v
+OF_THEIR_OWN := tests/integration/chart tests/integration/watchdog
+TIMED := tests/e2e/test_contain_times.py tests/e2e/test_healthy.py
+SHARED := ZAUM_E2E_INSTALLED=1 $(IN_CLUSTER) $(PY) -m pytest -v --durations=15
 
-.PHONY: integration-loopback integration-chart integration-clusters e2e-first e2e-second e2e-alone
+.PHONY: integration-loopback integration-watchdog integration-chart integration-clusters e2e-first e2e-second e2e-alone e2e-timed
 integration-loopback:
-	@$(PY) -m pytest tests/integration -q $(CLUSTERS:%=--ignore=%) --ignore=tests/integration/chart
+	@$(PY) -m pytest tests/integration -q --durations=10 $(CLUSTERS:%=--ignore=%) $(OF_THEIR_OWN:%=--ignore=%)
+integration-watchdog:
+	@$(PY) -m pytest tests/integration/watchdog -q --durations=10
 integration-chart:
 	@$(PY) -m pytest tests/integration/chart -q
 integration-clusters:
@@ -100,10 +106,12 @@ e2e-first:
 e2e-second:
 	@$(SHARED) -m 'not alone' tests/e2e/test_[!a-e]*.py
 e2e-alone:
-	@$(SHARED) -m alone tests/e2e
+	@$(SHARED) -m alone tests/e2e $(TIMED:%=--ignore=%)
+e2e-timed:
+	@$(SHARED) $(TIMED)
 
 .PHONY: battery
-battery: prerequisites ## What an agent would try, from inside its pod; make battery BATTERY='--groups 1,2 --strict'
+battery: prerequisites ## What an agent would try, from inside its pod; make battery BATTERY='--groups 1,2 --strict', or BATTERY=--neighbours: what a neighbour feels of an attacker
 	@$(PY) -m tests.cluster up
 	@$(LOADED)
 	@$(IN_CLUSTER) $(PY) -m tests.battery $(BATTERY)
@@ -111,6 +119,18 @@ battery: prerequisites ## What an agent would try, from inside its pod; make bat
 .PHONY: redaction
 redaction: dev ## Precision and recall of the redactor, class by class; make redaction SPLITS=all: cut in all places (half an hour)
 	@$(PY) -m tests.redaction $(if $(SPLITS),--splits)
+
+.PHONY: ladder
+ladder: prerequisites ## An agent that does not stop is throttled, cut and killed, each in its time (5 minutes)
+	@$(PY) -m tests.cluster up
+	@$(LOADED)
+	@ZAUM_LADDER=1 $(IN_CLUSTER) $(PY) -m pytest -v tests/e2e/test_containment_options.py -k 'does_not_stop'
+
+.PHONY: healthy
+healthy: prerequisites ## No healthy agent is killed for want of cpu, gateway, ledger or API server (8 minutes)
+	@$(PY) -m tests.cluster up
+	@$(LOADED)
+	@$(IN_CLUSTER) $(PY) -m tests.healthy
 
 CHAOS := ZAUM_INSTANCE=chaos ZAUM_STORE=json $(PY) -m tests.cluster
 
@@ -145,6 +165,20 @@ chaos-cluster: prerequisites ## Faults on the cluster where the chart is install
 	@$(LOADED)
 	@$(IN_CLUSTER) $(PY) -m tests.chaos.in_cluster $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
 
+LOOP := ZAUM_INSTANCE=loopchaos ZAUM_STORE=json $(PY) -m tests.cluster
+
+.PHONY: chaos-contain
+chaos-contain: prerequisites ## make chaos-contain FAULTS=200 SEED=7: kill -9 of operator, ledger, authorizers while agents are contained
+	@$(LOOP) up --light
+	@trap '$(LOOP) down' EXIT; $(LOOP) exec -- $(PY) -m tests.chaos.loop $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
+
+.PHONY: chaos-contain-cluster
+chaos-contain-cluster: prerequisites ## The same where the chart is installed: agents break out, containers' processes are killed on the node
+	@$(PY) -m tests.cluster up
+	@$(LOADED)
+	@$(IN_CLUSTER) $(PY) -m tests.support.e2e.install
+	@$(IN_CLUSTER) $(PY) -m tests.chaos.loop.in_cluster $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: guards
 guards: prerequisites ## Remove each guard and see its test turn red
 	@$(PY) -m tests.cluster up
@@ -167,8 +201,8 @@ fix: dev ## Let ruff mend what it can
 	@$(PY) -m ruff format .
 
 .PHONY: bench
-bench: dev ## make bench BENCH=watchdog, BENCH=egress, BENCH=operator, BENCH=ledger or BENCH=limits
-	@[ -n "$(BENCH)" ] || { echo 'name one: make bench BENCH=watchdog, BENCH=egress, BENCH=operator, BENCH=ledger or BENCH=limits' >&2; exit 2; }
+bench: dev ## make bench BENCH=watchdog, BENCH=egress, BENCH=operator, BENCH=ledger, BENCH=limits or BENCH=contain COUNT=50
+	@[ -n "$(BENCH)" ] || { echo 'name one: make bench BENCH=watchdog, BENCH=egress, BENCH=operator, BENCH=ledger, BENCH=limits or BENCH=contain' >&2; exit 2; }
 	@$(PY) -m bench.$(BENCH)
 
 .PHONY: soak

@@ -1,13 +1,15 @@
 """What the documents say is run or compared: a sentence that no test holds is deleted."""
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from zaum_api import contract
+from zaum_api import contract, incidents
+from zaum_api.v1alpha1 import incident as incident_api
 from zaum_api.v1alpha1 import policy as policies
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,7 +32,7 @@ def rows(text: str, start: str) -> list[list[str]]:
     return [cells for cells in found if re.fullmatch(start, cells[0])]
 
 
-@pytest.mark.parametrize("cells", rows(INVARIANTS, r"I\d\d"), ids=lambda cells: cells[0])
+@pytest.mark.parametrize("cells", rows(INVARIANTS.partition("\n## ")[0], r"I\d\d"), ids=lambda cells: cells[0])
 def test_every_invariant_is_named_by_tests_in_the_suites_that_its_row_names(cells: list[str]) -> None:
     number, _, shown = cells
     if shown == "later":
@@ -39,8 +41,25 @@ def test_every_invariant_is_named_by_tests_in_the_suites_that_its_row_names(cell
         assert any(name.startswith(f"test_{number.lower()}_") for name in TESTS[suite]), f"{number}: none in {suite}"
 
 
+def test_every_file_that_proves_containment_is_there_and_names_what_it_proves() -> None:
+    section = INVARIANTS.partition("\n## Where containment is proven\n")[2].partition("\n## ")[0]
+    found = {cells[0]: cells[2] for cells in rows(section, r"I\d\d")}
+    assert found.keys() == {"I08", "I09", "I10"}
+    for number, said in found.items():
+        files = [path for text in re.findall(r"`(tests/[^`]+)`", said) for path in _spelled(text)]
+        assert [path for path in files if not (ROOT / path).exists()] == []
+        assert any(f"test_{number.lower()}_" in (ROOT / path).read_text() for path in files), number
+
+
+def _spelled(text: str) -> list[str]:
+    """Write out `a/{b,c}.py`."""
+    begin, found, rest = re.fullmatch(r"([^{]*)(?:\{([^}]*)\})?(.*)", text).groups()  # type: ignore[union-attr]
+    return [f"{begin}{name}{rest}" for name in found.split(",")] if found else [text]
+
+
 def test_all_fifteen_invariants_have_a_row() -> None:
-    assert [cells[0] for cells in rows(INVARIANTS, r"I\d\d")] == [f"I{number:02}" for number in range(1, 16)]
+    table = INVARIANTS.partition("\n## ")[0]
+    assert [cells[0] for cells in rows(table, r"I\d\d")] == [f"I{number:02}" for number in range(1, 16)]
 
 
 def test_every_test_that_the_controls_name_exists() -> None:
@@ -68,11 +87,12 @@ def test_the_policy_in_the_readme_is_valid() -> None:
     read = policies.AgentPolicy.model_validate(manifest)
     assert manifest["spec"]["egress"]["hosts"]
     assert read is not None
-    assert manifest["spec"].keys() <= {"agent", "egress", "limits", "runaway"}
+    assert manifest["spec"].keys() <= {"agent", "egress", "limits", "runaway", "containment"}
 
 
 def test_the_budgets_in_the_readme_fit_into_its_policy() -> None:
-    whole, budgets = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL))
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)]
+    whole, budgets = (block for block in blocks if block.get("kind") != contract.KIND_INCIDENT)
     whole["spec"]["agent"]["image"] = "registry.example/researcher:1"
     for part, said in budgets.items():
         whole["spec"][part] |= said
@@ -81,6 +101,22 @@ def test_the_budgets_in_the_readme_fit_into_its_policy() -> None:
     (route,) = list(spec.egress.routes or ())
     assert {price.model for price in route.prices or ()} == set(route.models or ())
     assert {"tokens", "cost"} <= budgets["limits"].keys()
+
+
+def test_the_incident_in_the_readme_is_one_and_its_timeline_follows_from_what_was_seen() -> None:
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)]
+    (shown,) = [block for block in blocks if block.get("kind") == contract.KIND_INCIDENT]
+    incident_api.Incident.model_validate({"apiVersion": contract.API_VERSION} | shown)
+    told = shown["status"]["timeline"]
+    assert {item["step"] for item in told} == {step.value for step in incidents.STEPS}
+    seen = datetime.fromisoformat(shown["spec"]["observedAt"])
+    passed = {item["step"]: (datetime.fromisoformat(item["at"]) - seen).total_seconds() for item in told}
+    assert list(passed.values()) == sorted(passed.values())
+    named = {"cutConfirmed": "Cut", "dead": "Killed", "identity": "IdentityDead", "quarantined": "Quarantined"}
+    (cut,) = [datetime.fromisoformat(item["observedAt"]) for item in told if item["step"] == "Cut"]
+    assert shown["status"]["durations"]["cut"] == f"{(cut - seen).total_seconds():.2f}s"
+    for duration, step in named.items():
+        assert abs(float(shown["status"]["durations"][duration].removesuffix("s")) - passed[step]) < 0.011, step
 
 
 def test_every_rule_and_status_that_the_readme_quotes_is_in_the_contract() -> None:

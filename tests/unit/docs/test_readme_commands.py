@@ -45,8 +45,8 @@ def kubectl(words: list[str]) -> None:
     match words:
         case ["explain", path]:
             assert path == f"{RESOURCE}.spec"
-        case ["get", resource]:
-            assert resource == RESOURCE
+        case ["get", resource, *options]:
+            assert resource == RESOURCE or (resource, options) == (contract.PLURAL_INCIDENT, ["-A", "-o", "wide"])
         case ["apply", "-f", file]:
             assert file.endswith(".yaml")
         case ["wait", "-n", namespace, named, condition]:
@@ -58,7 +58,11 @@ def kubectl(words: list[str]) -> None:
 
 def zaum(words: list[str]) -> None:
     read = cli._options().parse_args(words)
-    assert {"namespace": read.namespace, "name": read.policy} == POLICY["metadata"]
+    assert read.namespace == POLICY["metadata"]["namespace"]
+    if read.command == "release":
+        assert re.fullmatch(rf"{POLICY['metadata']['name']}-[0-9a-f]{{10}}", read.incident)
+    else:
+        assert read.policy in {POLICY["metadata"]["name"], None}
 
 
 TOOLS = {"make": make, "helm": helm, "kubectl": kubectl, "zaum": zaum}
