@@ -1,7 +1,8 @@
 """Say whose a token is: its signature offline at every request, the API server's word at session start and after.
 
-A token that the API server says has ended counts for nothing from then on. An API server that cannot be asked lets
-nobody start a session; sessions that run go on until their token ends by itself, in ten minutes at most.
+A token that the API server says has ended counts for nothing until it says otherwise: it is asked again, as one that
+has just begun may refuse what it will accept. An API server that cannot be asked lets nobody start a session; sessions
+that run go on until their token ends by itself, in ten minutes at most.
 """
 
 import asyncio
@@ -26,6 +27,8 @@ RENEW_SECONDS: Final = 10.0
 """A token under a key that is not known asks for the keys again, at most this often."""
 FRESH_SECONDS: Final = 5.0
 """A review that is no older serves for a session's start."""
+DOUBT_SECONDS: Final = 10.0
+"""A token that has ended is asked for again, at most this often."""
 KNOWN_MAX: Final = 50_000
 BEARER: Final = "bearer "
 
@@ -93,13 +96,13 @@ class Tokens:
         return found
 
     async def _stands(self, known: _Known, token: str, *, starts: bool) -> None:
-        age = self._monotonic() - known.reviewed
-        if age >= (FRESH_SECONDS if starts else self._review_seconds) and known.asking is None and not known.ended:
+        serves = DOUBT_SECONDS if known.ended else FRESH_SECONDS if starts else self._review_seconds
+        if self._monotonic() - known.reviewed >= serves and known.asking is None:
             known.asking = asyncio.create_task(self._review(known, token))
         if starts and known.asking is not None:
             # Another request may wait for the same answer, so one that goes away must not end it.
             verdict = await asyncio.shield(known.asking)
-            if verdict is cluster.Verdict.UNKNOWN:
+            if verdict is cluster.Verdict.UNKNOWN and not known.ended:
                 raise Denied(Refusal.STORAGE, "the API server cannot be asked whether the token stands: try again")
         if known.ended:
             raise Denied(Refusal.TOKEN, "the API server says that the token has ended")
@@ -109,14 +112,15 @@ class Tokens:
             verdict = await self._source.review(token)
         finally:
             known.asking = None
-        match verdict:
-            case cluster.Verdict.UNKNOWN:
-                log.warning("review-unavailable", extra={"fields": {"policy": known.pod.key}})
-            case cluster.Verdict.ENDED:
-                known.ended = True
-                log.warning("token-ended", extra={"fields": {"policy": known.pod.key, "uid": known.pod.uid}})
-            case cluster.Verdict.STANDS:
-                known.reviewed = self._monotonic()
+        if verdict is cluster.Verdict.UNKNOWN:
+            log.warning("review-unavailable", extra={"fields": {"policy": known.pod.key}})
+            return verdict
+        known.reviewed = self._monotonic()
+        ended = verdict is cluster.Verdict.ENDED
+        if known.ended is not ended:
+            known.ended = ended
+            word = "token-ended" if ended else "token-stands-after-all"
+            log.warning(word, extra={"fields": {"policy": known.pod.key, "uid": known.pod.uid}})
         return verdict
 
     async def _verified(self, token: str) -> callers.Pod:

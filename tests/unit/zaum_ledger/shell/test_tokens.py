@@ -110,6 +110,39 @@ def test_i05_a_token_that_has_ended_counts_no_more_within_a_minute() -> None:
     play(story)
 
 
+@pytest.mark.parametrize("starts", [True, False])
+def test_a_token_that_has_ended_is_asked_for_again_and_stands_if_the_api_server_says_so(starts: bool) -> None:
+    async def story(world: World) -> None:
+        header = token()
+        world.api.verdict = Verdict.ENDED
+        assert await world.refusal(header, starts=True) is Refusal.TOKEN
+        world.api.verdict = Verdict.STANDS
+        world.since += 9
+        assert await world.refusal(header, starts=starts) is Refusal.TOKEN
+        assert world.api.reviewed == 1, "nobody is asked at every request"
+        world.since += 1
+        if not starts:
+            assert await world.refusal(header) is Refusal.TOKEN, "it counts no more until the API server has said so"
+            await asyncio.sleep(0)
+        assert await world.refusal(header, starts=starts) is None
+        assert world.api.reviewed == 2
+
+    play(story)
+
+
+def test_i05_a_token_that_has_ended_does_not_stand_while_nobody_can_be_asked() -> None:
+    async def story(world: World) -> None:
+        header = token()
+        world.api.verdict = Verdict.ENDED
+        assert await world.refusal(header, starts=True) is Refusal.TOKEN
+        world.api.verdict = Verdict.UNKNOWN
+        world.since += 60
+        for starts in (True, False):
+            assert await world.refusal(header, starts=starts) is Refusal.TOKEN
+
+    play(story)
+
+
 def test_an_api_server_that_is_away_ends_no_session_before_its_token_ends() -> None:
     async def story(world: World) -> None:
         header = token()
