@@ -138,6 +138,10 @@ CHAOS := ZAUM_INSTANCE=chaos ZAUM_STORE=json $(PY) -m tests.cluster
 fuzz: dev ## make fuzz CASES=1000000 SEED=7: odd bytes for whatever reads hosts, ClientHellos, HTTP and signatures
 	@$(PY) -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: properties
+properties: dev ## make properties TIMES=20: what must hold for whatever is drawn, tried with so many times as many new examples
+	@ZAUM_EXAMPLES_TIMES=$(or $(TIMES),10) $(PY) -m pytest tests/unit -q -m hypothesis
+
 .PHONY: walks
 walks: dev ## make walks STEPS=10000000 SEED=7: limits of pods and ledger through failures of all kinds, in a simulation
 	@$(PY) -m tests.limits $(if $(STEPS),--steps $(STEPS)) $(if $(SEED),--seed $(SEED))

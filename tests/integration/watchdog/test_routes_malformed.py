@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies
 
 from tests.integration.watchdog import conftest, rig, test_routes, upstream, world
 from tests.support.authority import Authority
+from tests.support.properties import examples
 from tests.unit.zaum_watchdog import test_bodies, test_requests
 from zaum_api import contract, documents
 
@@ -88,7 +89,7 @@ def outcome_of_good(watchdog: rig.Watchdog, raw: bytes, cut: int) -> tuple[int, 
     kind=strategies.sampled_from(sorted(KINDS)),
     cuts=strategies.lists(strategies.integers(1, 300), min_size=1, max_size=5),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_the_same_bytes_in_other_pieces_have_the_same_outcome(
     watchdog: rig.Watchdog, kind: str, cuts: list[int]
 ) -> None:

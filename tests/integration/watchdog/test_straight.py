@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.watchdog import metering
+from tests.support.properties import examples
 from zaum_api import contract, documents
 from zaum_egress import hosts
 from zaum_watchdog.core import policy, refusals
@@ -379,7 +380,7 @@ def _behind(steps: list[Step]) -> tuple[Step, ...]:
     return PLAIN * 2 + tuple(steps)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     steps=st.lists(STEPS, min_size=1, max_size=7).map(tuple) | st.lists(STEPS, min_size=1, max_size=7).map(_behind),
     limited=st.sampled_from((LARGE, LARGE[1:], LARGE[:2], LARGE[:1], ((*metering.TOKENS_DAY, 7000), LARGE[2]))),

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.apiserver import ApiServer
+from tests.support.properties import examples
 from tests.support.world import HandClock
 from zaum_api import contract
 from zaum_operator import errors
@@ -259,7 +260,7 @@ STEP = st.sampled_from(["tick", "tick", "tick", "sleep", "sleep", "cut", "heal",
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), STEP), min_size=25, max_size=50))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 def test_never_do_two_lead(steps: list[tuple[str, str]]) -> None:
     async def go() -> None:
         clock, a, b = pair()

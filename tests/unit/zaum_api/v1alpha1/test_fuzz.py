@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import definitions
 from tests.support import fuzz, schemas, specs
+from tests.support.properties import examples
 from zaum_api import contract, quantities
 from zaum_api.v1alpha1 import ceiling, incident, model, policy
 
@@ -20,14 +21,11 @@ SPECS: dict[str, type[model.Model]] = {
 READERS = {definition.kind: schemas.SpecReader(definition) for definition in definitions.ALL}
 RULES = {definition.kind: schemas.messages(definition.schema()) for definition in definitions.ALL}
 CALM = hypothesis.settings(
-    max_examples=80,
-    deadline=None,
-    derandomize=True,
-    database=None,
+    max_examples=examples(80),
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
 )
-MANY = hypothesis.settings(CALM, max_examples=250)
-MOST = hypothesis.settings(CALM, max_examples=400)
+MANY = hypothesis.settings(CALM, max_examples=examples(250))
+MOST = hypothesis.settings(CALM, max_examples=examples(400))
 
 
 def refused(kind: str, spec: Any) -> list[str]:

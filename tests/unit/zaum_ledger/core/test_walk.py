@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from tests.support.properties import examples
 from tests.unit.zaum_ledger.core import world
 from tests.unit.zaum_ledger.core.pods import SECOND
 from zaum_api.documents import Want
@@ -130,7 +131,6 @@ class Machine(RuleBasedStateMachine):
         self.world.check()
 
 
+@pytest.mark.hypothesis
 def test_i07_no_sequence_that_hypothesis_finds_passes_a_limit() -> None:
-    run_state_machine_as_test(
-        Machine, settings=settings(max_examples=60, stateful_step_count=50, deadline=None, print_blob=True)
-    )
+    run_state_machine_as_test(Machine, settings=settings(max_examples=examples(60), stateful_step_count=50))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.properties import examples
 from zaum_operator.core import cache as caching
 from zaum_operator.core import kinds
 from zaum_operator.core.cache import Cache, Change
@@ -145,7 +146,7 @@ HISTORY = st.lists(st.sampled_from(["edit", "delete", "make"]), max_size=12)
 
 
 @given(HISTORY, st.data())
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_in_whatever_order_events_come_the_last_word_of_the_server_stands(
     history: list[str], data: st.DataObject
 ) -> None:

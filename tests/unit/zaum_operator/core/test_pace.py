@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.properties import examples
 from zaum_api import contract
 from zaum_operator.core import pace
 from zaum_operator.core.keys import Key
@@ -337,7 +338,7 @@ LEFT_LATE = [
 """It gets to it while the old pod leaves, and that is gone when it looks again."""
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500))
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=8), st.integers(1, 4), st.booleans(), EVENTS)
 @example([1, 1], 1, False, UNSEEN)
 @example([1, 1], 1, False, LEFT_LATE)
@@ -352,7 +353,7 @@ def test_never_more_than_so_many_policies_at_once_in_any_order_of_events(
             assert len(fleet.touched) <= most, "a bad image must not reach everybody"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=8), st.integers(1, 4), st.integers(0, 2**32))
 def test_a_good_image_reaches_every_pod(sizes: list[int], most: int, seed: int) -> None:
     fleet, dice = Fleet(sizes, most, good=True), random.Random(seed)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.properties import examples
 from zaum_watchdog.core.metering import answered, asked, endpoints, plain, splicing, walking, whole
 from zaum_watchdog.core.metering.places import KEPT, SCALAR_MAX, UNREAD, Place, Problem, Seen, Tallies
 
@@ -115,7 +116,7 @@ def texts(draw: st.DrawFn) -> bytes:
     return text + draw(st.sampled_from((b"", b"", b"\n", b" ", b"}", b"x")))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(root=st.sampled_from(sorted(ROOTS)), text=texts(), behind=st.sampled_from((b"", b" ", b"}", b"\n\n", b"{}")))
 @example("deep", b'{"z":' + b"[" * 63 + b"]" * 63 + b"}", b"")
 @example("deep", b'{"z":' + b"[" * 64 + b"]" * 64 + b"}", b"")
@@ -140,7 +141,7 @@ def test_i07_a_document_read_at_once_is_found_and_refused_as_it_is_step_by_step(
 PASSED_OVER = b'{"z":[null,1' + b"0" * SCALAR_MAX + b',2],"a":1}'
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(root=st.sampled_from(sorted(ROOTS)), text=texts(), cuts=st.lists(st.integers(0, 600), max_size=4))
 @example("any", PASSED_OVER, [])
 @example("any", PASSED_OVER, [14])
@@ -208,7 +209,7 @@ def answers(draw: st.DrawFn) -> bytes:
     return text[:at] + draw(st.sampled_from((b"", b"", b"", *SPLINTERS, b"-0", b"-"))) + text[at:]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(
     endpoint=st.sampled_from(endpoints.Endpoint),
     text=answers(),
@@ -246,7 +247,7 @@ def requests(draw: st.DrawFn) -> bytes:
     return text[:at] + draw(st.sampled_from((b"", b"", b"", *SPLINTERS, b'"m\\u0061x_tokens":50,'))) + text[at:]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(
     endpoint=st.sampled_from(endpoints.Endpoint),
     text=requests(),

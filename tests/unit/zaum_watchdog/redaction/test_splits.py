@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.redaction import bodies, corpus, splits
+from tests.support.properties import examples
 from zaum_watchdog.core.redaction import breaks, redactor, searching, vault
 from zaum_watchdog.core.redaction.redactor import Format
 
@@ -139,7 +140,7 @@ PARTS = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(parts=st.lists(PARTS, max_size=24), data=st.data())
 def test_any_body_gives_the_same_in_any_pieces(
     parts: list[bytes], data: st.DataObject, prefilter: searching.Prefilter

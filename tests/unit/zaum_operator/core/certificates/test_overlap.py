@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.properties import examples
 from tests.unit.zaum_operator.core.certificates import model
 from zaum_operator.core.certificates import rotation, stored, view
 from zaum_operator.core.certificates.steadiness import Steadiness
@@ -26,7 +27,7 @@ def played(seed: int, lives: view.Lives = model.LIVES) -> model.Cluster:
     return cluster
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(seed=st.integers(0, 2**32))
 @example(seed=OLD_NEWS)
 def test_nobody_meets_a_leaf_that_it_does_not_trust(seed: int) -> None:
