@@ -1,6 +1,6 @@
 """Run the battery: `python -m tests.battery [--groups 1,2] [--sample] [--strict]`, on the cluster that is up.
 
-Or what a neighbour feels of an attacker: `--neighbours [cpu,forks] [--rounds 10]`, see `bench.neighbours`.
+Or what a neighbour feels of an attacker: `--neighbours [cpu,forks] [--rounds 10]`, see `tests.battery.neighbours`.
 
 Exit code 1 where anything got through, a control failed, or somebody else than expected stopped an attempt, or where a
 neighbour feels more than it may; with --strict also where lines wait for a part of the product.
@@ -13,8 +13,7 @@ import tempfile
 import uuid
 from pathlib import Path
 
-from bench import neighbours
-from tests.battery import lines, table
+from tests.battery import lines, neighbours, table
 from tests.battery.play import Play
 from tests.battery.pods import Pods
 from tests.cluster import cluster

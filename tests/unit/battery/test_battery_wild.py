@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench import neighbours
-from tests.battery import ends, node, running, standing, wild
+from tests.battery import ends, neighbours, node, running, standing, wild
 from tests.battery.ends import Due, End, Sight
 from tests.battery.groups import bombs, guard
 from tests.battery.judge import Verdict
