@@ -15,8 +15,8 @@ from zaum_watchdog.core.redaction.classes import Kind
 
 SLICE: Final = 4 * 1024
 """Raw bytes that one call looks at."""
-ESCAPES: Final = 512
-"""Escapes that one call reads; an event counts for _LINE_COST."""
+EFFORT: Final = 512
+"""How much that takes long one call reads: escapes, groups of digits, at signs (_ADDRESS_COST), events (_LINE_COST)."""
 HELD_MAX: Final = 128 * 1024
 """Raw bytes that are held for what an event's text may go on with."""
 LANES_MAX: Final = 64
@@ -154,7 +154,7 @@ class Redactor:
         """Take a slice of the backlog, shorter where there is much to read in it."""
         size = SLICE
         taken = self._backlog[self._done : self._done + size]
-        while size > ESCAPES and self._cost(taken) > ESCAPES:
+        while size > EFFORT and self._cost(taken) > EFFORT:
             size //= 2
             taken = taken[:size]
         self._held += taken
@@ -165,7 +165,8 @@ class Redactor:
 
     def _cost(self, raw: bytes) -> int:
         lines = _LINE_COST * raw.count(b"data:") if self._format is Format.EVENTS else 0
-        return lines + sum(raw.count(mark) for mark in _COSTLY)
+        groups = raw.translate(_DIGITS).count(_GROUP)
+        return lines + groups + _ADDRESS_COST * raw.count(b"@") + sum(raw.count(mark) for mark in _COSTLY)
 
     def _upto(self, left: int) -> int:
         return self._base + len(self._held) - left
@@ -306,3 +307,7 @@ class Redactor:
 
 _COSTLY: Final = (b"\\", b"\xc2\xa0", b"\xe2\x80")
 _LINE_COST: Final = 6
+_ADDRESS_COST: Final = 6
+_DIGITS: Final = bytes(48 if chr(code) in "0123456789" else 32 for code in range(256))
+_GROUP: Final = b" 0"
+"""Where a group of digits begins, by _DIGITS."""

@@ -1,5 +1,7 @@
 """One call does a bounded amount of work, whatever is in the body."""
 
+import pytest
+
 from tests.redaction import bodies
 from zaum_watchdog.core.redaction import redactor, searching
 
@@ -16,10 +18,23 @@ def test_a_call_takes_a_slice_and_says_that_there_is_more(prefilter: searching.P
     assert out + one.end() == b"a " * redactor.SLICE
 
 
-def test_escapes_make_a_slice_shorter(prefilter: searching.Prefilter) -> None:
+@pytest.mark.parametrize(
+    ("unit", "calls"),
+    [
+        (b"the quick brown fox\n", 4),
+        (b"\\n", 16),
+        (b"+49 170 1234567, (212) 555-0123\n", 8),
+        (b"bob@example.com\n", 16),
+    ],
+)
+def test_what_takes_long_to_read_makes_a_slice_shorter(prefilter: searching.Prefilter, unit: bytes, calls: int) -> None:
     one = bodies.Run(prefilter).redactor
-    assert len(one.feed(b"\\n" * redactor.SLICE)) <= 2 * redactor.ESCAPES
-    assert one.behind
+    one.feed(unit * (4 * redactor.SLICE // len(unit)))
+    turns = 1
+    while one.behind:
+        one.feed(b"")
+        turns += 1
+    assert turns == calls
 
 
 def test_the_end_takes_what_is_behind_too(prefilter: searching.Prefilter) -> None:
