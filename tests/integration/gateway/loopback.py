@@ -13,6 +13,12 @@ from pathlib import Path
 
 Addresses = str | Callable[[], tuple[str, ...]]
 """What a name leads to: one address, or for each question anew the addresses in the order of the answer."""
+
+
+class LostError(Exception):
+    """Raised for addresses: the question is lost, and nothing answers."""
+
+
 _KINDS = {1: socket.AF_INET, 28: socket.AF_INET6}
 
 
@@ -68,7 +74,10 @@ def names(records: Mapping[str, Addresses]) -> Iterator[tuple[int, list[str]]]:
             asked.append(name)
             kind = struct.unpack("!H", query[end : end + 2])[0]
             known = name in records
-            found = [*_packed(records[name], kind)] if known else []
+            try:
+                found = [*_packed(records[name], kind)] if known else []
+            except LostError:
+                return
             flags = 0x8180 if known else 0x8183
             head = query[:2] + struct.pack("!HHHHH", flags, 1, len(found), 0, 0)
             answer = b"".join(struct.pack("!HHHIH", 0xC00C, kind, 1, 1, len(each)) + each for each in found)

@@ -28,6 +28,11 @@ SOON_SECONDS = 5.0
 SILENT_SECONDS = 10.0
 """How long a dial may take altogether."""
 
+LOST_SECONDS = 0.5
+"""For so long after the first one, questions for a name are lost."""
+ANEW_SECONDS = 1.8
+"""A question is asked anew after a second: less than whoever waits for a tunnel waits."""
+
 INWARD: dict[str, tuple[str, ...]] = {
     "dead, inside": (DEAD, INSIDE),
     "inside, dead": (INSIDE, DEAD),
@@ -101,12 +106,28 @@ def always(found: tuple[str, ...]) -> loopback.Addresses:
     return lambda: found
 
 
+class Lossy:
+    """Leads to ALIVE, when the first questions were lost."""
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._since = 0.0
+
+    def __call__(self) -> tuple[str, ...]:
+        self._since = self._since or time.monotonic()
+        if time.monotonic() - self._since < LOST_SECONDS:
+            self.lost += 1
+            raise loopback.LostError
+        return (ALIVE,)
+
+
 @dataclass
 class Several:
     """The gateway, its policy that allows every name here, and what listens."""
 
     world: conftest.World
     inside: Inside
+    lossy: Lossy
 
     def ask(self, host: str) -> callers.Answer:
         return callers.ask(self.world.lab, f"{host}:{self.inside.port}", token=self.world.token(), source=SOURCE)
@@ -116,7 +137,9 @@ class Several:
 def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
     directory = tmp_path_factory.mktemp("several")
     names: dict[str, loopback.Addresses] = {label(order): always(found) for order, found in (INWARD | OUTWARD).items()}
+    lossy = Lossy()
     names |= {
+        "lossy.several.example.com": lossy,
         "alive.several.example.com": ALIVE,
         "never.several.example.com": SILENT,
         SERVICE: lambda: (DEAD, INSIDE),
@@ -127,7 +150,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
             policy = conftest.policy("several", inside.port, host="*.several.example.com")
             world.lab.cluster.policies.put(policy)
             world.lab.cluster.pods.put(agent)
-            here = Several(conftest.World(world.lab, world.key, agent, policy), inside)
+            here = Several(conftest.World(world.lab, world.key, agent, policy), inside, lossy)
             answer = eventually(lambda h=here: h.ask("alive.several.example.com"), Rule.ALLOWED)
             assert speaks(answer)
             yield here
@@ -165,6 +188,16 @@ def test_an_address_that_is_dead_is_not_the_end(several: Several, order: str) ->
     assert speaks(answer)
     line = several.world.lab.envoy.await_line(authority=f"{label(order)}:{several.inside.port}")
     assert line["upstream"] == f"{ALIVE}:{several.inside.port}"
+
+
+def test_a_question_for_a_name_that_is_lost_is_asked_anew_before_anybody_gives_up(several: Several) -> None:
+    started = time.monotonic()
+    answer = several.ask("lossy.several.example.com")
+    took = time.monotonic() - started
+    assert answer.status == 200
+    assert several.lossy.lost
+    assert took < ANEW_SECONDS
+    assert speaks(answer)
 
 
 def test_where_every_address_is_silent_it_is_said_in_time(several: Several) -> None:
