@@ -3,12 +3,13 @@
 import contextlib
 import fcntl
 import functools
+import json
 import os
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Final
 
@@ -80,8 +81,11 @@ def build(module: gomodules.GoModule) -> None:
     with progress.step(f"built {module.name}"), unfinished(final.parent) as folder:
         output = folder / "out"
         output.mkdir()
-        command = ["go", "build", "-v", *gomodules.build_arguments(module, go_mod), "-o", f"{output}/", "tool"]
         environment = os.environ | gomodules.build_environment(module)
+        arguments = gomodules.build_arguments(module, go_mod)
+        if module.edits:
+            arguments.append(f"-modfile={edited(module, folder, environment)}")
+        command = ["go", "build", "-v", *arguments, "-o", f"{output}/", "tool"]
         with subprocess.Popen(command, cwd=source, env=environment, stderr=subprocess.PIPE, text=True) as compiler:
             assert compiler.stderr is not None
             tail = follow(module.name, compiler.stderr)
@@ -93,6 +97,32 @@ def build(module: gomodules.GoModule) -> None:
         if missing:
             raise errors.ClusterError(f"go build of {module.name} made no {', '.join(missing)}")
         output.rename(final)
+
+
+def edited(module: gomodules.GoModule, folder: Path, environment: Mapping[str, str]) -> Path:
+    """Copy the dependencies that a module edits into `folder`, edit them, and return a go.mod that leads to them."""
+    source, made = SOURCES / module.name, folder / "edited.mod"
+    lines = [(source / "go.mod").read_text()]
+    for number, path in enumerate(sorted({edit.module for edit in module.edits})):
+        command = ["go", "mod", "download", "-json", path]
+        done = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise errors.ClusterError(f"{' '.join(command)} for {module.name} failed:\n{done.stdout}{done.stderr}")
+        copy = folder / f"edited-{number}"
+        # Go keeps what it downloads read-only; the copy is to be changed and removed.
+        shutil.copytree(json.loads(done.stdout)["Dir"], copy, copy_function=shutil.copyfile)
+        for each in (copy, *(found for found in copy.rglob("*") if found.is_dir())):
+            each.chmod(0o755)
+        for edit in (edit for edit in module.edits if edit.module == path):
+            try:
+                text = edit.applied((copy / edit.file).read_text())
+            except ValueError as error:
+                raise errors.ClusterError(f"{module.name} cannot be built: {error}") from None
+            (copy / edit.file).write_text(text)
+        lines.append(f"replace {path} => {copy}\n")
+    made.write_text("\n".join(lines))
+    shutil.copyfile(source / "go.sum", folder / "edited.sum")
+    return made
 
 
 @contextlib.contextmanager

@@ -7,6 +7,22 @@ from typing import Final
 
 
 @dataclass(frozen=True, kw_only=True)
+class Edit:
+    """A place of a dependency's source that is compiled otherwise: `find` stands once in `file` of `module`."""
+
+    module: str
+    file: str
+    find: str
+    replace: str
+
+    def applied(self, text: str) -> str:
+        """Return the file's text with the edit; ValueError where its place is not there once."""
+        if text.count(self.find) != 1:
+            raise ValueError(f"{self.module}: {self.file} holds {self.find!r} {text.count(self.find)} times, not once")
+        return text.replace(self.find, self.replace)
+
+
+@dataclass(frozen=True, kw_only=True)
 class GoModule:
     """One folder under `modules/` with a go.mod whose tool lines name what to build.
 
@@ -22,7 +38,19 @@ class GoModule:
     tags: str = ""
     stamp: tuple[str, str] | None = None
     on_demand: bool = False
+    edits: tuple[Edit, ...] = ()
 
+
+_NO_RULES_OF_ITS_OWN: Final = Edit(
+    module="sigs.k8s.io/kube-network-policies",
+    file="pkg/dataplane/controller.go",
+    find="syncNFTablesRules(ctx context.Context) error {\n",
+    replace="syncNFTablesRules(ctx context.Context) error {\n\tif c != nil {\n\t\treturn nil\n\t}\n",
+)
+"""The policy engine feeds itself by nftables' `queue`, which not every kernel has; `network.queue_rules` feed it here.
+Without that expression it failed and tried again each second, and each time the kernel took the chains back that it had
+begun to add. With a chain goes whatever waits in a queue (nf_queue_nf_hook_drop): pods' packets were lost at random.
+"""
 
 MODULES: Final = (
     GoModule(name="etcd", binaries=("etcd",), renames=(("server", "etcd"),)),
@@ -30,7 +58,10 @@ MODULES: Final = (
     GoModule(name="runc", binaries=("runc",), cgo=True, tags="seccomp"),
     GoModule(name="containerd", binaries=("containerd", "containerd-shim-runc-v2", "ctr")),
     GoModule(
-        name="networkpolicies", binaries=("kube-network-policies",), renames=(("standard", "kube-network-policies"),)
+        name="networkpolicies",
+        binaries=("kube-network-policies",),
+        renames=(("standard", "kube-network-policies"),),
+        edits=(_NO_RULES_OF_ITS_OWN,),
     ),
     GoModule(name="coredns", binaries=("coredns",)),
     GoModule(name="kwok", binaries=("kwok",), on_demand=True),
@@ -74,7 +105,9 @@ def build_environment(module: GoModule) -> dict[str, str]:
 def cache_key(module: GoModule, go_mod: str, go_sum: str) -> str:
     """Return `<module>-<16 hex digits>` that changes whenever the binaries could."""
     digest = hashlib.sha256()
-    for part in (go_mod, go_sum, *build_arguments(module, go_mod), repr(sorted(build_environment(module).items()))):
+    edits = [repr(edit) for edit in module.edits]
+    environment = repr(sorted(build_environment(module).items()))
+    for part in (go_mod, go_sum, *build_arguments(module, go_mod), environment, *edits):
         digest.update(part.encode())
         digest.update(b"\0")
     return f"{module.name}-{digest.hexdigest()[:16]}"

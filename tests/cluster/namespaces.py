@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tests.cluster import addresses, errors, network, processes, progress, sealing
+from tests.cluster import addresses, errors, network, processes, sealing
 
 NAMES: Final = (addresses.NODE_NETNS, addresses.WORLD_NETNS)
 FOLDER: Final = Path("/run/netns")
@@ -27,7 +27,6 @@ def queue_packets() -> None:
     """Let the policy engine decide on pods' packets."""
     for command in network.queue_rules():
         processes.run(*command)
-    explain_queue()
 
 
 def ask_nobody() -> None:
@@ -42,19 +41,6 @@ def ask_again() -> None:
         processes.run(*command, check=False)
     for command in network.asking_rules():
         processes.run(*command)
-
-
-def explain_queue() -> None:
-    """Say who feeds the policy engine's queue, and why."""
-    for command in network.probe_nft_queue():
-        done = processes.run(*command, check=False)
-        if done.returncode != 0:
-            processes.run(*network.probe_nft_queue()[-1], check=False)
-            progress.say(
-                "network policies: this kernel's nftables has no queue expression, iptables rules feed the engine"
-            )
-            return
-    progress.say("network policies: iptables rules feed the engine, beside its own nftables rules")
 
 
 def remove() -> None:

@@ -99,14 +99,3 @@ def asking_rules() -> list[Command]:
 def unasking_rules() -> list[Command]:
     """Return the commands that take the asking rules away: then nothing enforces any NetworkPolicy."""
     return [["-D" if word == "-A" else word for word in rule] for rule in asking_rules()]
-
-
-def probe_nft_queue() -> list[Command]:
-    """Return commands that succeed where nftables has the `queue` expression; they leave only an empty table behind."""
-    table = ["inet", "zaum-probe"]
-    return [
-        inside(addresses.NODE_NETNS, "nft", "add", "table", *table),
-        inside(addresses.NODE_NETNS, "nft", "add", "chain", *table, "probe"),
-        inside(addresses.NODE_NETNS, "nft", "add", "rule", *table, "probe", "queue", "num", "65535"),
-        inside(addresses.NODE_NETNS, "nft", "delete", "table", *table),
-    ]

@@ -8,6 +8,7 @@ from tests.cluster import build, gomodules
 
 GO_MOD = "module m\n\ngo 1.26.0\n\nrequire (\n\tk8s.io/kubernetes v1.37.2 // indirect\n\tk8s.io/api v0.37.2\n)\n"
 KUBERNETES = next(module for module in gomodules.MODULES if module.name == "kubernetes")
+EDIT = gomodules.Edit(module="k8s.io/kubernetes", file="a.go", find="one", replace="two")
 RUNC = next(module for module in gomodules.MODULES if module.name == "runc")
 
 
@@ -50,6 +51,7 @@ def test_the_key_is_stable() -> None:
         (KUBERNETES, GO_MOD.replace("v1.37.2", "v1.37.3"), "sum"),
         (dataclasses.replace(KUBERNETES, tags="extra"), GO_MOD, "sum"),
         (dataclasses.replace(KUBERNETES, cgo=True), GO_MOD, "sum"),
+        (dataclasses.replace(KUBERNETES, edits=(EDIT,)), GO_MOD, "sum"),
     ],
 )
 def test_the_key_changes_with_each_input(module: gomodules.GoModule, go_mod: str, go_sum: str) -> None:
@@ -58,6 +60,16 @@ def test_the_key_changes_with_each_input(module: gomodules.GoModule, go_mod: str
 
 def test_text_moved_from_go_mod_to_go_sum_is_another_key() -> None:
     assert gomodules.cache_key(RUNC, "ab", "c") != gomodules.cache_key(RUNC, "a", "bc")
+
+
+def test_an_edit_changes_its_place_alone() -> None:
+    assert EDIT.applied("zero one three") == "zero two three"
+
+
+@pytest.mark.parametrize("text", ["zero", "one one"])
+def test_an_edit_whose_place_is_not_there_once_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"a\.go holds 'one' \d times, not once"):
+        EDIT.applied(text)
 
 
 def test_no_two_modules_make_the_same_binary() -> None:

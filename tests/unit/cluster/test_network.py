@@ -4,7 +4,7 @@ import pytest
 
 from tests.cluster import addresses, components, network
 
-ALL = [*network.make(), *network.queue_rules(), *network.unasking_rules(), *network.probe_nft_queue()]
+ALL = [*network.make(), *network.queue_rules(), *network.unasking_rules()]
 RULES = [" ".join(command[command.index("-A") + 1 :]) for command in network.queue_rules()]
 
 
