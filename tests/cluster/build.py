@@ -9,11 +9,11 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from tests.cluster import errors, gomodules, progress
+from tests.cluster import errors, gomodules, processes, progress
 
 UNFINISHED: Final = ".unfinished-"
 SOURCES: Final = Path(__file__).parent / "modules"
@@ -83,8 +83,8 @@ def build(module: gomodules.GoModule) -> None:
         output.mkdir()
         environment = os.environ | gomodules.build_environment(module)
         arguments = gomodules.build_arguments(module, go_mod)
-        if module.edits:
-            arguments.append(f"-modfile={edited(module, folder, environment)}")
+        if module.edit is not None:
+            arguments.append(f"-modfile={edited(module, module.edit, folder)}")
         command = ["go", "build", "-v", *arguments, "-o", f"{output}/", "tool"]
         with subprocess.Popen(command, cwd=source, env=environment, stderr=subprocess.PIPE, text=True) as compiler:
             assert compiler.stderr is not None
@@ -99,28 +99,19 @@ def build(module: gomodules.GoModule) -> None:
         output.rename(final)
 
 
-def edited(module: gomodules.GoModule, folder: Path, environment: Mapping[str, str]) -> Path:
-    """Copy the dependencies that a module edits into `folder`, edit them, and return a go.mod that leads to them."""
-    source, made = SOURCES / module.name, folder / "edited.mod"
-    lines = [(source / "go.mod").read_text()]
-    for number, path in enumerate(sorted({edit.module for edit in module.edits})):
-        command = ["go", "mod", "download", "-json", path]
-        done = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise errors.ClusterError(f"{' '.join(command)} for {module.name} failed:\n{done.stdout}{done.stderr}")
-        copy = folder / f"edited-{number}"
-        # Go keeps what it downloads read-only; the copy is to be changed and removed.
-        shutil.copytree(json.loads(done.stdout)["Dir"], copy, copy_function=shutil.copyfile)
-        for each in (copy, *(found for found in copy.rglob("*") if found.is_dir())):
-            each.chmod(0o755)
-        for edit in (edit for edit in module.edits if edit.module == path):
-            try:
-                text = edit.applied((copy / edit.file).read_text())
-            except ValueError as error:
-                raise errors.ClusterError(f"{module.name} cannot be built: {error}") from None
-            (copy / edit.file).write_text(text)
-        lines.append(f"replace {path} => {copy}\n")
-    made.write_text("\n".join(lines))
+def edited(module: gomodules.GoModule, edit: gomodules.Edit, folder: Path) -> Path:
+    """Copy the dependency that a module edits into `folder`, edit it, and return a go.mod that leads to the copy."""
+    source, copy, made = SOURCES / module.name, folder / "edited", folder / "edited.mod"
+    variables = [f"{name}={value}" for name, value in gomodules.build_environment(module).items()]
+    download = processes.run("env", *variables, "go", "-C", source, "mod", "download", "-json", edit.module)
+    # Go keeps what it downloads read-only; the copy is to be changed and removed.
+    processes.run("cp", "-r", "--no-preserve=mode", json.loads(download.stdout)["Dir"], copy)
+    place = copy / edit.file
+    try:
+        place.write_text(edit.applied(place.read_text()))
+    except ValueError as error:
+        raise errors.ClusterError(f"{module.name} cannot be built: {error}") from None
+    made.write_text(f"{(source / 'go.mod').read_text()}\nreplace {edit.module} => {copy}\n")
     shutil.copyfile(source / "go.sum", folder / "edited.sum")
     return made
 

@@ -29,6 +29,7 @@ class GoModule:
     `binaries` are the names that callers use; `renames` pairs what Go calls an output with that name.
     `on_demand` ones are no part of a node: they are built when a run needs them.
     `stamp` is an optional (Go variable, module path): the variable gets the version that go.mod requires of it.
+    `edit` is what is compiled otherwise than it was published.
     """
 
     name: str
@@ -38,7 +39,7 @@ class GoModule:
     tags: str = ""
     stamp: tuple[str, str] | None = None
     on_demand: bool = False
-    edits: tuple[Edit, ...] = ()
+    edit: Edit | None = None
 
 
 _NO_RULES_OF_ITS_OWN: Final = Edit(
@@ -61,7 +62,7 @@ MODULES: Final = (
         name="networkpolicies",
         binaries=("kube-network-policies",),
         renames=(("standard", "kube-network-policies"),),
-        edits=(_NO_RULES_OF_ITS_OWN,),
+        edit=_NO_RULES_OF_ITS_OWN,
     ),
     GoModule(name="coredns", binaries=("coredns",)),
     GoModule(name="kwok", binaries=("kwok",), on_demand=True),
@@ -105,9 +106,9 @@ def build_environment(module: GoModule) -> dict[str, str]:
 def cache_key(module: GoModule, go_mod: str, go_sum: str) -> str:
     """Return `<module>-<16 hex digits>` that changes whenever the binaries could."""
     digest = hashlib.sha256()
-    edits = [repr(edit) for edit in module.edits]
+    edit = [repr(module.edit)] if module.edit is not None else []
     environment = repr(sorted(build_environment(module).items()))
-    for part in (go_mod, go_sum, *build_arguments(module, go_mod), environment, *edits):
+    for part in (go_mod, go_sum, *build_arguments(module, go_mod), environment, *edit):
         digest.update(part.encode())
         digest.update(b"\0")
     return f"{module.name}-{digest.hexdigest()[:16]}"

@@ -69,13 +69,7 @@ def test_the_api_server_refuses_a_bad_object_in_the_layer_of_the_table(
 
 
 @pytest.mark.parametrize("definition", definitions.ALL, ids=lambda definition: definition.kind)
-@hypothesis.settings(
-    max_examples=DRAWN,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(hypothesis.HealthCheck),
-)
+@hypothesis.settings(max_examples=DRAWN, suppress_health_check=list(hypothesis.HealthCheck))
 @hypothesis.given(data=st.data())
 def test_the_api_server_and_the_model_agree_on_what_misses_by_a_little(
     api: Api, namespace_for_specs: str, definition: definitions.Definition, data: st.DataObject

@@ -51,7 +51,7 @@ def test_the_key_is_stable() -> None:
         (KUBERNETES, GO_MOD.replace("v1.37.2", "v1.37.3"), "sum"),
         (dataclasses.replace(KUBERNETES, tags="extra"), GO_MOD, "sum"),
         (dataclasses.replace(KUBERNETES, cgo=True), GO_MOD, "sum"),
-        (dataclasses.replace(KUBERNETES, edits=(EDIT,)), GO_MOD, "sum"),
+        (dataclasses.replace(KUBERNETES, edit=EDIT), GO_MOD, "sum"),
     ],
 )
 def test_the_key_changes_with_each_input(module: gomodules.GoModule, go_mod: str, go_sum: str) -> None:
