@@ -1,3 +1,4 @@
-from tests.support import properties
+from tests.support import properties, sockets
 
 properties.load()
+sockets.load()
