@@ -12,8 +12,8 @@ from typing import Final
 
 from tests.cluster import errors, identity
 
-CHILDREN: Final[list["subprocess.Popen[bytes]"]] = []
-"""Children of this very run: kept, so that one that dies is reaped and seen as dead."""
+CHILDREN: Final[set[int]] = set()
+"""The pids of this very run's children, so that one that dies is reaped and seen as dead."""
 
 
 def boot_id() -> str:
@@ -31,8 +31,13 @@ def read_stat(pid: int) -> str | None:
 
 def is_running(record: identity.Record) -> bool:
     """Tell whether the recorded process itself is alive."""
-    for child in CHILDREN:
-        child.poll()
+    for child in [*CHILDREN]:
+        try:
+            ended = os.waitpid(child, os.WNOHANG)[0] == child
+        except ChildProcessError:  # another thread was first
+            ended = True
+        if ended:
+            CHILDREN.discard(child)
     return identity.is_running(record, stat=read_stat(record.pid), boot_id=boot_id())
 
 
@@ -50,23 +55,24 @@ def start(name: str, command: list[str], *, log: Path, environment: Mapping[str,
 
     The command must exec in place (nsenter and unshare do), so that the pid returned is its own.
     """
-    into_cgroup = ["/bin/sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(cgroup)]
-    with log.open("ab") as output:
-        child = subprocess.Popen(
-            [*into_cgroup, *command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=dict(environment),
-            cwd="/",
-            start_new_session=True,
-        )
-    CHILDREN.append(child)
-    stat = read_stat(child.pid)
-    assert stat is not None  # a child that is not reaped keeps its entry
-    return identity.Record(
-        name=name, pid=child.pid, start_ticks=identity.parse_stat(stat).start_ticks, boot_id=boot_id()
+    into_cgroup = 'cd / && echo $$ >"$0/cgroup.procs" && exec "$@"'
+    # Popen would complain, when this run ends, of a child that goes on.
+    child = os.posix_spawn(
+        "/bin/sh",
+        ["/bin/sh", "-c", into_cgroup, str(cgroup), *command],
+        dict(environment),
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+        setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python itself ignores
     )
+    CHILDREN.add(child)
+    stat = read_stat(child)
+    assert stat is not None  # a child that is not reaped keeps its entry
+    return identity.Record(name=name, pid=child, start_ticks=identity.parse_stat(stat).start_ticks, boot_id=boot_id())
 
 
 def save(path: Path, records: Iterable[identity.Record]) -> None:
