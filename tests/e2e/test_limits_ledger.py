@@ -27,6 +27,7 @@ BODY = json.dumps({
     "model": %(model)r, "max_completion_tokens": 10,
     "messages": [{"role": "user", "content": "one two three four five six seven eight"}],
 }).encode()
+served = 0
 while True:
     request = urllib.request.Request(
         os.environ["MODELS_BASE_URL"] + "/chat/completions", BODY, {"Content-Type": "application/json"}
@@ -35,13 +36,14 @@ while True:
         with urllib.request.urlopen(request, timeout=30) as answer:
             said, head = {"status": answer.status, "rule": ""}, answer.headers
             said["tokens"] = json.load(answer)["usage"]["total_tokens"]
+            served += 1
     except urllib.error.HTTPError as error:
         said, head = {"status": error.code, "rule": error.headers.get("x-zaum-rule", "")}, error.headers
         said["error"] = json.loads(error.read() or b"{}").get("error", {})
     except OSError as error:
         said, head = {"status": 0, "rule": str(error)}, {}
     names = ("ratelimit", "ratelimit-policy", "x-zaum-warning", "retry-after", "x-should-retry")
-    print(json.dumps(said | {name: head.get(name) for name in names}), flush=True)
+    print(json.dumps(said | {name: head.get(name) for name in names} | {"served": served}), flush=True)
     time.sleep(%(pause)s)
 """
 TUNNELS = """

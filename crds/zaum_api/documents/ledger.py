@@ -46,7 +46,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """At least how much of a meter the session needs now, beyond what it holds."""
+    """At least how much of a meter the session should have now, beyond what it holds."""
 
     meter: str
     amount: int
@@ -142,7 +142,8 @@ class Sync:
     that it was made from; `created`: when that was made, as in `Limits`. `returned`: leases that are given back; what
     `spent` says of them is final. `latched`: the breach for which the agent is being ended, empty while there is none;
     `facts`: what was seen of it; `breached`: when, in milliseconds since the epoch by the pod's node. `containment`:
-    the policy's; None (version v1) where the watchdog does not know it.
+    the policy's; None (version v1) where the watchdog does not know it. `needs`: what calls wait for and what is owed
+    of `wants`, whose rest is ahead of need: a budget of which only that does not fit is not spent.
     """
 
     session: str
@@ -162,6 +163,7 @@ class Sync:
     containment: Containment | None = None
     facts: tuple[Fact, ...] = ()
     breached: int = 0
+    needs: tuple[Want, ...] = ()
 
     @staticmethod
     def parse(raw: bytes) -> "Sync":
@@ -186,6 +188,7 @@ class Sync:
             containment=fields.one("containment", Containment.read) if contained else None,
             facts=fields.items("facts", Fact.read, most=FACTS_MAX) if contained else (),
             breached=fields.whole("breached", least=0, most=AMOUNT_MAX) if contained else 0,
+            needs=fields.items("needs", Want.read, most=METERS_MAX) if contained else (),
         )
         fields.end()
         once("meters", [meter.id for meter in sync.meters])
@@ -194,14 +197,18 @@ class Sync:
         once("wants", [want.meter for want in sync.wants])
         once("demand", [item.meter for item in sync.demand])
         once("facts", [item.name for item in sync.facts])
+        once("needs", [need.meter for need in sync.needs])
         return sync
 
     def dump(self) -> bytes:
-        """Write the canonical form; without `containment` as v1, which has no place for facts either."""
+        """Write the canonical form; without `containment` as v1, which has no place for facts and needs either."""
         more: dict[str, Any] = {}
         if self.containment is not None:
             facts = [item.write() for item in self.facts]
-            more = {"containment": self.containment.write(), "facts": facts, "breached": self.breached}
+            needs = [item.write() for item in self.needs]
+            more = {
+                "containment": self.containment.write(), "facts": facts, "breached": self.breached, "needs": needs,
+            }  # fmt: skip
         return reading.canonical(
             {
                 "version": CONTAINED_VERSION if more else SYNC_VERSION,

@@ -70,18 +70,18 @@ def _silent(account: Account) -> Iterator[documents.Silent]:
 
 
 def _spent(account: Account, said: documents.Sync) -> Iterator[tuple[str, int]]:
-    """Give the meters that are too far spent for what is wanted, each with the time at which enough is back.
+    """Give the meters that are too far spent for what is needed, each with the time at which enough is back.
 
-    What others hold and may give back is not spent, and a want that could never fit says nothing about a budget.
+    What others hold and may give back is not spent, and a need that could never fit says nothing about a budget.
     """
     session = account.sessions[said.session]
-    for want in said.wants:
-        meter, book = session.plan.by_id.get(want.meter), account.books.get(want.meter)
+    for need in said.needs:
+        meter, book = session.plan.by_id.get(need.meter), account.books.get(need.meter)
         if meter is None or meter.shared_by_shares or book is None:
             continue
         if any(lease.sequence == said.sequence for _, lease in book.of(said.session)):
             continue
-        limit = account.limit(session, want.meter)
-        excess = want.amount - (limit - book.charged(account.time))
-        if excess > 0 and want.amount <= limit:
-            yield want.meter, account.time + windows.until_free(book.window, book.charges, account.time, excess)
+        limit = account.limit(session, need.meter)
+        excess = need.amount - (limit - book.charged(account.time))
+        if excess > 0 and need.amount <= limit:
+            yield need.meter, account.time + windows.until_free(book.window, book.charges, account.time, excess)

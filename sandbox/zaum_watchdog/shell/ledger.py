@@ -127,6 +127,7 @@ class Ledger:
             containment=None if older else config.containment,
             facts=shared.facts if over and not older else (),
             breached=shared.breached if over and not older else 0,
+            needs=() if older else report.needs,
         )
 
     def _heard(self, answer: ledger_answer.Answer) -> None:

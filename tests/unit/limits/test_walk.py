@@ -59,7 +59,7 @@ BROKEN: dict[str, tuple[Any, str, Any]] = {
     ("broken", "seeds", "replicas"),
     [
         ("the ledger lends without looking", (0, 1), 1),
-        ("each pod has the floor of its own plan", (34,), 3),
+        ("each pod has the floor of its own plan", (33, 42), 3),
         ("a lease that ran out is spent", (16,), 2),
     ],
 )

@@ -70,6 +70,7 @@ CONTAINED: dict[str, Any] = SYNC | {
     "containment": {"onRunaway": "Kill", "killsBeforeQuarantine": 3, "onBudget": "Throttle"},
     "facts": [{"name": "cpu", "value": "100 % for 120 s"}],
     "breached": 1795424000123,
+    "needs": SYNC["wants"],
 }
 WATCHED: dict[str, Any] = USAGE | {
     "version": "v2",
@@ -236,6 +237,12 @@ def test_out_of_range_is_refused_by_name(name: str, place: tuple[Any, ...], valu
 def test_a_watchdog_says_one_thing_of_each(field: str) -> None:
     with pytest.raises(reading.DocumentError, match=f"{field}: names the same thing twice"):
         documents.Sync.parse(raw(SYNC | {field: SYNC[field] + SYNC[field][:1]}))
+
+
+@pytest.mark.parametrize("field", ["facts", "needs"])
+def test_a_watchdog_that_contains_says_one_thing_of_each_too(field: str) -> None:
+    with pytest.raises(reading.DocumentError, match=f"{field}: names the same thing twice"):
+        documents.Sync.parse(raw(CONTAINED | {field: CONTAINED[field] + CONTAINED[field][:1]}))
 
 
 @pytest.mark.parametrize("field", ["leases", "shares"])

@@ -112,6 +112,7 @@ class Report:
     spent: tuple[documents.Spent, ...]
     returned: tuple[str, ...]
     wants: tuple[documents.Want, ...]
+    needs: tuple[documents.Want, ...]
     demand: tuple[documents.Demand, ...]
 
 
@@ -119,8 +120,8 @@ class Books:
     """All meters of this pod. Amounts of meters that it does not have are not limited."""
 
     __slots__ = (
-        "_live", "_meters", "_minutes", "_none_left", "_parts", "_replicas", "_requests", "_retired", "_said",
-        "_slices", "_standing", "_tuned", "_used", "_waiting", "places",
+        "_ahead", "_live", "_meters", "_minutes", "_none_left", "_parts", "_replicas", "_requests", "_retired", "_said",
+        "_slices", "_standing", "_tuned", "_unasked", "_used", "_waiting", "places",
     )  # fmt: skip
 
     def __init__(self, meters: Iterable[documents.Meter], place: Place, now: int) -> None:
@@ -140,6 +141,11 @@ class Books:
         self._live: dict[int, Reservation | AtOnce] = {}
         self._waiting: dict[int, Mapping[str, int]] = {}
         self._none_left: dict[str, tuple[int, int]] = {}
+        """What the ledger had left of meters when that was less than what was wanted, and until when that counts."""
+        self._ahead: frozenset[str] = frozenset()
+        """The meters of which the last report wanted something, but ahead of need only."""
+        self._unasked: frozenset[str] = frozenset()
+        """Those of `_none_left` of which the ledger refused only that."""
         self._used: dict[str, tuple[int, int]] = {}
         self.retune(meters, place, now)
         self._said = self._tuned
@@ -300,7 +306,8 @@ class Books:
         if amount > meter.limit:
             return Refused(meter, max(0, free))
         remaining, at = self._none_left.get(name, (amount, now))
-        if amount - free > remaining and now < at:
+        # A call asks for itself where only something ahead of need was refused: the ledger is to hear of the need.
+        if amount - free > remaining and now < at and name not in self._unasked:
             return Refused(meter, max(0, free + remaining), at - now)
         return Refused(meter, max(0, free), leased=True)
 
@@ -379,16 +386,24 @@ class Books:
         wanted = {name for amounts in self._waiting.values() for name in amounts}
         returned = [held.leave(now, idle=name not in wanted) for name, held in self._slices.items()]
         returned += [held.leave(now, idle=True, after=0) for held in self._retired.values()]
-        wants = [
-            (name, held.want(self._lacking(name, now), now, more=self._more_left(name, now)))
-            for name, held in self._slices.items()
-        ]
+        short = {name: self._lacking(name, now) for name in self._slices}
+        needs = {name: short[name] + held.owed for name, held in self._slices.items()}
+        wants = {
+            name: held.want(short[name], now, more=self._more_left(name, now)) for name, held in self._slices.items()
+        }
+        self._ahead = frozenset(name for name, amount in wants.items() if amount and not needs[name])
         return Report(
             spent=tuple(spent for held in self._all() for spent in held.spent()),
             returned=tuple(lease for leases in returned for lease in leases),
-            wants=tuple(documents.Want(name, min(most, self._meters[name].limit)) for name, most in wants if most),
+            wants=self._wanted(wants),
+            needs=self._wanted(needs),
             demand=tuple(part.demand(name, now) for name, part in sorted(self._shared().items())),
         )
+
+    def _wanted(self, amounts: Mapping[str, int]) -> tuple[documents.Want, ...]:
+        """Name what there is of it, each no more than there can ever be."""
+        limits = ((name, amount, self._meters[name].limit) for name, amount in amounts.items() if amount)
+        return tuple(documents.Want(name, min(amount, limit)) for name, amount, limit in limits)
 
     def low(self, now: int) -> bool:
         """Say whether more of a budget should be asked for ahead of need."""
@@ -411,7 +426,7 @@ class Books:
             self.settle(call, {}, now)
         returned = tuple(lease for held in self._all() for lease in held.close())
         last = self.report(now)
-        return Report(last.spent, returned, (), last.demand)
+        return Report(last.spent, returned, (), (), last.demand)
 
     def _all(self) -> Iterator[slices.Slices]:
         yield from self._slices.values()
@@ -439,6 +454,7 @@ class Books:
             self._used = dict.fromkeys(self._slices, (0, now))
         self._used |= {item.meter: (item.used, now + item.seconds * SECOND) for item in synced.usage}
         self._none_left = {item.meter: (item.remaining, now + max(1, item.seconds) * SECOND) for item in synced.refused}
+        self._unasked = self._ahead & self._none_left.keys()
 
     def alone(self, now: int) -> None:
         """Take it that there is no ledger: each pod has its floor for ever, and nobody says what pods before spent.

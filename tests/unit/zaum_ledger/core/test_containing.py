@@ -343,6 +343,11 @@ def test_kills_are_bounded() -> None:
     assert "pod-0" not in books.account.conduct.kills
 
 
+def needing(meter: str, amount: int) -> dict[str, tuple[Want, ...]]:
+    """What a watchdog says whose agent's call waits for so much."""
+    return {"wants": (Want(meter, amount),), "needs": (Want(meter, amount),)}
+
+
 class Spender(Books):
     """Spends the day's tokens, and asks for more."""
 
@@ -350,7 +355,7 @@ class Spender(Books):
         session = self.sync(pod).session
         (lease,) = self.sync(pod, session, 2, wants=(Want(meter.id, meter.limit),)).leases
         self.sync(pod, session, 3, spent=(Spent(lease.id, meter.limit),), returned=(lease.id,))
-        return self.sync(pod, session, 4, wants=(Want(meter.id, want),))
+        return self.sync(pod, session, 4, **needing(meter.id, want))
 
 
 def test_i07_a_spent_budget_is_refused_and_by_default_nothing_more() -> None:
@@ -368,7 +373,7 @@ def test_a_spent_budget_kills_where_the_policy_says_so_and_quarantines_in_the_en
     due = books.account.conduct.due["a"]
     assert (due.reason, due.action, due.facts) == ("BudgetSpent", KILL, (Fact("meter", TOKENS.id),))
     session = books.sync("b").session
-    answer = books.sync("b", session, 2, wants=(Want(TOKENS.id, 1),))
+    answer = books.sync("b", session, 2, **needing(TOKENS.id, 1))
     assert {order.action for order in answer.orders} == {Action.KILL}
     assert books.due()["b"] is QUARANTINE
 
@@ -407,8 +412,22 @@ def test_what_is_no_spent_budget_kills_nobody(wants: tuple[Want, ...]) -> None:
     other = books.sync("b", ordinal=1, replicas=2).session
     books.sync("b", other, 2, ordinal=1, replicas=2, wants=(Want(TOKENS.id, 1000),))
     mine = books.sync("a", replicas=2).session
-    assert books.sync("a", mine, 2, replicas=2, wants=wants).refused
+    assert books.sync("a", mine, 2, replicas=2, wants=wants, needs=wants).refused
     assert books.due() == {}
+
+
+def test_i09_nobody_is_ended_for_a_budget_of_which_only_what_is_ahead_of_need_does_not_fit() -> None:
+    books = Books(on_budget=Step.QUARANTINE)
+    session = books.sync("a").session
+    (lease,) = books.sync("a", session, 2, **needing(TOKENS.id, 400)).leases
+    spent = (Spent(lease.id, 400),)
+    wants = (Want(TOKENS.id, 800),)
+    answer = books.sync("a", session, 3, spent=spent, returned=(lease.id,), wants=wants)
+    assert [(item.meter, item.remaining) for item in answer.refused] == [(TOKENS.id, 600)]
+    answer = books.sync("a", session, 4, wants=wants, needs=(Want(TOKENS.id, 400),))
+    assert (answer.orders, books.due()) == ((), {}), "what is needed is there"
+    books.sync("a", session, 5, **needing(TOKENS.id, 601))
+    assert books.due() == {"a": QUARANTINE}, "the control: what is needed is not there"
 
 
 def test_silence_is_said_of_the_last_pod_of_each_ordinal_and_changes_nothing() -> None:

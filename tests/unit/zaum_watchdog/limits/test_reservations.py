@@ -249,6 +249,31 @@ def test_the_ledgers_no_is_the_budgets_and_says_when_to_come_again() -> None:
     assert short(books, 1, cost=100).leased
 
 
+def test_a_call_asks_for_itself_where_only_what_was_ahead_of_need_was_refused() -> None:
+    books = fresh(COST)
+    hear(books, (COST, "a", 200))
+    assert got(books, 1, cost=200)
+    books.settle(1, {COST.id: 200}, 0)
+    report = books.report(0)
+    assert (report.wants, report.needs) == ((documents.Want(COST.id, 400),), ())
+    hear(books, refused=(documents.Refused(COST.id, 100, 3600),))
+    assert books.report(0).wants == (), "nothing more is wanted ahead"
+    assert short(books, 2, cost=200).leased, "the ledger does not know of it"
+    books.wait(2, {COST.id: 200})
+    report = books.report(0)
+    assert (report.wants, report.needs) == ((documents.Want(COST.id, 200),), (documents.Want(COST.id, 200),))
+    hear(books, refused=(documents.Refused(COST.id, 100, 3600),))
+    assert short(books, 2, cost=200) == Refused(COST, left=100, wait=3600 * SECOND)
+
+
+def test_what_is_owed_is_needed() -> None:
+    books = fresh(COST)
+    hear(books, (COST, "a", 100))
+    assert got(books, 1, cost=100)
+    books.settle(1, {COST.id: 130}, 0)
+    assert books.report(0).needs == (documents.Want(COST.id, 30),)
+
+
 def test_more_than_the_limit_is_never_to_be_had() -> None:
     books = fresh()
     assert short(books, cost=501) == Refused(COST, left=0)
