@@ -126,6 +126,7 @@ def stale(snapshot: Snapshot, *, uid: str) -> tuple[Action, ...]:
         for child in held[kind]
         if child is not None
         and (_is_stale(child, uid) or (not uid and kind is not kinds.CLAIM and _is_orphan(child, snapshot.key.name)))
+        and (uid or kind is not kinds.POD or not _is_anothers(child, snapshot.key.name))
         and not child["metadata"].get("deletionTimestamp")
     ]
     if not uid and snapshot.priority_class is not None:
@@ -151,6 +152,12 @@ def _is_stale(child: Object, uid: str) -> bool:
     """Tell whether an AgentPolicy of another uid owns a child. One without owner is adopted, not deleted."""
     reference = keys.owner(child)
     return reference is not None and reference.get("uid") != uid
+
+
+def _is_anothers(pod: Object, policy: str) -> bool:
+    """Tell whether a pod only says by its label that it is of this policy: the sweep puts the label back."""
+    account = (pod.get("spec") or {}).get("serviceAccountName")  # Which nobody can change.
+    return keys.owner_name(pod) not in ("", policy) and account != contract.child_name(policy)
 
 
 def _is_orphan(child: Object, policy: str) -> bool:

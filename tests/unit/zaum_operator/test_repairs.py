@@ -117,6 +117,17 @@ def test_a_label_taken_off_a_pod_is_put_back(world: World) -> None:
     assert world.live()[0]["metadata"]["labels"][contract.LABEL_AGENT] == "true"
 
 
+def test_a_pod_that_says_it_is_of_another_policy_lives_on(world: World) -> None:
+    world.policy()
+    world.settle()
+    (before,) = world.live()
+    other = {"metadata": {"labels": {contract.LABEL_POLICY: "other"}}}
+    world.api.edit(kinds.POD, NAMESPACE, before["metadata"]["name"], other)
+    world.settle()
+    after = [(pod["metadata"]["uid"], pod["metadata"]["labels"]) for pod in world.live()]
+    assert after == [(before["metadata"]["uid"], before["metadata"]["labels"])]
+
+
 def test_i02_a_pod_that_lost_all_our_labels_is_found_by_its_owner(world: World) -> None:
     world.policy()
     world.settle()
