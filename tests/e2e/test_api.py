@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import definitions
 from tests.support import fuzz, schemas, specs
 from tests.support.e2e.api import Api, Object, RefusedError, User, service_account, url
+from tests.support.e2e.responders import await_closed
 from zaum_api import contract
 
 RESOURCES: Final = {
@@ -210,15 +211,7 @@ def _change_incident(api: Api, namespace: str, change: specs.Change) -> None:
     if "release" in change.before:
         _replace_incident(api, namespace, name, change.before)
     if change.closed:
-        closed = {
-            "type": "Closed",
-            "status": "True",
-            "reason": "Contained",
-            "message": "",
-            "lastTransitionTime": "2026-11-23T05:00:00Z",
-        }
-        operator = api.as_user(User(service_account("zaum-system", "zaum-operator").name, MASTERS))
-        operator.merge(contract.PLURAL_INCIDENT, namespace, name, {"status": {"conditions": [closed]}}, sub="status")
+        await_closed(api, namespace, name)
     _replace_incident(api, namespace, name, change.after)
 
 

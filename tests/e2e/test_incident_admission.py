@@ -8,7 +8,7 @@ import urllib3
 from tests.support import specs
 from tests.support.e2e.admission import OPERATOR, OPERATOR_AS_ADMIN, refused
 from tests.support.e2e.api import Api, RefusedError, User, service_account, url
-from tests.support.e2e.responders import LEDGER, asked, close, incident, person, release
+from tests.support.e2e.responders import LEDGER, asked, incident, let_go, person, release
 from zaum_api import incidents
 
 NAMESPACE_CONTROLLER = User(
@@ -21,11 +21,11 @@ COLLECTOR = User(
 
 @pytest.fixture
 def kept_open(api: Api, namespace: str) -> Iterator[str]:
-    """An open Incident about a policy that does not exist, made by a person."""
+    """An open Incident about a policy that does not exist, made by a person; released at the end."""
     user, known = person(api, namespace, "create", "list")
     name = known.create("incidents", incident(namespace, asked(user)))["metadata"]["name"]
     yield name
-    close(api, namespace, name)
+    let_go(api, namespace, name)
     api.delete("incidents", namespace, name)
 
 
@@ -78,7 +78,7 @@ def test_i10_an_open_incident_is_not_deleted(api: Api, people: dict[str, Api], n
             "an open Incident is not deleted",
         )
     api.as_user(NAMESPACE_CONTROLLER).delete("incidents", namespace, kept_open, dry_run=True)
-    close(api, namespace, kept_open)
+    let_go(api, namespace, kept_open)
     people["owner"].delete("incidents", namespace, kept_open, dry_run=True)
 
 

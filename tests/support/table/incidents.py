@@ -118,13 +118,16 @@ BAD: Final = (
     _case("a release of null", released(asked(), by=None), _S),
 )
 
+_KILL: Final = asked(action="Kill", pod=_POD)
+"""The operator closes it by itself: of the pod that it names nothing is there."""
+
 _FIXED, _ONCE = "spec of an Incident cannot be changed", "spec.release is said once"
 
 GOOD_CHANGES: Final = (
     _change("an Incident as it is", breach(), breach()),
     _change("a release", asked(), released(asked())),
     _change("a release that stays", released(asked()), released(asked())),
-    _change("a closed one as it is", asked(), asked(), closed=True),
+    _change("a closed one as it is", _KILL, _KILL, closed=True),
 )
 BAD_CHANGES: Final = (
     _change("another policy", asked(), asked(policyRef={"name": "other"}), _FIXED),
@@ -141,6 +144,6 @@ BAD_CHANGES: Final = (
     _change("another release", released(asked()), released(asked(), reason="other"), _ONCE),
     _change("no release", released(asked()), asked(), _ONCE),
     _change("a release at creation", {}, released(asked()), "spec.release cannot be said at creation"),
-    _change("a release of a closed one", asked(), released(asked()), "this Incident is closed", closed=True),
+    _change("a release of a closed one", _KILL, released(_KILL), "this Incident is closed", closed=True),
 )
 """Where `before` is empty the object is made."""
