@@ -57,8 +57,8 @@ QUICK: Object = {"requests": {"perMinute": 600, "burst": 60}}
 SMALL: Object = {"cpu": "200m", "memory": "128Mi"}
 HOSTS: Object = {"hosts": [{"host": addresses.WEBSITE_NAME}]}
 CROWDED = contract.Breach.RUNAWAY_PROCESSES.value
-SERVED = 2
-"""How often a spender's money is enough: what the third call may cost at most is a little more than what is left."""
+SERVED = 3
+"""How often a spender's money is enough: the third answer has nine words instead of ten, the fourth would have none."""
 SPENT = incidents.Cause.BUDGET_SPENT.value
 WHOLE = "ZAUM_LADDER"
 RIGHTS = ("create", "list", "watch", "get", "patch", incidents.RELEASE_VERB)

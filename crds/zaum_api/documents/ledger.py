@@ -142,8 +142,8 @@ class Sync:
     that it was made from; `created`: when that was made, as in `Limits`. `returned`: leases that are given back; what
     `spent` says of them is final. `latched`: the breach for which the agent is being ended, empty while there is none;
     `facts`: what was seen of it; `breached`: when, in milliseconds since the epoch by the pod's node. `containment`:
-    the policy's; None (version v1) where the watchdog does not know it. `needs`: what calls wait for and what is owed
-    of `wants`, whose rest is ahead of need: a budget of which only that does not fit is not spent.
+    the policy's; None (version v1) where the watchdog does not know it. `needs`: what calls were refused for good since
+    the last one, and what is owed: that alone says that a budget is spent.
     """
 
     session: str

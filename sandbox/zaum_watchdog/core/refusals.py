@@ -22,3 +22,5 @@ class Refusal:
     """The limit that refuses, by the id of its meter."""
     left: int = 0
     """What could be had of it."""
+    wanted: int = 0
+    """What was asked of it."""

@@ -130,6 +130,7 @@ class Flow:
         if refused is None:
             self._granted(call, self._piece)
         else:
+            self._limits.unmet(refused)
             self._open = self._limits.reported(refused)
             self._refused(refused)
         if then is not None and (refused is None or self._open):

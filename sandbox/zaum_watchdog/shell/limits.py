@@ -189,7 +189,7 @@ class Limits:
         if found is None:
             answered(None)
         elif not self._may_wait(found) or len(self._waiting) >= WAITING_MOST:
-            answered(self._refusal(found, at))
+            answered(self._refusal(found, amounts, at))
         else:
             assert self.books is not None
             self.books.wait(call, amounts)
@@ -237,6 +237,13 @@ class Limits:
             self.books.settle_at_once(call, tokens=tokens, cost=cost, now=clock.monotonic())
         self.tokens += tokens
         self.cost += cost
+
+    def unmet(self, refused: refusals.Refusal) -> None:
+        """Take word that nobody asks for less than what was refused: the ledger judges by it what a budget is."""
+        if self.books is None or refused.rule is contract.Rule.LEDGER_UNAVAILABLE:
+            return
+        if self.books.refuse(refused.meter, refused.wanted, clock.monotonic()):
+            self.ask_ledger()
 
     def give_up(self, call: int) -> None:
         """Wait no longer; nothing is told any more. Of a call that does not wait, nothing happens."""
@@ -325,13 +332,13 @@ class Limits:
             waiting.last = found
             return
         self.give_up(call)
-        waiting.answered(None if found is None else self._refusal(found, waiting.at))
+        waiting.answered(None if found is None else self._refusal(found, waiting.amounts, waiting.at))
 
     def _over(self, call: int) -> None:
         waiting = self._waiting[call]
         found = self._try(call, waiting.amounts, waiting.until)  # A rate may have come back by itself.
         self.give_up(call)
-        waiting.answered(None if found is None else self._refusal(found, waiting.at))
+        waiting.answered(None if found is None else self._refusal(found, waiting.amounts, waiting.at))
 
     def _try(self, call: int, amounts: Mapping[str, int], until: int) -> reservations.Refused | None:
         if self.books is None:
@@ -373,7 +380,9 @@ class Limits:
             return False
         return refused.leased or (refused.meter.shared_by_shares and not self._heard and refused.meter.limit > 0)
 
-    def _refusal(self, refused: reservations.Refused, at: hosts.Authority | None) -> refusals.Refusal:
+    def _refusal(
+        self, refused: reservations.Refused, amounts: Mapping[str, int], at: hosts.Authority | None
+    ) -> refusals.Refusal:
         meter, rule = refused.meter, refused.rule
         if rule is contract.Rule.LEDGER_UNAVAILABLE:
             message = f"nothing is leased of {meter.id}, and the ledger does not answer"
@@ -382,8 +391,9 @@ class Limits:
         name, port = (at.host.name, at.port) if at is not None else ("", 0)
         wait = refused.wait or (SECOND if rule is contract.Rule.LEDGER_UNAVAILABLE else 0)
         return refusals.Refusal(
-            rule, message, _would_allow(meter, rule), name, port, wait, meter=meter.id, left=refused.left
-        )
+            rule, message, _would_allow(meter, rule), name, port, wait, meter=meter.id, left=refused.left,
+            wanted=amounts.get(meter.id, 0),
+        )  # fmt: skip
 
 
 _CONNECTIONS: Final = ":connections/now"

@@ -152,11 +152,12 @@ class Sending(parties.User):
         self._reserving.waiting = False
         if refused is None:
             self._settle_requests()
-        elif self._shared.limits.reported(refused):
-            self._would_deny(refused.rule)
         else:
-            self.refuse(refused)
-            return
+            self._shared.limits.unmet(refused)
+            if not self._shared.limits.reported(refused):
+                self.refuse(refused)
+                return
+            self._would_deny(refused.rule)
         self._leave()
 
     def _settle_requests(self) -> None:

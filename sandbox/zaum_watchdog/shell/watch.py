@@ -357,10 +357,9 @@ class _Admission:
             self._answered(self._watch.decided(self._head) if self._waits else admitted)
         elif refused.rule in _BYTES and self._size > flow.LEAST:
             self.reserve(flow.LEAST)  # There may be somewhat less left.
-        elif ours.reported(refused):
-            self._answered(admitted._replace(would_deny=refused.rule))
         else:
-            self._answered(refused)
+            ours.unmet(refused)
+            self._answered(admitted._replace(would_deny=refused.rule) if ours.reported(refused) else refused)
 
 
 _BYTES: Final = frozenset({contract.Rule.BYTES_OUT_PER_HOUR, contract.Rule.BYTES_IN_PER_HOUR})

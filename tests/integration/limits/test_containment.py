@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from tests.integration.limits import conftest
-from tests.integration.watchdog import rig
+from tests.integration.limits.conftest import OUT
+from tests.integration.watchdog import rig, world
 from tests.support import ledger
+from tests.support.authority import Authority
 from zaum_api import contract, documents, incidents
-from zaum_api.documents import Action, Containment, Posted
+from zaum_api.documents import Action, Containment, Posted, Step
 
 DENIED = documents.Runaway(None, None, documents.DeniedDetector(above=2, per_seconds=60))
 CONTAINED: dict[str, Any] = {"runaway": DENIED, "containment": Containment()}
@@ -89,3 +91,25 @@ def test_an_agent_that_is_ended_without_blame_is_no_incident(
     rig.until(lambda: bool(api.incidents), "the control: nobody made an Incident")
     assert [each["spec"]["reason"] for each in api.incidents.values()] == ["RunawayDenied"]
     assert service.port
+
+
+def test_i09_who_needs_more_of_a_spent_budget_is_an_incident_and_nobody_else(
+    pods: conftest.Pods, service: ledger.Process, api: ledger.FakeApi, authority: Authority, echo: world.Echo
+) -> None:
+    """By a tunnel that goes on, and by one that is asked for."""
+    assert service.port
+    spending: dict[str, Any] = {"containment": Containment(on_budget=Step.KILL)}
+    spender = pods.start(**spending)
+    spender.record("ledger")
+    with conftest.opened(spender, authority) as tunnel:
+        conftest.pour(tunnel, 2 * OUT.limit)
+    assert OUT.limit * 0.9 < echo.received <= OUT.limit, "it had it all before it was ended for it"
+    rig.until(lambda: len(api.incidents) == 1, "nobody made an Incident of the spender")
+    idle, late = (pods.start(**spending) for _ in range(2))
+    for watchdog in (idle, late):
+        watchdog.record("ledger")
+    assert late.connect(conftest.TARGET).rule == contract.Rule.BYTES_OUT_PER_HOUR.value
+    rig.until(lambda: len(api.incidents) == 2, "nobody made an Incident of whoever came later")
+    found = [each["spec"] for each in api.incidents.values()]
+    assert {spec["reason"] for spec in found} == {incidents.Cause.BUDGET_SPENT.value}
+    assert [spec["pod"]["uid"] for spec in found] == ["uid-0", "uid-2"]

@@ -219,6 +219,23 @@ def test_i07_a_budget_is_never_passed_and_its_last_answers_are_shorter(
     assert ledger.spent("policy:tokens/day") == spent
 
 
+def test_i09_the_ledger_hears_that_a_budget_is_spent_when_not_even_a_shorter_answer_fits(
+    start: conftest.Start, files: rig.Files, books: metering.Provider, ledger: metering.Ledger
+) -> None:
+    limited = metering.limits((*metering.TOKENS_DAY, 30_000))
+    watchdog = started(start, files, limits=limited, containment=documents.Containment())
+    while (answer := metering.call(watchdog, "chat", x_say="100000")) is not None and answer.status == 200:
+        assert not any(sync.needs for sync in ledger.syncs)
+    assert answer is not None
+    assert answer.status == 402
+    assert books.used[-1].output < 4096, "the control: the last one was shortened"
+    metering.eventually(lambda: any(sync.needs for sync in ledger.syncs), "the ledger does not hear of it")
+    (need,) = next(sync.needs for sync in ledger.syncs if sync.needs)
+    left = 30_000 - sum(used.tokens for used in books.used)
+    assert need.meter == "policy:tokens/day"
+    assert left < need.amount <= 30_000
+
+
 def test_a_rate_of_tokens_is_refused_so_that_sdks_come_back_in_time(
     start: conftest.Start, files: rig.Files, books: metering.Provider
 ) -> None:

@@ -17,6 +17,8 @@ from zaum_watchdog.core.metering import ratelimit
 
 PATIENCE: Final = 2 * SECOND
 """How long a call waits for the ledger."""
+TOLD: Final = 10 * SECOND
+"""How long the ledger is not told at once again that calls are refused: it hears it with the next Sync."""
 _RULES: Final = {
     (documents.Kind.REQUESTS, documents.Window.MINUTE): contract.Rule.REQUESTS_PER_MINUTE,
     (documents.Kind.CONNECTIONS, documents.Window.NOW): contract.Rule.CONNECTIONS,
@@ -120,8 +122,8 @@ class Books:
     """All meters of this pod. Amounts of meters that it does not have are not limited."""
 
     __slots__ = (
-        "_ahead", "_live", "_meters", "_minutes", "_none_left", "_parts", "_replicas", "_requests", "_retired", "_said",
-        "_slices", "_standing", "_tuned", "_unasked", "_used", "_waiting", "places",
+        "_live", "_meters", "_minutes", "_none_left", "_parts", "_replicas", "_requests", "_retired", "_said",
+        "_slices", "_standing", "_told", "_tuned", "_unmet", "_used", "_waiting", "places",
     )  # fmt: skip
 
     def __init__(self, meters: Iterable[documents.Meter], place: Place, now: int) -> None:
@@ -142,10 +144,10 @@ class Books:
         self._waiting: dict[int, Mapping[str, int]] = {}
         self._none_left: dict[str, tuple[int, int]] = {}
         """What the ledger had left of meters when that was less than what was wanted, and until when that counts."""
-        self._ahead: frozenset[str] = frozenset()
-        """The meters of which the last report wanted something, but ahead of need only."""
-        self._unasked: frozenset[str] = frozenset()
-        """Those of `_none_left` of which the ledger refused only that."""
+        self._unmet: dict[str, int] = {}
+        """The most that calls were refused of budgets since the last report, for good."""
+        self._told: dict[str, int] = {}
+        """When a report last said so."""
         self._used: dict[str, tuple[int, int]] = {}
         self.retune(meters, place, now)
         self._said = self._tuned
@@ -165,6 +167,7 @@ class Books:
                 del kept[name]
         for name in [name for name in self._slices if name not in self._meters]:
             self._retired[name] = self._slices.pop(name)
+        self._told = {name: at for name, at in self._told.items() if name in self._slices}
         for name, meter in self._meters.items():
             self._tune(name, meter, place, now)
         self._parts = {**self._slices, **self._shared()}
@@ -306,8 +309,7 @@ class Books:
         if amount > meter.limit:
             return Refused(meter, max(0, free))
         remaining, at = self._none_left.get(name, (amount, now))
-        # A call asks for itself where only something ahead of need was refused: the ledger is to hear of the need.
-        if amount - free > remaining and now < at and name not in self._unasked:
+        if amount - free > remaining and now < at:
             return Refused(meter, max(0, free + remaining), at - now)
         return Refused(meter, max(0, free), leased=True)
 
@@ -331,6 +333,16 @@ class Books:
     def give_up(self, call: int) -> None:
         """Take a call out of the line."""
         self._waiting.pop(call, None)
+
+    def refuse(self, name: str, amount: int, now: int) -> bool:
+        """Note that a call was refused so much of a meter for good; say whether the ledger is to hear of it at once.
+
+        It judges by that whether a budget is spent. What could never fit says nothing about that.
+        """
+        if name not in self._slices or amount > self._meters[name].limit:
+            return False
+        self._unmet[name] = max(amount, self._unmet.get(name, 0))
+        return name not in self._told or now - self._told[name] >= TOLD
 
     @property
     def waiting(self) -> tuple[int, ...]:
@@ -386,12 +398,13 @@ class Books:
         wanted = {name for amounts in self._waiting.values() for name in amounts}
         returned = [held.leave(now, idle=name not in wanted) for name, held in self._slices.items()]
         returned += [held.leave(now, idle=True, after=0) for held in self._retired.values()]
-        short = {name: self._lacking(name, now) for name in self._slices}
-        needs = {name: short[name] + held.owed for name, held in self._slices.items()}
         wants = {
-            name: held.want(short[name], now, more=self._more_left(name, now)) for name, held in self._slices.items()
+            name: held.want(self._lacking(name, now), now, more=self._more_left(name, now))
+            for name, held in self._slices.items()
         }
-        self._ahead = frozenset(name for name, amount in wants.items() if amount and not needs[name])
+        needs = {name: self._unmet.get(name, 0) + held.owed for name, held in self._slices.items()}
+        self._told |= dict.fromkeys(self._unmet, now)
+        self._unmet = {}
         return Report(
             spent=tuple(spent for held in self._all() for spent in held.spent()),
             returned=tuple(lease for leases in returned for lease in leases),
@@ -454,7 +467,6 @@ class Books:
             self._used = dict.fromkeys(self._slices, (0, now))
         self._used |= {item.meter: (item.used, now + item.seconds * SECOND) for item in synced.usage}
         self._none_left = {item.meter: (item.remaining, now + max(1, item.seconds) * SECOND) for item in synced.refused}
-        self._unasked = self._ahead & self._none_left.keys()
 
     def alone(self, now: int) -> None:
         """Take it that there is no ledger: each pod has its floor for ever, and nobody says what pods before spent.
@@ -484,3 +496,4 @@ class Books:
         for held in self._all():
             held.lost()
         self._retired = {}
+        self._told = {}

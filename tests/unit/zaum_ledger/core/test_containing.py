@@ -344,7 +344,7 @@ def test_kills_are_bounded() -> None:
 
 
 def needing(meter: str, amount: int) -> dict[str, tuple[Want, ...]]:
-    """What a watchdog says whose agent's call waits for so much."""
+    """What a watchdog says that has refused its agent so much for good."""
     return {"wants": (Want(meter, amount),), "needs": (Want(meter, amount),)}
 
 

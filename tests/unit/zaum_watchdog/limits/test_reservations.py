@@ -9,7 +9,7 @@ from zaum_api import contract, documents
 from zaum_api.documents import Kind, Lease, Meter, Share, Synced, Used, Window
 from zaum_watchdog.core.limits import slices
 from zaum_watchdog.core.limits.recent import SECOND
-from zaum_watchdog.core.limits.reservations import Books, Refused, Reservation
+from zaum_watchdog.core.limits.reservations import TOLD, Books, Refused, Reservation
 from zaum_watchdog.core.limits.shares import MINUTE, Place
 
 ALONE = Place(replicas=1, ordinal=0)
@@ -249,7 +249,7 @@ def test_the_ledgers_no_is_the_budgets_and_says_when_to_come_again() -> None:
     assert short(books, 1, cost=100).leased
 
 
-def test_a_call_asks_for_itself_where_only_what_was_ahead_of_need_was_refused() -> None:
+def test_what_is_needed_is_what_was_refused_for_good_and_not_what_is_wanted() -> None:
     books = fresh(COST)
     hear(books, (COST, "a", 200))
     assert got(books, 1, cost=200)
@@ -257,13 +257,40 @@ def test_a_call_asks_for_itself_where_only_what_was_ahead_of_need_was_refused() 
     report = books.report(0)
     assert (report.wants, report.needs) == ((documents.Want(COST.id, 400),), ())
     hear(books, refused=(documents.Refused(COST.id, 100, 3600),))
-    assert books.report(0).wants == (), "nothing more is wanted ahead"
-    assert short(books, 2, cost=200).leased, "the ledger does not know of it"
-    books.wait(2, {COST.id: 200})
-    report = books.report(0)
-    assert (report.wants, report.needs) == ((documents.Want(COST.id, 200),), (documents.Want(COST.id, 200),))
-    hear(books, refused=(documents.Refused(COST.id, 100, 3600),))
     assert short(books, 2, cost=200) == Refused(COST, left=100, wait=3600 * SECOND)
+    assert short(books, 2, cost=90).leased
+    books.wait(2, {COST.id: 90})
+    report = books.report(0)
+    assert (report.wants, report.needs) == ((documents.Want(COST.id, 90),), ()), "a shorter one waits for what is left"
+    books.give_up(2)
+    assert books.refuse(COST.id, 150, 0)
+    assert books.refuse(COST.id, 120, 0)
+    assert books.report(0).needs == (documents.Want(COST.id, 150),), "the most of them"
+    assert books.report(0).needs == (), "once"
+
+
+def test_the_ledger_is_told_at_once_now_and_then_and_else_with_the_next_sync() -> None:
+    books = fresh(COST)
+    assert books.refuse(COST.id, 150, 0)
+    assert books.report(0).needs
+    assert not books.refuse(COST.id, 150, TOLD - 1)
+    assert books.report(TOLD - 1).needs == (documents.Want(COST.id, 150),)
+    assert not books.refuse(COST.id, 150, TOLD)
+    assert books.refuse(COST.id, 150, 2 * TOLD - 1)
+    books.report(2 * TOLD)
+    books.lost()
+    assert books.refuse(COST.id, 150, 2 * TOLD), "another session, which has heard nothing"
+
+
+def test_what_says_nothing_of_a_budget_is_not_told() -> None:
+    books = fresh(COST, TPM)
+    assert not books.refuse(COST.id, COST.limit + 1, 0), "it could never fit"
+    assert not books.refuse(TPM.id, 1, 0), "a rate"
+    assert not books.refuse("policy:none", 1, 0)
+    assert books.report(0).needs == ()
+    assert books.refuse(COST.id, COST.limit, 0), "the control"
+    books.retune((TPM,), Place(1, 0), 0)
+    assert books.report(0).needs == ()
 
 
 def test_what_is_owed_is_needed() -> None:
