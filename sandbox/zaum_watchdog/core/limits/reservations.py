@@ -167,7 +167,12 @@ class Books:
                 del kept[name]
         for name in [name for name in self._slices if name not in self._meters]:
             self._retired[name] = self._slices.pop(name)
-        self._told = {name: at for name, at in self._told.items() if name in self._slices}
+        self._told = {name: at for name, at in self._told.items() if name in self._meters}
+        self._unmet = {
+            name: amount
+            for name, amount in self._unmet.items()
+            if name in self._meters and amount <= self._meters[name].limit
+        }
         for name, meter in self._meters.items():
             self._tune(name, meter, place, now)
         self._parts = {**self._slices, **self._shared()}

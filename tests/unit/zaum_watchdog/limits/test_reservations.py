@@ -1,7 +1,7 @@
 """Calls reserve of all their meters or of none, and are charged once, whatever happens to them and to the ledger."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -289,8 +289,11 @@ def test_what_says_nothing_of_a_budget_is_not_told() -> None:
     assert not books.refuse("policy:none", 1, 0)
     assert books.report(0).needs == ()
     assert books.refuse(COST.id, COST.limit, 0), "the control"
-    books.retune((TPM,), Place(1, 0), 0)
-    assert books.report(0).needs == ()
+    books.retune((replace(COST, limit=COST.limit - 1),), ALONE, 0)
+    assert books.report(0).needs == (), "of another limit"
+    assert books.refuse(COST.id, 1, 0)
+    books.retune((TPM,), ALONE, 0)
+    assert books.report(0).needs == (), "of none"
 
 
 def test_what_is_owed_is_needed() -> None:
